@@ -1,0 +1,133 @@
+"""The two ports: what any graph store offers to the rest of kgqa. Implementations: ``kgqa.stores``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from graph_schema.schema import Schema
+from graph_schema.types import Batch, Entity, Fact, Int64s, StoreInfo, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The relations around some entities, grouped: one row for each (entity, relation, direction) that has facts.
+
+    Attributes:
+        owner: int64 [G], position in the list of entities asked about, ascending.
+        relation: int64 [G], directed relation (2 r or 2 r + 1, r an index into ``GraphReader.relations()``),
+            ascending within an owner.
+        count: int64 [G], number of facts in the group, at least 1.
+    """
+
+    owner: Int64s
+    relation: Int64s
+    count: Int64s
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The far ends of some groups.
+
+    Attributes:
+        group: int64 [E], position in the list of groups asked for, ascending.
+        entities: E entity ids, ascending by code point within a group.
+    """
+
+    group: Int64s
+    entities: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Asks for the first ``limit`` neighbours, in ascending id order, of ``entity`` over one directed relation."""
+
+    entity: str
+    relation: str
+    inverse: bool
+    limit: int
+
+
+class GraphReader(Protocol):
+    """Read side of a store. Every method may raise ``StoreUnavailable`` or ``StoreAccessDenied``.
+
+    A reader sees committed writes of others, those of other processes included, at its next call.
+    An id that isn't in the store is no error: it has no relations, no neighbours and no entity.
+    """
+
+    @property
+    def url(self) -> str: ...
+
+    def info(self) -> StoreInfo:
+        """Exact counts and the change counter."""
+
+    def changes(self) -> int:
+        """The change counter alone; cheap."""
+
+    def schema(self) -> Schema:
+        """The schema the store was loaded with, widened by the relations found in it."""
+
+    def relations(self) -> tuple[str, ...]:
+        """Names of all relations that have facts, sorted by code point; position = relation index."""
+
+    def lookup(self, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
+        """Entities whose name or an alias has one of these keys (``text.name_key``); keys nobody bears are left out.
+
+        Entities of a key are in ascending id order.
+        """
+
+    def suggest(self, name: str, limit: int = 5) -> tuple[Entity, ...]:
+        """Entities with a name most like ``name``, best first; for "did you mean"."""
+
+    def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
+        """The entities of these ids; unknown ids are left out."""
+
+    def offer(self, ids: Sequence[str]) -> Offer:
+        """The relations around these entities, both directions."""
+
+    def expand(self, groups: Sequence[Group]) -> Neighbours:
+        """The neighbours of these groups, in one round trip."""
+
+    def holds(self, facts: Sequence[Fact]) -> list[bool]:
+        """For each fact, whether it is in the store now."""
+
+    def all_facts(self) -> Iterator[Fact]:
+        """Every fact, streamed, each once, in no promised order, from one consistent state of the store."""
+
+    def all_entities(self) -> Iterator[Entity]:
+        """Every entity, streamed, each once, in no promised order."""
+
+    def close(self) -> None:
+        """Give back files and connections; safe to call twice."""
+
+
+class GraphWriter(Protocol):
+    """Write side of a store."""
+
+    def migrate(self, schema: Schema) -> None:
+        """Bring constraints and indexes up to date and keep the schema (merged into the one there). Idempotent.
+
+        Raises:
+            StoreVersionError: the store has migrations that this version doesn't know.
+        """
+
+    def write(self, batch: Batch) -> Written:
+        """Write one batch in one transaction: all of it or nothing. What is there already is left as it is.
+
+        An entity that comes again brings its aliases, and its name and label where they were defaults (name = id,
+        label = "Entity"); a name already set stays, and a differing one is kept as an alias.
+        """
+
+    def delete(self, facts: Sequence[Fact]) -> int:
+        """Take facts out, and with them entities that no fact mentions any more; returns how many facts were there."""
+
+    def finish(self) -> None:
+        """A load has ended: refresh what is derived from the facts."""
+
+    def close(self) -> None:
+        """Give back files and connections; safe to call twice."""
+
+
+class GraphStore(GraphReader, GraphWriter, Protocol):
+    """Both sides."""

@@ -1,0 +1,296 @@
+"""The values that the stages hand each other. All are frozen; none knows a store or a tensor library.
+
+Index spaces: an *entity id* is a stable string, the same in every store and every run. Inside one ``Subgraph`` or one
+snapshot, entities are dense ints; such an int means nothing outside of it. A *directed relation* is
+``2 * r`` for relation ``r`` read from head to tail and ``2 * r + 1`` for tail to head, ``r`` an index into the sorted
+relation names that the same object carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Int64s = npt.NDArray[np.int64]
+Int32s = npt.NDArray[np.int32]
+Float32s = npt.NDArray[np.float32]
+
+DEFAULT_LABEL = "Entity"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A node. ``id`` is stable and unique in a store; ``name`` is what people call it, ``aliases`` what else they do."""
+
+    id: str
+    name: str
+    label: str = DEFAULT_LABEL
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """One edge: ``head`` and ``tail`` are entity ids, ``relation`` a relation's name."""
+
+    head: str
+    relation: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceStep:
+    """One step of a proof: a fact, walked from head to tail or (``inverse``) from tail to head.
+
+    ``weight`` is the attention weight that chose the fact's relation at this hop, in [0, 1].
+    """
+
+    fact: Fact
+    inverse: bool
+    weight: float
+    kind: Literal["hop"] = "hop"
+
+    @property
+    def source(self) -> str:
+        """Entity id that the step leaves from."""
+        return self.fact.tail if self.inverse else self.fact.head
+
+    @property
+    def target(self) -> str:
+        """Entity id that the step arrives at."""
+        return self.fact.head if self.inverse else self.fact.tail
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePath:
+    """A chain of facts from a topic entity to an answer.
+
+    ``holds``: True if every fact was found again in the store after the answer was made, False if one was gone by
+    then, None if nobody looked.
+    """
+
+    steps: tuple[EvidenceStep, ...]
+    holds: bool | None = None
+
+    def __post_init__(self) -> None:
+        for left, right in zip(self.steps, self.steps[1:], strict=False):
+            if left.target != right.source:
+                raise ValueError(f"broken evidence path: {left.target!r} is not where the next step starts, {right.source!r}")
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return tuple(step.fact for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One entity that answers, its score (a probability in [0, 1]) and one path from each topic that proves it."""
+
+    entity: Entity
+    score: float
+    evidence: tuple[EvidencePath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A mention found in a question: characters [start, end) of it, and the entities that bear that name."""
+
+    start: int
+    end: int
+    text: str
+    entities: tuple[Entity, ...]
+
+    @property
+    def ambiguous(self) -> bool:
+        return len(self.entities) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What retrieval left out for its budget: at hop ``hop`` (1-based), ``facts`` facts of relation ``relation``."""
+
+    hop: int
+    relation: str
+    inverse: bool
+    facts: int
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """What a question touched: the facts expanded hop by hop from its topics.
+
+    Attributes:
+        entities: entity ids; position = local entity index, ascending by id.
+        relations: relation names, sorted; position = relation index r.
+        topics: int64 [K], local entity indices the walk started from.
+        source, target: int64 [E], local entity indices of each expanded edge, in walking direction.
+        relation: int32 [E], directed relation (2 r or 2 r + 1).
+        hop: int64 [E], 1-based hop at which the edge was expanded.
+        weight: float32 [E], mass that went over the edge, in [0, 1].
+        cut: what the budget left out, hop by hop.
+    """
+
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+    topics: Int64s
+    source: Int64s
+    relation: Int32s
+    target: Int64s
+    hop: Int64s
+    weight: Float32s
+    cut: tuple[Cut, ...] = ()
+
+    def __post_init__(self) -> None:
+        edges = {a.shape for a in (self.source, self.relation, self.target, self.hop, self.weight)}
+        if len(edges) != 1:
+            raise ValueError(f"Subgraph: edge arrays differ in shape: {sorted(edges)}")
+
+    def facts(self) -> tuple[Fact, ...]:
+        """The distinct facts, sorted."""
+        found = set()
+        for source, relation, target in zip(
+            self.source.tolist(), self.relation.tolist(), self.target.tolist(), strict=True
+        ):
+            head, tail = (target, source) if relation % 2 else (source, target)
+            found.add(Fact(self.entities[head], self.relations[relation // 2], self.entities[tail]))
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class HopTrace:
+    """Why one hop went where it went, for ``--explain``.
+
+    ``words``: (token, attention weight) of the question's tokens at this hop; ``relations``: (name, inverse, weight)
+    offered, best first; ``stop``: probability that this hop is the last one.
+    """
+
+    hop: int
+    words: tuple[tuple[str, float], ...]
+    relations: tuple[tuple[str, bool, float], ...]
+    stop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What comes back for one question.
+
+    Attributes:
+        question: as asked.
+        answers: the entities decided to be answers, best first; empty means: the graph doesn't know.
+        ranking: the best scored entities, answers or not, best first, without evidence.
+        topics: the mentions that were read as topics.
+        notes: what the asker should know (ambiguous or unknown names, what was cut), one sentence each.
+        subgraph: what was touched; None if no topic was found.
+        trace: one entry per hop taken.
+        fusion: weight of the question's side and of the graph's side in the logits.
+        seconds: wall-clock seconds by stage: encoder, linking, retrieval, reading, evidence.
+    """
+
+    question: str
+    answers: tuple[Answer, ...]
+    ranking: tuple[Answer, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    notes: tuple[str, ...] = ()
+    subgraph: Subgraph | None = None
+    trace: tuple[HopTrace, ...] = ()
+    fusion: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON types; the subgraph is given as counts."""
+        return {
+            "question": self.question,
+            "answers": [_answer_dict(a) for a in self.answers],
+            "ranking": [{"id": a.entity.id, "name": a.entity.name, "score": a.score} for a in self.ranking],
+            "topics": [
+                {"text": t.text, "start": t.start, "end": t.end, "entities": [_entity_dict(e) for e in t.entities]}
+                for t in self.topics
+            ],
+            "notes": list(self.notes),
+            "touched": {
+                "entities": len(self.subgraph.entities) if self.subgraph else 0,
+                "edges": len(self.subgraph.source) if self.subgraph else 0,
+                "cut": [
+                    {"hop": c.hop, "relation": c.relation, "inverse": c.inverse, "facts": c.facts}
+                    for c in (self.subgraph.cut if self.subgraph else ())
+                ],
+            },
+            "trace": [
+                {
+                    "hop": h.hop,
+                    "stop": h.stop,
+                    "words": [list(w) for w in h.words],
+                    "relations": [{"name": n, "inverse": i, "weight": w} for n, i, w in h.relations],
+                }
+                for h in self.trace
+            ],
+            "fusion": dict(self.fusion),
+            "seconds": dict(self.seconds),
+        }
+
+
+def _entity_dict(entity: Entity) -> dict[str, Any]:
+    return {"id": entity.id, "name": entity.name, "label": entity.label, "aliases": list(entity.aliases)}
+
+
+def _answer_dict(answer: Answer) -> dict[str, Any]:
+    return {
+        **_entity_dict(answer.entity),
+        "score": answer.score,
+        "evidence": [
+            {
+                "holds": path.holds,
+                "steps": [
+                    {
+                        "kind": s.kind,
+                        "head": s.fact.head,
+                        "relation": s.fact.relation,
+                        "tail": s.fact.tail,
+                        "inverse": s.inverse,
+                        "weight": s.weight,
+                    }
+                    for s in path.steps
+                ],
+            }
+            for path in answer.evidence
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """Counts of a store. ``changes`` grows with every write that altered something."""
+
+    facts: int
+    entities: int
+    relations: tuple[str, ...]
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written in one transaction. Entities that only facts mention need not be listed."""
+
+    entities: Sequence[Entity] = ()
+    facts: Sequence[Fact] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did: counts of facts and entities that were new, and of those that were there already."""
+
+    facts_created: int = 0
+    facts_merged: int = 0
+    entities_created: int = 0
+    entities_merged: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        return Written(
+            self.facts_created + other.facts_created,
+            self.facts_merged + other.facts_merged,
+            self.entities_created + other.entities_created,
+            self.entities_merged + other.entities_merged,
+        )
