@@ -24,7 +24,7 @@ DEFAULT_LABEL = "Entity"
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A node. ``id`` is stable and unique in a store; ``name`` is what people call it, ``aliases`` what else they do."""
+    """A node: ``id`` is stable and unique in a store, ``name`` what people call it, ``aliases`` what else they do."""
 
     id: str
     name: str
@@ -78,7 +78,9 @@ class EvidencePath:
     def __post_init__(self) -> None:
         for left, right in zip(self.steps, self.steps[1:], strict=False):
             if left.target != right.source:
-                raise ValueError(f"broken evidence path: {left.target!r} is not where the next step starts, {right.source!r}")
+                raise ValueError(
+                    f"broken evidence path: a step ends at {left.target!r}, the next starts at {right.source!r}"
+                )
 
     @property
     def facts(self) -> tuple[Fact, ...]:
