@@ -78,9 +78,7 @@ class EvidencePath:
     def __post_init__(self) -> None:
         for left, right in zip(self.steps, self.steps[1:], strict=False):
             if left.target != right.source:
-                raise ValueError(
-                    f"broken evidence path: a step ends at {left.target!r}, the next starts at {right.source!r}"
-                )
+                raise ValueError(f"broken path: a step ends at {left.target!r}, the next starts at {right.source!r}")
 
     @property
     def facts(self) -> tuple[Fact, ...]:
