@@ -20,5 +20,5 @@ mkdir .demo
 kgqa ingest examples/films/kb.txt.gz --store "$store"
 kgqa ask "who directed Blade Runner?" --store "$store"
 kgqa ask "which films share a director with Memento?" --store "$store"
-kgqa ask "who starred in the films that share a director with Lost in Translation?" --store "$store"
+kgqa ask "who starred in the films that share a director with Toy Story?" --store "$store"
 printf '\nThe store stays in .demo/. Ask your own: .venv/bin/kgqa ask "..." --store %s\n' "$store"
