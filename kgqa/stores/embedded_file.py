@@ -1,0 +1,130 @@
+"""Opening the embedded store's file: connection settings, migrations, and SQLite's errors in our terms."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from graph_schema.errors import StoreAccessDenied, StoreError, StoreUnavailable, StoreVersionError
+from graph_schema.migrations import LATEST
+from kgqa.stores import embedded_sql as sql
+
+NOT_OURS = "Give the path of a store that `kgqa ingest` has made, or another path to make a new one"
+
+
+def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Connection:
+    """A connection with our settings, to a file that is there (or, with ``create``, may be made).
+
+    Args:
+        timeout: seconds to wait for another process's write to end.
+
+    Raises:
+        StoreUnavailable: no file there, or it can't be opened.
+        StoreVersionError: a file, but not a store of ours, or one of a newer kgqa.
+    """
+    if path.is_dir():
+        raise StoreVersionError("that is a directory, not a store", where=str(path), fix=NOT_OURS)
+    if not path.exists():
+        if not create:
+            raise StoreUnavailable(
+                "there is no store at this path",
+                where=str(path),
+                fix=f"Run `kgqa ingest FILE --store sqlite:///{path}`",
+            )
+        if not path.parent.is_dir():
+            raise StoreUnavailable("the directory doesn't exist", where=str(path.parent), fix="Make it first")
+    with translated(path):
+        connection = sqlite3.connect(
+            path.absolute().as_uri() + ("?mode=rwc" if create else "?mode=rw"),
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,  # transactions are begun and ended where the code says so
+            check_same_thread=False,  # the store holds a lock around each use
+            cached_statements=256,
+        )
+        try:
+            _check_or_migrate(connection, path, create)
+            connection.executescript(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
+                "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824;"
+            )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _check_or_migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == sql.APPLICATION_ID
+    if not ours and (tables or not create):
+        raise StoreVersionError("that file is not a kgqa store", where=str(path), fix=NOT_OURS)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > LATEST:
+        raise StoreVersionError(
+            f"the store was made by a newer kgqa (its format is {version}, this one knows {LATEST})",
+            where=str(path),
+            fix="Upgrade kgqa",
+        )
+    if version < LATEST:
+        migrate(connection)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply the migrations that the file hasn't got, all in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+        for number in range(version + 1, LATEST + 1):
+            for statement in _statements(sql.MIGRATIONS[number]):
+                connection.execute(statement)
+        if version == 0:
+            connection.execute(sql.SET_META, ("changes", 0))
+            connection.execute(sql.SET_META, ("source", secrets.token_hex(8)))
+            connection.execute(f"PRAGMA application_id = {sql.APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {LATEST}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """``executescript`` would commit the transaction it is in, so statements are told apart here."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translation(error, path) from error
+
+
+def _translation(error: sqlite3.Error, path: Path) -> StoreError:
+    code, where = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(path)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreUnavailable(
+            "another process is writing to the store", where=where, fix="Wait for it to end, or stop it, and try again"
+        )
+    if code == sqlite3.SQLITE_NOTADB:
+        return StoreVersionError("that file is not a kgqa store", where=where, fix=NOT_OURS)
+    if code == sqlite3.SQLITE_CORRUPT:
+        return StoreError("the store's file is damaged", where=where, fix="Load it again with `kgqa ingest`")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return StoreAccessDenied("the store can't be written to", where=where, fix="Check the file's permissions")
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return StoreUnavailable("the store can't be opened", where=where, fix="Check the path and its permissions")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailable("the disk is full", where=where, fix="Free some space and run the load again")
+    return StoreError(f"SQLite says: {error}", where=where)
