@@ -1,0 +1,108 @@
+"""Mentions: the stretches of a question that are names or aliases in the graph.
+
+In free text every stretch of words is looked up by its normal form; of those that are names, one inside a longer one is
+dropped ("The Matrix" inside "The Matrix Reloaded"), while overlapping ones and those elsewhere are all kept: films are
+called "Stars" and "Director", so which mention is a topic can't be told by length alone. Where the asker has put
+[brackets], only what stands in them is looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graph_schema import Entity, GraphReader, QuestionError
+from graph_schema.text import name_key, tokens
+
+MAX_CHARACTERS = 2_000
+MAX_NAME_WORDS = 24
+
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Characters [start, end) of a question's plain text, and the entities that bear this name, by id."""
+
+    start: int
+    end: int
+    text: str
+    entities: tuple[Entity, ...]
+
+
+def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """A question without its brackets, and the character spans, in the result, that stood in them.
+
+    >>> split_brackets("who directed [Heat]?")
+    ('who directed Heat?', ((13, 17),))
+
+    Raises:
+        QuestionError: empty, only space, too long, or an empty pair of brackets.
+    """
+    if len(question) > MAX_CHARACTERS:
+        raise QuestionError(
+            f"the question is too long: {len(question):,} characters, at most {MAX_CHARACTERS:,} are read",
+            fix="Ask one question at a time, in a sentence",
+        )
+    plain, spans, done = "", [], 0
+    for match in _BRACKETS.finditer(question):
+        plain += question[done : match.start()]
+        if not match.group(1).strip():
+            raise QuestionError("nothing stands in the brackets", where=question, fix="Put a name between [ and ]")
+        spans.append((len(plain), len(plain) + len(match.group(1))))
+        plain += match.group(1)
+        done = match.end()
+    plain += question[done:]
+    if not plain.strip():
+        raise QuestionError("the question is empty", fix='Ask something, for example: kgqa ask "who directed Heat"')
+    return plain, tuple(spans)
+
+
+def find_mentions(plain: str, spans: Sequence[tuple[int, int]], reader: GraphReader) -> tuple[Mention, ...]:
+    """The mentions in a question's plain text, in the order they stand in.
+
+    Args:
+        plain: the text without brackets. spans: what stood in brackets; empty for free text.
+        reader: where names are looked up, in one call.
+
+    A bracketed span that nobody bears is returned without entities; of several entities that share a name's normal
+    form, those that are spelled exactly so win.
+    """
+    found = tokens(plain)
+    if spans:
+        candidates = list(spans)
+    else:
+        candidates = [
+            (found[i][0], found[j][1]) for i in range(len(found)) for j in range(i, min(len(found), i + MAX_NAME_WORDS))
+        ]
+    keys = {span: name_key(plain[span[0] : span[1]]) for span in candidates}
+    known = reader.lookup(sorted({key for key in keys.values() if key}))
+    named = {span for span in candidates if keys[span] in known}
+    kept = [
+        span
+        for span in candidates
+        if spans or (span in named and not any(_inside(span, other) for other in named))
+    ]  # fmt: skip
+    return tuple(
+        Mention(start, end, plain[start:end], _exact_first(plain[start:end], known.get(keys[start, end], ())))
+        for start, end in sorted(kept)
+    )
+
+
+def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
+    return span != other and other[0] <= span[0] and span[1] <= other[1]
+
+
+def _exact_first(text: str, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+    exact = tuple(e for e in entities if text == e.name or text in e.aliases)
+    return exact or entities
+
+
+def masked(plain: str, mention: Mention, mask: str) -> str:
+    """The question with one mention replaced by ``mask``, and without the mark that ends it.
+
+    >>> masked("who directed Heat?", Mention(13, 17, "Heat", ()), "[MASK]")
+    'who directed [MASK]'
+    """
+    return (plain[: mention.start] + mask + plain[mention.end :]).strip().rstrip("?.! ")

@@ -1,0 +1,29 @@
+"""What a reader network is made of: sizes, and the switches that take parts out for ablation."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelConfig(BaseModel):
+    """Sizes (dimensions, counts) and switches. Frozen; kept in the checkpoint; unknown keys are refused.
+
+    The five switches are the ablations: ``slots`` off leaves path scores alone; ``read_gate`` or ``write_gate`` off
+    holds that gate at 1; ``question_side`` or ``graph_side`` off takes that summand out of the fusion.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder_dim: int = Field(384, gt=0, description="width of the frozen encoder's token states")
+    state_dim: int = Field(128, gt=0, description="width of the controller's state")
+    relation_dim: int = Field(128, gt=0, description="width in which hop queries meet relation texts")
+    slot_dim: int = Field(48, gt=0, description="width of a memory slot")
+    max_hops: int = Field(3, gt=0, le=8, description="steps the controller may plan; how many count, it decides")
+    read_hops: int = Field(2, gt=0, le=8, description="attention hops of the reader over the slots")
+    prune: float = Field(0.02, ge=0, lt=1, description="groups below this share of the row's best are not expanded")
+    min_stop: float = Field(0.01, ge=0, lt=1, description="a row stops when less than this hop probability is left")
+    slots: bool = True
+    read_gate: bool = True
+    write_gate: bool = True
+    question_side: bool = True
+    graph_side: bool = True

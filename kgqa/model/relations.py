@@ -1,0 +1,58 @@
+"""Relations as texts: the only thing the model knows of a relation is how it is said.
+
+With text embeddings E_r (the encoder's, of the relation's words in the direction walked):
+
+    key_r = W_fwd E_r  from head to tail,   W_inv E_r  from tail to head
+    score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r)
+
+so that a relation never seen in training is scored by its words. The cosine term compares what the controller attends
+to with the words directly, with one learned weight w.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kgqa.model.config import ModelConfig
+from kgqa.model.controller import Plan
+
+
+@dataclass(frozen=True)
+class RelationTable:
+    """Texts of the R relations of one graph in both directions.
+
+    Attributes:
+        text: [2 R, E], the encoder's embedding of the words of directed relation 2 r (forward) and 2 r + 1 (inverse).
+        key: [2 R, K], the same, transformed by direction.
+    """
+
+    text: Float[Tensor, "D E"]
+    key: Float[Tensor, "D K"]
+
+
+class RelationScorer(nn.Module):
+    """Scores directed relations against a plan. Formula: see the module's text."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.forward_key = nn.Linear(config.encoder_dim, config.relation_dim)
+        self.inverse_key = nn.Linear(config.encoder_dim, config.relation_dim)
+        self.cosine_weight = nn.Parameter(torch.tensor(1.0))
+
+    def table(self, text: Float[Tensor, "D E"]) -> RelationTable:
+        """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
+        unit = functional.normalize(text, dim=-1) * text.shape[-1] ** 0.5
+        key = torch.stack([self.forward_key(unit[0::2]), self.inverse_key(unit[1::2])], 1)
+        return RelationTable(text, key.reshape(text.shape[0], -1))
+
+    def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D"]:
+        """Logits of all directed relations at hop ``hop`` (0-based); masking is the caller's."""
+        dot = plan.query[:, hop] @ table.key.T / table.key.shape[-1] ** 0.5
+        cosine = functional.normalize(plan.context[:, hop], dim=-1) @ functional.normalize(table.text, dim=-1).T
+        logits: Tensor = dot + self.cosine_weight * cosine
+        return logits

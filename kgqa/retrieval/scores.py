@@ -1,0 +1,66 @@
+"""From rows to questions: a question with several topics has a row for each, and an answer must be reached from all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from kgqa.model.controller import Plan
+from kgqa.model.network import Reading, ReaderNetwork
+from kgqa.model.relations import RelationTable
+from kgqa.retrieval.expander import Expander
+from kgqa.retrieval.walk import Budget, Walk, key_node, key_row, make_key, walk
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scored entities of Q questions.
+
+    Attributes:
+        question: [N], ascending. node: [N], ascending within a question. log_probability: [N], of being an answer.
+    """
+
+    question: Int[Tensor, " N"]
+    node: Int[Tensor, " N"]
+    log_probability: Float[Tensor, " N"]
+
+
+def read(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Int[Tensor, " K"],
+    topic_node: Int[Tensor, " K"],
+    budget: Budget,
+) -> tuple[Walk, Reading]:
+    """Walk from the topics and score what was reached; M of the walk and of the reading are the same."""
+    reached = walk(network, plan, table, expander, topic_row, topic_node, budget)
+    none = topic_row.new_zeros(0)
+    owner, relation = none, none
+    if network.config.question_side and len(reached.key):
+        around = expander.offer(key_node(reached.key))
+        owner, relation = around.owner, around.relation
+    reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.slots, owner, relation)
+    return reached, reading
+
+
+def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) -> Scores:
+    """Scores by question: the product of its rows' probabilities, over the entities that all of them reached.
+
+    Args:
+        row_question: the question of each row, ascending.
+    """
+    log_probability = functional.logsigmoid(reading.logits)
+    question = row_question[key_row(reached.key)]
+    if len(torch.unique(row_question)) == len(row_question):
+        return Scores(question, key_node(reached.key), log_probability)
+    key, position = torch.unique(make_key(question, key_node(reached.key)), return_inverse=True)
+    total = log_probability.new_zeros(len(key)).index_add(0, position, log_probability)
+    rows = torch.bincount(row_question, minlength=int(row_question.max()) + 1)
+    met = torch.bincount(position, minlength=len(key)) == rows[key_row(key)]
+    return Scores(key_row(key)[met], key_node(key)[met], total[met])

@@ -1,0 +1,232 @@
+"""The walk: from topics outward, hop by hop, only where the question leads.
+
+For each row (one topic of one question) the frontier is a soft set: entities with a mass in [0, 1]. At hop t
+
+    the relations around the frontier are offered; p_t = softmax over those of their scores (``RelationScorer``);
+    w_g = mass_source p_t,relation for each group g = (source, relation); groups below ``prune`` of the best are left;
+    mass_v = min(1, sum over edges g -> v of w_g), times the coming-back gate where v is a topic of the row;
+
+and what counts in the end is the mixture sum_t stop_t mass_t. Soft sets following relations: Cohen et al. 2020
+(scalable neural methods for reasoning with a symbolic knowledge base); the transparent hop-by-hop form after Shi et al. 2021.
+
+Only one loop, over hops: rows and nodes are batched. The same code runs over a snapshot and over a live store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kgqa.model.controller import Plan
+from kgqa.model.network import ReaderNetwork
+from kgqa.model.relations import RelationTable
+from kgqa.retrieval.expander import Expander, Groups
+
+_SHIFT = 32  # a key is row * 2^32 + node
+
+
+def make_key(row: Tensor, node: Tensor) -> Tensor:
+    """One int64 for a (row, node) pair; keys sort by row, then node."""
+    return (row << _SHIFT) | node
+
+
+def key_row(key: Tensor) -> Tensor:
+    return key >> _SHIFT
+
+
+def key_node(key: Tensor) -> Tensor:
+    return key & ((1 << _SHIFT) - 1)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one row may expand at one hop; what is over it is cut, the lightest groups first, and said."""
+
+    edges: int = 20_000
+
+
+@dataclass(frozen=True)
+class Hop:
+    """What was done at one hop.
+
+    Attributes:
+        weights: [B, D], weights of the directed relations offered.
+        source_key: [G], (row, node) that each expanded group starts from. relation: [G]. weight: [G], mass on an edge.
+        edge_group: [M], edge_target: [M], for each edge its group and the reached entity, positions in G and V.
+        key: [V], the (row, node) reached, ascending. mass: [V].
+        cut_row, cut_relation, cut_count: [C], facts left out for the budget.
+    """
+
+    weights: Float[Tensor, "B D"]
+    source_key: Int[Tensor, " G"]
+    relation: Int[Tensor, " G"]
+    weight: Float[Tensor, " G"]
+    edge_group: Int[Tensor, " M"]
+    edge_target: Int[Tensor, " M"]
+    key: Int[Tensor, " V"]
+    mass: Float[Tensor, " V"]
+    cut_row: Int[Tensor, " C"]
+    cut_relation: Int[Tensor, " C"]
+    cut_count: Int[Tensor, " C"]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """All that B rows have reached.
+
+    Attributes:
+        key: [M], (row, node) of each reached entity, ascending; the topics are among them.
+        mass: [M], mixture over the hops, in [0, 1].
+        slots: [M, D], memory slots; None if the model has none.
+        hops: one entry for each hop that any row took.
+    """
+
+    key: Int[Tensor, " M"]
+    mass: Float[Tensor, " M"]
+    slots: Float[Tensor, "M D"] | None
+    hops: tuple[Hop, ...]
+
+
+def walk(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Int[Tensor, " K"],
+    topic_node: Int[Tensor, " K"],
+    budget: Budget,
+) -> Walk:
+    """Follow a plan from the topics of B rows.
+
+    Args:
+        plan, table: what ``network`` made of the questions and of the expander's relations.
+        topic_row, topic_node: the topics' nodes and the row that each belongs to; every row may have several, or none.
+    """
+    config = network.config
+    topics = torch.unique(make_key(topic_row, topic_node))
+    key, mass = topics, torch.ones(len(topics), device=topics.device)
+    memory_key, memory_mass = topics, torch.zeros(len(topics), device=topics.device)
+    slots = network.writer.topic.expand(len(topics), -1) if config.slots else None
+    hops = []
+    left = plan.stop.flip(1).cumsum(1).flip(1)  # [B, T]: probability that hop t is taken at all
+    for hop in range(config.max_hops):
+        going = left[key_row(key), hop] >= config.min_stop
+        key, mass = key[going], mass[going]
+        if not len(key):
+            break
+        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget)
+        hops.append(taken)
+        old_key, old_slots = memory_key, slots
+        memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
+        stop = plan.stop[key_row(taken.key), hop]
+        grown = torch.cat([memory_mass, stop * taken.mass])
+        memory_mass = grown.new_zeros(len(memory_key)).index_add(0, position, grown)
+        if old_slots is not None:
+            slots = _write(network, plan, hop, table, taken, old_key, old_slots, len(memory_key), position)
+        key, mass = taken.key, taken.mass
+    return Walk(memory_key, memory_mass, slots, tuple(hops))
+
+
+def _hop(
+    network: ReaderNetwork,
+    plan: Plan,
+    hop: int,
+    table: RelationTable,
+    expander: Expander,
+    key: Tensor,
+    mass: Tensor,
+    topics: Tensor,
+    budget: Budget,
+) -> Hop:
+    """One hop: offer, choose, expand, add up."""
+    rows = len(plan.stop)
+    groups = expander.offer(key_node(key))
+    row = key_row(key)[groups.owner]
+    offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
+    offered[row, groups.relation] = True
+    weights = network.follow(plan, hop, table, offered)
+    weight = mass[groups.owner] * weights[row, groups.relation]
+
+    best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")
+    chosen = torch.nonzero((weight.detach() >= network.config.prune * best[row]) & (weight.detach() > 0)).squeeze(-1)
+    limit = groups.count[chosen]
+    cut_row, cut_relation, cut_count = (limit.new_zeros(0) for _ in range(3))
+    if bool((limit.new_zeros(rows).index_add(0, row[chosen], limit) > budget.edges).any()):
+        rank = expander.rank(key_node(key)[groups.owner[chosen]])
+        allowed = _within(row[chosen], weight.detach()[chosen], rank, groups, chosen, budget.edges)
+        short = torch.nonzero(allowed < limit).squeeze(-1)
+        cut_row, cut_relation = row[chosen[short]], groups.relation[chosen[short]]
+        cut_count = (limit - allowed)[short]
+        chosen, limit = chosen[allowed > 0], allowed[allowed > 0]
+
+    edge_group, target = expander.expand(groups.handle[chosen], limit)
+    row, weight = row[chosen], weight[chosen]
+    reached, edge_target = torch.unique(make_key(row[edge_group], target), return_inverse=True)
+    total = weight.new_zeros(len(reached)).index_add(0, edge_target, weight[edge_group])
+    back = plan.back[key_row(reached), hop]
+    new_mass = total.clamp(max=1.0) * torch.where(torch.isin(reached, topics), back, torch.ones_like(back))
+    source = key[groups.owner[chosen]]
+    return Hop(
+        weights, source, groups.relation[chosen], weight, edge_group, edge_target, reached, new_mass,
+        cut_row, cut_relation, cut_count,
+    )  # fmt: skip
+
+
+def _within(row: Tensor, weight: Tensor, rank: Tensor, groups: Groups, chosen: Tensor, edges: int) -> Tensor:
+    """How many facts of each chosen group fit the budget of its row, heaviest groups first; [len(chosen)].
+
+    Weights are rounded first, so that groups which differ by rounding error only are ordered by entity and relation,
+    which is the same on every store and device.
+    """
+    count = groups.count[chosen]
+    order = torch.arange(len(chosen), device=row.device)
+    for by in (groups.relation[chosen], rank, -(weight * 1e5).round(), row):
+        order = order[torch.sort(by[order], stable=True).indices]
+    ordered, ordered_row = count[order], row[order]
+    before = ordered.cumsum(0) - ordered
+    # What the row's own groups before this one take: subtract what came before the row's first group.
+    first = torch.searchsorted(ordered_row, ordered_row)
+    allowed = torch.minimum((edges - (before - before[first])).clamp(min=0), ordered)
+    result = torch.empty_like(count)
+    result[order] = allowed
+    return result
+
+
+def _write(
+    network: ReaderNetwork,
+    plan: Plan,
+    hop: int,
+    table: RelationTable,
+    taken: Hop,
+    old_key: Tensor,
+    old_slots: Tensor,
+    size: int,
+    position: Tensor,
+) -> Tensor:
+    """Slots of all ``size`` remembered entities after a hop; ``position`` says where old and reached ones stand."""
+    width = old_slots.shape[1]
+    padded = torch.cat([old_slots, old_slots.new_zeros(1, width)])
+
+    def slot_of(key: Tensor) -> Tensor:
+        at = torch.searchsorted(old_key, key).clamp(max=len(old_key) - 1)
+        return padded[torch.where(old_key[at] == key, at, len(old_key))]
+
+    written, _ = network.writer(
+        slot_of(taken.source_key),
+        table.key[taken.relation],
+        key_row(taken.source_key),
+        taken.weight,
+        taken.edge_group,
+        taken.edge_target,
+        slot_of(taken.key),
+        key_row(taken.key),
+        plan.state[:, hop],
+    )
+    # Each remembered entity takes the written slot if it was reached at this hop, and keeps the old one otherwise.
+    kept = torch.empty(size, dtype=torch.int64, device=old_key.device)
+    kept[position[: len(old_key)]] = torch.arange(len(old_key), device=old_key.device)
+    kept[position[len(old_key) :]] = torch.arange(len(old_key), len(position), device=old_key.device)
+    return torch.cat([old_slots, written])[kept]

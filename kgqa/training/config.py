@@ -1,0 +1,25 @@
+"""How a reader is trained."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kgqa.model.config import ModelConfig
+
+
+class TrainConfig(BaseModel):
+    """Settings of a training run. Frozen; kept with the run; a resumed run must have the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelConfig = ModelConfig()
+    seed: int = 0
+    steps: int = Field(1200, gt=0, description="optimizer steps")
+    batch_size: int = Field(64, gt=0, description="questions a step")
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup: int = Field(50, ge=0, description="steps over which the learning rate rises")
+    clip: float = Field(1.0, gt=0, description="gradient norm")
+    budget_edges: int = Field(20_000, gt=0, description="facts a row may expand at one hop while training")
+    mention_questions: int = Field(6000, ge=0, description="questions whose mentions teach the topic scorer")
+    evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
+    dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")

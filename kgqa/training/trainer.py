@@ -1,0 +1,236 @@
+"""The training loop: resumable, seeded, best checkpoint kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from graph_schema import CheckpointError, InputError
+from kgqa.files import write_atomically
+from kgqa.model.encoder import Encoder
+from kgqa.model.network import ReaderNetwork
+from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.retrieval.scores import combine, read
+from kgqa.retrieval.walk import Budget
+from kgqa.stores.snapshot import Snapshot
+from kgqa.training.config import TrainConfig
+from kgqa.training.loss import answer_loss
+from kgqa.training.prepare import Prepared, TextStates
+from kgqa.training.selection import DevScore, choose_threshold, dev_scores
+
+STATE = "state.pt"
+SETTINGS = "train.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one step says to the progress bar; ``dev`` is the latest look at the dev questions."""
+
+    step: int
+    steps: int
+    loss: float
+    dev: DevScore | None
+
+
+@dataclass
+class Trained:
+    """The outcome: the best network seen on dev, its score, and the seconds spent in this and earlier sittings."""
+
+    network: ReaderNetwork
+    dev: DevScore
+    seconds: float
+    step: int
+
+
+def batch_at(step: int, size: int, batch: int, seed: int) -> Tensor:
+    """The questions of one step: epochs are seeded permutations, so any step can be had without the ones before."""
+    per_epoch = max(1, size // batch)
+    epoch, within = divmod(step, per_epoch)
+    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+    return order[within * batch : (within + 1) * batch].sort().values
+
+
+class Trainer:
+    """Trains one reader network on one snapshot.
+
+    Args:
+        config: settings. encoder: the frozen encoder. snapshot: the graph.
+        train, dev: prepared questions over that snapshot.
+        run: directory for state and best checkpoint; a run found there with the same settings is gone on with.
+        device: where the network runs.
+
+    Raises:
+        CheckpointError: ``run`` holds a run of other settings or data, or can't be read.
+        InputError: no training question has both a topic and an answer in the graph.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        encoder: Encoder,
+        snapshot: Snapshot,
+        train: Prepared,
+        dev: Prepared,
+        run: Path,
+        device: str = "cpu",
+    ) -> None:
+        self.config, self.train, self.dev, self.run = config, train, dev, run
+        self.device = torch.device(device)
+        self.encoder = encoder
+        torch.manual_seed(config.seed)
+        self.network = ReaderNetwork(config.model).to(self.device)
+        self.expander = SnapshotExpander(snapshot, self.device)
+        self.relation_text = encoder.relation_texts(snapshot.schema(), snapshot.relations()).to(self.device)
+        rows = train.rows.start.diff() > 0
+        answers = train.answers.start.diff() > 0
+        self.usable = torch.nonzero(rows & answers).squeeze(-1)
+        if not len(self.usable):
+            raise InputError(
+                "no training question has a topic and an answer that are in the graph",
+                fix="Check that the questions belong to this store, and that topics stand in [brackets]",
+            )
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
+        self.step, self.spent = 0, 0.0
+        self.best: DevScore | None = None
+        self.best_weights: dict[str, Tensor] = {}
+        self._settings = {
+            "config": config.model_dump(),
+            "questions": len(train.questions),
+            "dev": len(dev.questions),
+            "schema": snapshot.schema().fingerprint(snapshot.relations()),
+            "encoder": encoder.fingerprint(),
+        }
+        self._resume()
+
+    def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
+        """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
+        texts = TextStates(self.encoder, self.train.texts)
+        dev_texts = TextStates(self.encoder, self.dev.texts)
+        began = time.monotonic()
+        before = self.spent
+        saved = began
+        try:
+            while self.step < self.config.steps:
+                loss = self._step(texts)
+                self.step += 1
+                self.spent = before + time.monotonic() - began
+                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
+                    self._look(dev_texts)
+                if time.monotonic() - saved > 30:
+                    self._save()
+                    saved = time.monotonic()
+                progress(Progress(self.step, self.config.steps, loss, self.best))
+        finally:
+            self._save()
+        self.network.load_state_dict(self.best_weights)
+        assert self.best is not None
+        return Trained(self.network, self.best, self.spent, self.step)
+
+    def _step(self, texts: TextStates) -> float:
+        config, data = self.config, self.train
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * self._schedule()
+        self.network.train()
+        chosen = self.usable[
+            batch_at(self.step, len(self.usable), min(config.batch_size, len(self.usable)), config.seed)
+        ]
+        question, row = data.rows.take(chosen)
+        loss = self._answers(texts, chosen, question, row) + 0.2 * self._mentions(texts)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _answers(self, texts: TextStates, chosen: Tensor, question: Tensor, row: Tensor) -> Tensor:
+        data = self.train
+        # Rows that share text and start are many (templates), but their topics differ: plan each distinct text once.
+        text, of_text = torch.unique(data.row_text[row], return_inverse=True)
+        tokens = texts.take(text, self.device)
+        plan = self.network.plan(tokens.states, tokens.mask).take(of_text.to(self.device))
+        table = self.network.relations.table(self.relation_text)
+        topic_row, topic_node = data.row_topics.take(row)
+        reached, reading = read(
+            self.network,
+            plan,
+            table,
+            self.expander,
+            topic_row.to(self.device),
+            topic_node.to(self.device),
+            Budget(self.config.budget_edges),
+        )
+        gold_question, gold_node = data.answers.take(chosen)
+        scores = combine(reached, reading, question.to(self.device))
+        return answer_loss(scores, len(chosen), gold_question.to(self.device), gold_node.to(self.device))
+
+    def _mentions(self, texts: TextStates) -> Tensor:
+        data, size = self.train, len(self.train.mention_text)
+        if not size:
+            return torch.zeros((), device=self.device)
+        chosen = batch_at(self.step, size, min(self.config.batch_size, size), self.config.seed + 1)
+        tokens = texts.take(data.mention_text[chosen], self.device)
+        logits = self.network.topic(
+            tokens.states, tokens.mask, tokens.ids == self.encoder.mask_id, data.mention_share[chosen].to(self.device)
+        )
+        return functional.binary_cross_entropy_with_logits(logits, data.mention_right[chosen].float().to(self.device))
+
+    def _schedule(self) -> float:
+        """Linear warm-up, then linear decay to a twentieth."""
+        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup))
+        return warm * max(0.05, 1 - self.step / self.config.steps)
+
+    def _look(self, texts: TextStates) -> None:
+        size = len(self.dev.questions)
+        spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
+        scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread)
+        score = choose_threshold(scored)
+        if self.best is None or score.quality >= self.best.quality:
+            self.best = score
+            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+
+    def _save(self) -> None:
+        self.run.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.run / SETTINGS, (json.dumps(self._settings, indent=1) + "\n").encode())
+        state = {
+            "step": self.step,
+            "spent": self.spent,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": None if self.best is None else self.best.as_dict(),
+            "best_weights": self.best_weights,
+        }
+        temporary = self.run / (STATE + ".new")
+        torch.save(state, temporary)
+        temporary.replace(self.run / STATE)
+
+    def _resume(self) -> None:
+        if not (self.run / STATE).exists():
+            return
+        try:
+            settings = json.loads((self.run / SETTINGS).read_text("utf-8"))
+            state: dict[str, Any] = torch.load(self.run / STATE, map_location=self.device, weights_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the run can't be read ({error})", where=str(self.run), fix="Give another directory, or delete it"
+            ) from error
+        if settings != self._settings:
+            differing = sorted(k for k in self._settings if settings.get(k) != self._settings[k])
+            raise CheckpointError(
+                f"there is a run of other settings here (differing: {', '.join(differing)})",
+                where=str(self.run),
+                fix="Give the same settings to go on with it, or another directory to start anew",
+            )
+        self.step, self.spent = state["step"], state["spent"]
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["best"] is not None:
+            self.best = DevScore(**state["best"])
+        self.best_weights = state["best_weights"]
