@@ -4,7 +4,7 @@
 # tests can run and pytest counts what was not; with CI=true a missing engine is a failure.
 set -euo pipefail
 
-image=neo4j:5.26-community
+image=${KGQA_NEO4J_IMAGE:-neo4j:5.26-community}
 answers() { timeout 20 docker info >/dev/null 2>&1; }
 
 give_up() {
@@ -31,11 +31,10 @@ start_engine() {
     sleep 1
   done
   # Neither started one (a container, say): start the daemon itself, so that it outlives this script.
-  if ! pgrep -x dockerd >/dev/null 2>&1; then
-    setsid nohup dockerd >"$log" 2>&1 </dev/null &
-  fi
+  setsid nohup dockerd >"$log" 2>&1 </dev/null &
   for _ in $(seq 60); do
     if answers; then return 0; fi
+    kill -0 $! 2>/dev/null || break
     sleep 1
   done
   return 1
