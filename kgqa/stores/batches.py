@@ -18,12 +18,13 @@ class Prepared:
     """A batch, checked.
 
     Attributes:
-        entities: what the batch says of each entity, by id, duplicates merged; ids that only facts mention are added
-            as entities without a name of their own; ascending by id.
+        ids: of all entities, those that only facts mention too, ascending.
+        entities: what the batch says of entities, by id, duplicates merged.
         facts: the distinct facts by relation name, each list ascending.
         given: how many facts the batch had, duplicates counted.
     """
 
+    ids: list[str]
     entities: dict[str, Entity]
     facts: dict[str, list[tuple[str, str]]]
     given: int
@@ -51,7 +52,8 @@ def prepare(batch: Batch) -> Prepared:
     _check_identifiers("relation", pairs)
     _check_identifiers("label", {entity.label for entity in said.values()})
     return Prepared(
-        {id_: said.get(id_) or Entity(id_, id_) for id_ in ids},
+        ids,
+        said,
         {relation: sorted(pairs[relation]) for relation in sorted(pairs)},
         len(batch.facts),
     )

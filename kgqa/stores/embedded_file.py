@@ -111,20 +111,21 @@ def translated(path: Path) -> Iterator[None]:
         raise _translation(error, path) from error
 
 
+_READ_ONLY = (StoreAccessDenied, "the store can't be written to", "Check the file's permissions")
+_BUSY = (StoreUnavailable, "another process is writing to the store", "Wait for it to end, or stop it, and try again")
+_MEANINGS: dict[int, tuple[type[StoreError], str, str]] = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_NOTADB: (StoreVersionError, "that file is not a kgqa store", NOT_OURS),
+    sqlite3.SQLITE_CORRUPT: (StoreError, "the store's file is damaged", "Load it again with `kgqa ingest`"),
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: (StoreUnavailable, "the store can't be opened", "Check the path and its permissions"),
+    sqlite3.SQLITE_FULL: (StoreUnavailable, "the disk is full", "Free some space and run the load again"),
+}
+
+
 def _translation(error: sqlite3.Error, path: Path) -> StoreError:
-    code, where = getattr(error, "sqlite_errorcode", 0) & 0xFF, str(path)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreUnavailable(
-            "another process is writing to the store", where=where, fix="Wait for it to end, or stop it, and try again"
-        )
-    if code == sqlite3.SQLITE_NOTADB:
-        return StoreVersionError("that file is not a kgqa store", where=where, fix=NOT_OURS)
-    if code == sqlite3.SQLITE_CORRUPT:
-        return StoreError("the store's file is damaged", where=where, fix="Load it again with `kgqa ingest`")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return StoreAccessDenied("the store can't be written to", where=where, fix="Check the file's permissions")
-    if code == sqlite3.SQLITE_CANTOPEN:
-        return StoreUnavailable("the store can't be opened", where=where, fix="Check the path and its permissions")
-    if code == sqlite3.SQLITE_FULL:
-        return StoreUnavailable("the disk is full", where=where, fix="Free some space and run the load again")
-    return StoreError(f"SQLite says: {error}", where=where)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its details
+    kind, what, fix = _MEANINGS.get(code, (StoreError, f"SQLite says: {error}", ""))
+    return kind(what, where=str(path), fix=fix)

@@ -1,4 +1,4 @@
-"""All SQL of the embedded store. Lists of texts go in as one JSON parameter; nothing is ever pasted into a statement."""
+"""All SQL of the embedded store. A list of texts goes in as one JSON parameter; no value is ever pasted in."""
 
 from __future__ import annotations
 

@@ -27,11 +27,11 @@ class EmbeddedWriter:
         """See ``GraphWriter.write``; raises what SQLite raises."""
         prepared = prepare(batch)
         self._forget_if_stale()
-        created, altered = self._write_entities(prepared.entities)
+        created, altered = self._write_entities(prepared.ids, prepared.entities)
         facts = sum(self._write_facts(relation, pairs) for relation, pairs in prepared.facts.items())
         if created or altered or facts:
             self.count_change()
-        return Written(facts, prepared.given - facts, created, len(prepared.entities) - created)
+        return Written(facts, prepared.given - facts, created, len(prepared.ids) - created)
 
     def delete(self, facts: Sequence[Fact]) -> int:
         """See ``GraphWriter.delete``."""
@@ -71,20 +71,20 @@ class EmbeddedWriter:
             self._rows.clear()
         self._as_of = changes
 
-    def _write_entities(self, said: dict[str, Entity]) -> tuple[int, int]:
+    def _write_entities(self, ids: list[str], said: dict[str, Entity]) -> tuple[int, int]:
         """Returns how many were created, and how many of the others were altered."""
-        fresh = [id_ for id_ in said if id_ not in self._rows]
+        fresh = [id_ for id_ in ids if id_ not in self._rows]
         if fresh:
             self._rows.update(self._connection.execute(sql.KEYS, (json.dumps(fresh),)))
         created = [id_ for id_ in fresh if id_ not in self._rows]
         last = self._connection.execute(sql.LAST_ENTITY_KEY).fetchone()[0]
-        rows = [_row(key, combined(None, said[id_])) for key, id_ in enumerate(created, last + 1)]
-        self._connection.executemany(sql.ADD_ENTITY, rows)
-        self._rows.update((row[1], row[0]) for row in rows)
-        self._add_names((row[0], name_keys(combined(None, said[row[1]]))) for row in rows)
+        new = [(key, said.get(id_) or Entity(id_, id_)) for key, id_ in enumerate(created, last + 1)]
+        self._connection.executemany(sql.ADD_ENTITY, (_row(key, entity) for key, entity in new))
+        self._rows.update((entity.id, key) for key, entity in new)
+        self._add_names((key, name_keys(entity)) for key, entity in new)
 
-        new = set(created)
-        telling = [id_ for id_, e in said.items() if id_ not in new and e != Entity(id_, id_)]
+        created_ids = set(created)
+        telling = [id_ for id_, entity in said.items() if id_ not in created_ids and entity != Entity(id_, id_)]
         altered = 0
         for row in self._stored(telling):
             old = entity_of(row[1:])
