@@ -1,0 +1,201 @@
+"""All Cypher of the Neo4j store. Values go in as parameters; identifiers (relations, labels) only through ``quoted``.
+
+The graph is ``(:Entity:Film {id, name, aliases, name_keys})-[:directed_by]->(:Entity ...)``. Beside it stand
+``(:KgqaMeta {id: 'schema', migration, schema})`` and, as change counters,
+``(:KgqaMeta {id: 'changes/<slot>', value})``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import LiteralString
+
+from graph_schema.migrations import NameIndex, Requirement, SimilarNameIndex, UniqueKey
+from graph_schema.types import DEFAULT_LABEL
+
+META_ID = "schema"
+COUNTER_PREFIX = "changes/"
+
+# ---- what is read
+
+VERSION = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration"
+CHANGES = "MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/' RETURN coalesce(sum(m.value), 0) AS changes"
+META = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration, m.schema AS schema"
+COUNT_ENTITIES = "MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN count(e) AS n"
+COUNT_FACTS = """
+MATCH (h:Entity)
+CALL (h) { MATCH (h)-[r]->(t:Entity) WHERE t.id IS NOT NULL RETURN count(DISTINCT [type(r), t.id]) AS facts }
+RETURN coalesce(sum(facts), 0) AS n
+"""
+RELATION_TYPES = "CALL db.relationshipTypes() YIELD relationshipType AS relation RETURN relation"
+
+_ENTITY = "e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases"
+ENTITIES: LiteralString = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) RETURN {_ENTITY}"
+ALL_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN {_ENTITY}"
+ALL_FACTS = """
+MATCH (h:Entity) WHERE h.id IS NOT NULL
+CALL (h) {
+  MATCH (h)-[r]->(t:Entity) WHERE t.id IS NOT NULL RETURN DISTINCT type(r) AS relation, t.id AS tail
+}
+RETURN h.id AS head, relation, tail
+"""
+BY_NAME: LiteralString = f"CALL db.index.fulltext.queryNodes('kgqa_name_keys', $query) YIELD node AS e RETURN {_ENTITY}"
+LIKE: LiteralString = f"""
+CALL db.index.fulltext.queryNodes('kgqa_names', $words, {{limit: $limit}}) YIELD node AS e RETURN {_ENTITY}
+UNION
+CALL db.index.fulltext.queryNodes('kgqa_name_keys', $whole, {{limit: $limit}}) YIELD node AS e RETURN {_ENTITY}
+"""
+# The change counter comes along, so that a cached list of relations is checked without another round trip.
+OFFER = """
+UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})-[r]->(t:Entity)
+RETURN owner, type(r) AS relation, 0 AS inverse, count(DISTINCT t.id) AS n
+UNION ALL
+UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})<-[r]-(t:Entity)
+RETURN owner, type(r) AS relation, 1 AS inverse, count(DISTINCT t.id) AS n
+UNION ALL
+MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/'
+RETURN -1 AS owner, '' AS relation, 0 AS inverse, coalesce(sum(m.value), 0) AS n
+"""
+
+# ---- what is written
+
+SET_META = "MERGE (m:KgqaMeta {id: 'schema'}) SET m.migration = $migration, m.schema = $schema"
+COUNT_CHANGE = """
+MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
+"""
+MERGE_MENTIONED = """
+UNWIND $rows AS row MERGE (e:Entity {id: row[0]})
+ON CREATE SET e.name = row[0], e.aliases = [], e.name_keys = row[1]
+"""
+# Setting the id to itself takes the node's lock, so that what is read after it stays true until the commit.
+LOCK_ENTITIES: LiteralString = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
+WITH e RETURN {_ENTITY}
+"""
+SET_ENTITIES = """
+UNWIND $rows AS row MATCH (e:Entity {id: row.id})
+SET e.name = row.name, e.aliases = row.aliases, e.name_keys = row.keys
+"""
+DELETE_ORPHANS = """
+UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT EXISTS { (e)--() } DELETE e
+"""
+AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
+
+
+def quoted(name: str) -> str:
+    """A name as a Cypher identifier. Backslashes are spelled out: Cypher reads ``\\u0060`` as a backtick anywhere."""
+    return "`" + name.replace("\\", "\\u005C").replace("`", "``") + "`"
+
+
+def requirement(wanted: Requirement) -> LiteralString:
+    """The command that brings about what a migration requires, if it isn't there."""
+    name, label, prop = quoted(wanted.name), quoted(wanted.label), quoted(wanted.property)
+    match wanted:
+        case UniqueKey():
+            text = f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (e:{label}) REQUIRE e.{prop} IS UNIQUE"
+        case NameIndex():
+            text = _fulltext(name, label, prop, "keyword")
+        case SimilarNameIndex():
+            text = _fulltext(name, label, prop, "standard-folding")
+    return _built(text)
+
+
+def _fulltext(name: str, label: str, prop: str, analyzer: str) -> str:
+    return (
+        f"CREATE FULLTEXT INDEX {name} IF NOT EXISTS FOR (e:{label}) ON EACH [e.{prop}] "
+        f"OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{analyzer}'}}}}"
+    )
+
+
+def merge_entities(label: str) -> LiteralString:
+    """Rows {id, name, aliases, keys}; returns the ids of those that were there already and aren't the same."""
+    more = f", e:{quoted(label)}" if label != DEFAULT_LABEL else ""
+    other = f" OR NOT e:{quoted(label)}" if label != DEFAULT_LABEL else ""
+    return _built(
+        "UNWIND $rows AS row MERGE (e:Entity {id: row.id}) "
+        f"ON CREATE SET e.name = row.name, e.aliases = row.aliases, e.name_keys = row.keys{more} "
+        "WITH e, row WHERE coalesce(e.name, '') <> row.name OR coalesce(e.aliases, []) <> row.aliases"
+        f"{other} RETURN row.id AS id"
+    )
+
+
+def add_label(label: str) -> LiteralString:
+    """Gives the entities ``$ids`` a label."""
+    return _built(f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e:{quoted(label)}")
+
+
+def merge_facts(relation: str) -> LiteralString:
+    """Rows [head, tail]."""
+    return _built(
+        "UNWIND $rows AS row MATCH (h:Entity {id: row[0]}) MATCH (t:Entity {id: row[1]}) "
+        f"MERGE (h)-[:{quoted(relation)}]->(t)"
+    )
+
+
+def delete_facts(relation: str) -> LiteralString:
+    """Rows [head, tail]."""
+    return _built(
+        f"UNWIND $rows AS row MATCH (:Entity {{id: row[0]}})-[r:{quoted(relation)}]->(:Entity {{id: row[1]}}) DELETE r"
+    )
+
+
+def in_use(relations: Sequence[str]) -> LiteralString:
+    """Which of these relations join entities; the names are given again as parameters ``r0``, ``r1``, ..."""
+    return _union(
+        f"MATCH (h:Entity)-[:{quoted(name)}]->(t:Entity) WHERE h.id IS NOT NULL AND t.id IS NOT NULL "
+        f"WITH 1 AS one LIMIT 1 RETURN $r{number} AS relation"
+        for number, name in enumerate(relations)
+    )
+
+
+def expand(branches: Sequence[tuple[str, bool]]) -> LiteralString:
+    """One branch for each (relation, inverse): rows ``$g<i>`` of [position, id, limit], the largest limit ``$l<i>``.
+
+    Ids are ordered by the server as UTF-8, which is by code point.
+    """
+    return _union(
+        f"UNWIND $g{number} AS g MATCH (e:Entity {{id: g[1]}}) "
+        f"CALL (e) {{ MATCH (e){'<' if inverse else ''}-[:{quoted(relation)}]-{'' if inverse else '>'}(t:Entity) "
+        f"WHERE t.id IS NOT NULL RETURN DISTINCT t.id AS id ORDER BY id LIMIT $l{number} }} "
+        "RETURN g[0] AS position, collect(id)[..g[2]] AS ids"
+        for number, (relation, inverse) in enumerate(branches)
+    )
+
+
+def holds(relations: Sequence[str]) -> LiteralString:
+    """One branch for each relation: rows ``$g<i>`` of [position, head, tail]; returns the positions that hold."""
+    return _union(
+        f"UNWIND $g{number} AS g MATCH (h:Entity {{id: g[1]}}) MATCH (t:Entity {{id: g[2]}}) "
+        f"WHERE EXISTS {{ (h)-[:{quoted(relation)}]->(t) }} RETURN g[0] AS position"
+        for number, relation in enumerate(relations)
+    )
+
+
+def any_of(keys: Sequence[str]) -> str:
+    """A full-text query for texts that equal one of these keys."""
+    return " OR ".join(f'"{escaped(key)}"' for key in keys)
+
+
+def alike(key: str) -> tuple[str, str]:
+    """Full-text queries for names like this key: by its words, and as a whole; up to two edits each."""
+    terms = [term for word in key.split() for term in (f"{_term(word)}~2", f"{_term(word)}*")]
+    return " OR ".join(terms[:200]), _term(key) + "~2"
+
+
+def escaped(text: str) -> str:
+    """For use between Lucene's double quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _term(text: str) -> str:
+    """For use as one Lucene term: everything that isn't a letter or digit is escaped."""
+    return "".join(c if c.isalnum() else "\\" + c for c in text)
+
+
+def _union(branches: Iterable[str]) -> LiteralString:
+    return _built("\nUNION ALL\n".join(branches))
+
+
+def _built(text: str) -> LiteralString:
+    """Marks text as fit for the driver, which asks for literals: nothing but quoted identifiers was pasted in."""
+    return text
