@@ -83,7 +83,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     skipped = sum("neo4j" in report.keywords for report in reporter.stats.get("skipped", []))
     if skipped:
         reporter.write_line(
-            f"NOT RUN: {skipped} test{'s' * (skipped > 1)} on a real Neo4j in a container, because no Docker engine answers.\n"
+            f"NOT RUN: {skipped} test{'s' * (skipped > 1)} on a real Neo4j, because no Docker engine answers.\n"
             "Install Docker (Debian, Ubuntu: apt-get install docker.io), start it, and run again.",
             yellow=True,
             bold=True,
