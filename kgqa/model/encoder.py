@@ -62,7 +62,6 @@ class Encoder:
     def __init__(self, name: str | None = None, device: str | torch.device = "cpu") -> None:
         # The library is slow to import; only this class needs it.
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
-
         from transformers.utils import logging as chatter  # noqa: PLC0415
 
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -108,6 +107,9 @@ class Encoder:
         Raises:
             QuestionError: a text has more than ``MAX_TOKENS`` tokens.
         """
+        if not texts:
+            none = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
+            return TokenStates(torch.zeros(0, 0, self.width, device=self.device), none.bool(), none)
         batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False)
         length = batch["input_ids"].shape[1]
         if length > MAX_TOKENS:

@@ -48,7 +48,8 @@ class Fusion(nn.Module):
         fit = self.asked(question) @ kinds.T / kinds.shape[-1] ** 0.5
         total = fit.new_zeros(len(row)).index_add(0, owner, fit[row[owner], relation])
         count = fit.new_zeros(len(row)).index_add(0, owner, fit.new_ones(len(owner)))
-        return total / count.clamp(min=1)
+        mean: Tensor = total / count.clamp(min=1)
+        return mean
 
     def forward(self, graph: Float[Tensor, " M"], question: Float[Tensor, " M"]) -> Float[Tensor, " M"]:
         """Logits of M entities from both sides; a side that is switched off counts 0."""

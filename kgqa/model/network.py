@@ -66,13 +66,14 @@ class ReaderNetwork(nn.Module):
         return plan
 
     def follow(self, plan: Plan, hop: int, table: RelationTable, offered: Bool[Tensor, "B D"]) -> Float[Tensor, "B D"]:
-        """Weights of the directed relations on each row's frontier at hop ``hop``; a row sums to 1, or 0 if none."""
-        logits = self.relations(plan, hop, table).masked_fill(~offered, float("-inf"))
-        # A row without any offered relation would be all -inf, whose softmax is nan.
-        empty = ~offered.any(-1, keepdim=True)
-        weights = logits.masked_fill(empty, 0.0).softmax(-1)
-        chosen: Tensor = weights.masked_fill(empty, 0.0)
-        return chosen
+        """Weights of the directed relations on each row's frontier at hop ``hop``.
+
+        They and the weight of "none of these", which isn't returned, sum to 1.
+        """
+        allowed = torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
+        weights = self.relations(plan, hop, table).masked_fill(~allowed, float("-inf")).softmax(-1)
+        followed: Tensor = weights[:, :-1]
+        return followed
 
     def read(
         self,

@@ -5,7 +5,10 @@ With text embeddings E_r (the encoder's, of the relation's words in the directio
     key_r = W_fwd E_r  from head to tail,   W_inv E_r  from tail to head
     score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r)
 
-so that a relation never seen in training is scored by its words. The cosine term compares what the controller attends
+    none_t = <v, query_t> + b
+
+so that a relation never seen in training is scored by its words; "none of these" competes with those on offer, so that
+a question whose relation isn't there leads nowhere. The cosine term compares what the controller attends
 to with the words directly, with one learned weight w.
 """
 
@@ -43,6 +46,9 @@ class RelationScorer(nn.Module):
         self.forward_key = nn.Linear(config.encoder_dim, config.relation_dim)
         self.inverse_key = nn.Linear(config.encoder_dim, config.relation_dim)
         self.cosine_weight = nn.Parameter(torch.tensor(1.0))
+        self.none = nn.Linear(config.relation_dim, 1)
+        nn.init.zeros_(self.none.weight)
+        nn.init.constant_(self.none.bias, -3.0)
 
     def table(self, text: Float[Tensor, "D E"]) -> RelationTable:
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
@@ -50,9 +56,8 @@ class RelationScorer(nn.Module):
         key = torch.stack([self.forward_key(unit[0::2]), self.inverse_key(unit[1::2])], 1)
         return RelationTable(text, key.reshape(text.shape[0], -1))
 
-    def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D"]:
-        """Logits of all directed relations at hop ``hop`` (0-based); masking is the caller's."""
+    def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
+        """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""
         dot = plan.query[:, hop] @ table.key.T / table.key.shape[-1] ** 0.5
         cosine = functional.normalize(plan.context[:, hop], dim=-1) @ functional.normalize(table.text, dim=-1).T
-        logits: Tensor = dot + self.cosine_weight * cosine
-        return logits
+        return torch.cat([dot + self.cosine_weight * cosine, self.none(plan.query[:, hop])], -1)

@@ -45,6 +45,9 @@ class Expander(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    def nodes(self, ids: Sequence[str]) -> Int[Tensor, " F"]:
+        """Nodes of entity ids that the store is known to have."""
+
     def offer(self, node: Int[Tensor, " F"]) -> Groups:
         """The relations around each node; nodes may repeat."""
 
@@ -89,6 +92,9 @@ class SnapshotExpander:
     @property
     def device(self) -> torch.device:
         return self._device
+
+    def nodes(self, ids: Sequence[str]) -> Int[Tensor, " F"]:
+        return torch.from_numpy(self.snapshot.index_of(ids)).to(self._device)
 
     def offer(self, node: Int[Tensor, " F"]) -> Groups:
         began = time.perf_counter()
@@ -176,7 +182,8 @@ class LiveExpander:
 
     def rank(self, node: Int[Tensor, " F"]) -> Int[Tensor, " F"]:
         unique, inverse = torch.unique(node, return_inverse=True)
-        order = sorted(range(len(unique)), key=lambda i: self._ids[int(unique[i])])
+        ids = self.ids(unique)
+        order = sorted(range(len(ids)), key=ids.__getitem__)
         ranks = torch.empty(len(unique), dtype=torch.int64)
         ranks[torch.tensor(order, dtype=torch.int64)] = torch.arange(len(unique))
         return ranks[inverse]

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kgqa.model.controller import Plan
-from kgqa.model.network import Reading, ReaderNetwork
+from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.walk import Budget, Walk, key_node, key_row, make_key, walk
@@ -37,9 +37,10 @@ def read(
     topic_row: Int[Tensor, " K"],
     topic_node: Int[Tensor, " K"],
     budget: Budget,
+    hide: Int[Tensor, " B"] | None = None,
 ) -> tuple[Walk, Reading]:
     """Walk from the topics and score what was reached; M of the walk and of the reading are the same."""
-    reached = walk(network, plan, table, expander, topic_row, topic_node, budget)
+    reached = walk(network, plan, table, expander, topic_row, topic_node, budget, hide)
     none = topic_row.new_zeros(0)
     owner, relation = none, none
     if network.config.question_side and len(reached.key):

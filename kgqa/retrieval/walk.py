@@ -2,12 +2,12 @@
 
 For each row (one topic of one question) the frontier is a soft set: entities with a mass in [0, 1]. At hop t
 
-    the relations around the frontier are offered; p_t = softmax over those of their scores (``RelationScorer``);
+    the relations around the frontier are offered; p_t = softmax over those and "none" of scores (``RelationScorer``);
     w_g = mass_source p_t,relation for each group g = (source, relation); groups below ``prune`` of the best are left;
     mass_v = min(1, sum over edges g -> v of w_g), times the coming-back gate where v is a topic of the row;
 
 and what counts in the end is the mixture sum_t stop_t mass_t. Soft sets following relations: Cohen et al. 2020
-(scalable neural methods for reasoning with a symbolic knowledge base); the transparent hop-by-hop form after Shi et al. 2021.
+(scalable neural methods for reasoning with a symbolic knowledge base); the transparent form after Shi et al. 2021.
 
 Only one loop, over hops: rows and nodes are batched. The same code runs over a snapshot and over a live store.
 """
@@ -39,6 +39,11 @@ def key_row(key: Tensor) -> Tensor:
 
 def key_node(key: Tensor) -> Tensor:
     return key & ((1 << _SHIFT) - 1)
+
+
+def rows_between(key: Tensor, first: int, last: int) -> Tensor:
+    """Which keys belong to rows first..last."""
+    return (key >= first << _SHIFT) & (key < (last + 1) << _SHIFT)
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,13 @@ def walk(
     topic_row: Int[Tensor, " K"],
     topic_node: Int[Tensor, " K"],
     budget: Budget,
+    hide: Int[Tensor, " B"] | None = None,
 ) -> Walk:
     """Follow a plan from the topics of B rows.
 
     Args:
+        hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
+            what is then left can't answer the question, which is how "the graph doesn't know" is learned.
         plan, table: what ``network`` made of the questions and of the expander's relations.
         topic_row, topic_node: the topics' nodes and the row that each belongs to; every row may have several, or none.
     """
@@ -117,7 +125,8 @@ def walk(
         key, mass = key[going], mass[going]
         if not len(key):
             break
-        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget)
+        hidden = torch.zeros_like(plan.stop[:, 0], dtype=torch.bool) if hide is None else hide == hop
+        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hidden)
         hops.append(taken)
         old_key, old_slots = memory_key, slots
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
@@ -140,6 +149,7 @@ def _hop(
     mass: Tensor,
     topics: Tensor,
     budget: Budget,
+    hidden: Tensor,
 ) -> Hop:
     """One hop: offer, choose, expand, add up."""
     rows = len(plan.stop)
@@ -148,6 +158,10 @@ def _hop(
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
     offered[row, groups.relation] = True
     weights = network.follow(plan, hop, table, offered)
+    if hidden.any():
+        first = weights.detach().argmax(-1)
+        offered[hidden, first[hidden]] = False
+        weights = network.follow(plan, hop, table, offered)
     weight = mass[groups.owner] * weights[row, groups.relation]
 
     best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")

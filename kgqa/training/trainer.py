@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from graph_schema import CheckpointError, InputError
 from kgqa.files import write_atomically
+from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
@@ -158,6 +159,7 @@ class Trainer:
         plan = self.network.plan(tokens.states, tokens.mask).take(of_text.to(self.device))
         table = self.network.relations.table(self.relation_text)
         topic_row, topic_node = data.row_topics.take(row)
+        hide = self._hide(len(chosen))
         reached, reading = read(
             self.network,
             plan,
@@ -166,10 +168,28 @@ class Trainer:
             topic_row.to(self.device),
             topic_node.to(self.device),
             Budget(self.config.budget_edges),
+            self._hide_at(plan, hide[question].to(self.device)),
         )
         gold_question, gold_node = data.answers.take(chosen)
+        answerable = ~hide[gold_question]
         scores = combine(reached, reading, question.to(self.device))
-        return answer_loss(scores, len(chosen), gold_question.to(self.device), gold_node.to(self.device))
+        gold = gold_question[answerable].to(self.device), gold_node[answerable].to(self.device)
+        return answer_loss(scores, *gold, answerable=~hide.to(self.device))
+
+    def _hide(self, count: int) -> Tensor:
+        """Which questions of this step are made unanswerable; [count]."""
+        config = self.config
+        if self.step < config.hide_from * config.steps:
+            return torch.zeros(count, dtype=torch.bool)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        return torch.rand(count, generator=generator) < config.hide_share
+
+    def _hide_at(self, plan: Plan, hide: Tensor) -> Tensor:
+        """For each row to be made unanswerable, a hop that its question takes, drawn evenly; -1 for the others."""
+        hops = plan.stop.detach().argmax(-1) + 1
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step + 1)
+        draw = torch.rand(len(hide), generator=generator).to(self.device)
+        return torch.where(hide, (draw * hops).long(), -1)
 
     def _mentions(self, texts: TextStates) -> Tensor:
         data, size = self.train, len(self.train.mention_text)

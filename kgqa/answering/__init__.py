@@ -1,0 +1,6 @@
+"""The pipeline: question -> topics -> walk -> scores -> answers with evidence."""
+
+from kgqa.answering.pipeline import Answerer
+from kgqa.answering.run import Stopwatch
+
+__all__ = ["Answerer", "Stopwatch"]

@@ -1,0 +1,246 @@
+"""From scores to responses: decide, prove, and put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from graph_schema import (
+    Answer,
+    Cut,
+    Entity,
+    EvidencePath,
+    EvidenceStep,
+    Fact,
+    GraphReader,
+    HopTrace,
+    Response,
+    Subgraph,
+    Topic,
+)
+from kgqa.answering.run import DIGITS, Ranked, Run, rank
+from kgqa.linking.topics import Linked
+from kgqa.model.encoder import Encoder
+from kgqa.retrieval.evidence import Chains, trace
+from kgqa.retrieval.expander import Expander
+from kgqa.retrieval.walk import key_node, make_key, rows_between
+
+RANKED = 10  # how many entities of the ranking are shown, answers or not
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """Makes responses.
+
+    Args:
+        reader: the store that evidence is checked against. encoder: says what the tokens are.
+        threshold: the probability from which on an entity is an answer. question_weight: of the fusion.
+        budget_edges: what one question may expand at one hop.
+    """
+
+    reader: GraphReader
+    encoder: Encoder
+    threshold: float
+    question_weight: float
+    budget_edges: int
+
+    def responses(
+        self, linked: Sequence[Linked], run: Run | None, seconds: dict[str, float], *, explain: bool
+    ) -> list[Response]:
+        """One response for each question; ``run`` is None if none of them has a topic."""
+        if run is None:
+            return [self._unlinked(one, seconds) for one in linked]
+        rows: list[list[int]] = [[] for _ in linked]
+        for row, question in enumerate(run.row_question.tolist()):
+            rows[question].append(row)
+        ranked = rank(run.scores, run.expander)
+        said = ranked.score >= self.threshold
+        entities = self._entities(run.expander, ranked, said)
+        evidence = self._evidence(run, ranked, said, rows)
+        bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
+        return [
+            self._response(one, run, rows[q], entities, evidence, range(bounds[q], bounds[q + 1]), seconds, explain)
+            if one.topics
+            else self._unlinked(one, seconds)
+            for q, one in enumerate(linked)
+        ]
+
+    def _response(
+        self,
+        one: Linked,
+        run: Run,
+        rows: Sequence[int],
+        entities: dict[int, Answer],
+        evidence: dict[int, tuple[EvidencePath, ...]],
+        places: range,
+        seconds: dict[str, float],
+        explain: bool,
+    ) -> Response:
+        touched = subgraph(run, rows)
+        return Response(
+            question=one.question,
+            answers=tuple(
+                Answer(entities[at].entity, entities[at].score, evidence[at]) for at in places if at in evidence
+            ),
+            ranking=tuple(entities[at] for at in places[:RANKED]),
+            topics=tuple(Topic(m.start, m.end, m.text, m.entities) for m in one.topics),
+            notes=(*_notes(one), *self._cut_notes(touched)),
+            subgraph=touched,
+            trace=self._trace(run, rows[0]) if explain else (),
+            fusion={"question": self.question_weight, "graph": 1.0},
+            seconds=seconds,
+        )
+
+    def _entities(self, expander: Expander, ranked: Ranked, said: Tensor) -> dict[int, Answer]:
+        """Entity and score at each place of the ranking that is shown."""
+        shown = torch.nonzero(said | (ranked.place < RANKED)).squeeze(-1)
+        ids = expander.ids(ranked.node[shown])
+        known = self.reader.entities(sorted(set(ids)))
+        return {
+            at: Answer(known.get(entity, Entity(entity, entity)), round(score, DIGITS))
+            for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
+        }
+
+    def _evidence(
+        self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
+    ) -> dict[int, tuple[EvidencePath, ...]]:
+        """For each place that is an answer, a path from each topic, looked for in the store again."""
+        places = torch.nonzero(said).squeeze(-1).tolist()
+        asked = [
+            (at, row, node)
+            for at, question, node in zip(
+                places, ranked.question[said].tolist(), ranked.node[said].tolist(), strict=True
+            )
+            for row in rows[question]
+        ]
+        row = torch.tensor([r for _, r, _ in asked], dtype=torch.int64)
+        node = torch.tensor([n for _, _, n in asked], dtype=torch.int64)
+        chains = trace(run.reached, run.plan, run.expander, make_key(row, node).to(run.plan.stop.device))
+        found: dict[int, tuple[EvidencePath, ...]] = dict.fromkeys(places, ())
+        for (at, _, _), path in zip(asked, self._paths(chains, run.expander), strict=True):
+            if path.steps:
+                found[at] = (*found[at], path)
+        return found
+
+    def _paths(self, chains: Chains, expander: Expander) -> list[EvidencePath]:
+        """Chains as paths of facts; ``holds`` says whether all of a path's facts are in the store now."""
+        relations = expander.relations
+        nodes = torch.unique(torch.cat([chains.source.flatten(), chains.target.flatten()]))
+        ids = dict(zip(nodes.tolist(), expander.ids(nodes), strict=True)) if len(chains.length) else {}
+        drawn = []
+        for length, *columns in zip(
+            *(part.tolist() for part in (chains.length, chains.source, chains.relation, chains.target, chains.weight)),
+            strict=True,
+        ):
+            steps = []
+            for source, directed, target, weight in list(zip(*columns, strict=True))[:length]:
+                head, tail = (target, source) if directed % 2 else (source, target)
+                fact = Fact(ids[head], relations[directed // 2], ids[tail])
+                steps.append(EvidenceStep(fact, bool(directed % 2), round(weight, DIGITS)))
+            drawn.append(tuple(steps))
+        facts = sorted({step.fact for steps in drawn for step in steps})
+        holds = dict(zip(facts, self.reader.holds(facts), strict=True))
+        return [EvidencePath(steps, all(holds[s.fact] for s in steps) if steps else None) for steps in drawn]
+
+    def _trace(self, run: Run, row: int) -> tuple[HopTrace, ...]:
+        """Attention over words and relations at each hop of one row."""
+        real = run.tokens.mask[row]
+        words = self.encoder.words(run.tokens.ids[row][real].tolist())
+        traces = []
+        for number, hop in enumerate(run.reached.hops):
+            weights = hop.weights[row]
+            best = torch.sort(weights, descending=True, stable=True).indices[: int((weights > 0).sum())].tolist()
+            traces.append(
+                HopTrace(
+                    number + 1,
+                    tuple(zip(words, run.plan.attention[row, number][real].tolist(), strict=True)),
+                    tuple((run.expander.relations[d // 2], bool(d % 2), float(weights[d])) for d in best),
+                    float(run.plan.stop[row, number]),
+                )
+            )
+        return tuple(traces)
+
+    def _unlinked(self, one: Linked, seconds: dict[str, float]) -> Response:
+        """Nothing in the question names anything in the graph."""
+        names = one.unknown or tuple(_capitalised(one.plain))
+        near = {entity.name: None for name in names for entity in self.reader.suggest(name, 3)}
+        hint = f"Did you mean {', '.join(near)}?" if near else "Put the name in [brackets] to have it looked up."
+        notes = _notes(one) or ("No name in the question is in the graph.",)
+        return Response(one.question, (), notes=(*notes, hint), seconds=seconds)
+
+    def _cut_notes(self, touched: Subgraph) -> tuple[str, ...]:
+        total = sum(cut.facts for cut in touched.cut)
+        if not total:
+            return ()
+        budget = f"the budget of {self.budget_edges:,} a hop"
+        return (f"{total:,} facts were left out for {budget}; answers may be missing.",)
+
+
+def subgraph(run: Run, rows: Sequence[int]) -> Subgraph:
+    """What the (consecutive) rows of one question touched."""
+    parts: list[tuple[Tensor, ...]] = []
+    cuts = []
+    for number, hop in enumerate(run.reached.hops, 1):
+        mine = rows_between(hop.source_key, rows[0], rows[-1])
+        edges = torch.nonzero(mine[hop.edge_group]).squeeze(-1)
+        group = hop.edge_group[edges]
+        source, target = key_node(hop.source_key[group]), key_node(hop.key[hop.edge_target[edges]])
+        parts.append((source, hop.relation[group], target, torch.full_like(group, number), hop.weight[group]))
+        cut = (hop.cut_row >= rows[0]) & (hop.cut_row <= rows[-1])
+        cuts += [
+            Cut(number, run.expander.relations[relation // 2], bool(relation % 2), count)
+            for relation, count in zip(hop.cut_relation[cut].tolist(), hop.cut_count[cut].tolist(), strict=True)
+        ]
+    source, relation, target, number_of_hop, weight = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+    topics = torch.unique(source[number_of_hop == 1])
+    nodes = torch.unique(torch.cat([source, target]))
+    ids = run.expander.ids(nodes)
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    local = torch.empty(len(ids), dtype=torch.int64)
+    local[torch.tensor(order, dtype=torch.int64)] = torch.arange(len(ids))
+
+    def place(node: Tensor) -> npt.NDArray[np.int64]:
+        at: npt.NDArray[np.int64] = local[torch.searchsorted(nodes, node)].numpy()
+        return at
+
+    return Subgraph(
+        entities=tuple(ids[i] for i in order),
+        relations=run.expander.relations,
+        topics=place(topics),
+        source=place(source),
+        relation=relation.numpy().astype(np.int32),
+        target=place(target),
+        hop=number_of_hop.numpy(),
+        weight=weight.float().numpy(),
+        cut=tuple(cuts),
+    )
+
+
+def _capitalised(plain: str) -> list[str]:
+    """Runs of capitalised words, the likeliest names in a question; the whole question if there are none."""
+    runs: list[list[str]] = [[]]
+    for number, word in enumerate(plain.rstrip("?.! ").split()):
+        if word[:1].isupper() and number > 0:
+            runs[-1].append(word)
+        elif runs[-1]:
+            runs.append([])
+    return [" ".join(run) for run in runs if run] or [plain]
+
+
+def _notes(one: Linked) -> tuple[str, ...]:
+    """What linking has to say."""
+    notes = [f'"{text}" is not a name in the graph.' for text in one.unknown]
+    notes += [
+        f'{len(topic.entities)} entities are called "{topic.text}" ({", ".join(e.id for e in topic.entities[:3])}'
+        f"{' ...' if len(topic.entities) > 3 else ''}); all were asked about."
+        for topic in one.topics
+        if len(topic.entities) > 1
+    ]
+    if one.others:
+        notes.append(f"Also names in the graph, not taken as topics: {', '.join(m.text for m in one.others)}.")
+    return tuple(notes)

@@ -1,0 +1,140 @@
+"""The pipeline, from a question's text to its response.
+
+One question on a live store and a batch on a snapshot go the same way; only the expander differs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from graph_schema import GraphReader, Response
+from kgqa.answering.assemble import Assembler
+from kgqa.answering.run import Run, Stopwatch
+from kgqa.linking.topics import Linked, choose_topics, link
+from kgqa.model.checkpoint import Checkpoint
+from kgqa.model.encoder import Encoder, TokenStates
+from kgqa.model.relations import RelationTable
+from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
+from kgqa.retrieval.scores import combine, read
+from kgqa.retrieval.walk import Budget
+from kgqa.stores.snapshot import Snapshot
+
+
+@dataclass
+class Answerer:
+    """Answers questions about one store with one checkpoint.
+
+    Args:
+        reader: the store. checkpoint: a trained reader. encoder: the text encoder it was trained with.
+        budget_edges: facts one question may expand at one hop. any_schema: don't refuse a graph of another schema.
+
+    Raises:
+        FingerprintMismatch: the checkpoint doesn't belong to this encoder or to the store's schema.
+    """
+
+    reader: GraphReader
+    checkpoint: Checkpoint
+    encoder: Encoder
+    budget_edges: int = 20_000
+    any_schema: bool = False
+    _table: RelationTable | None = field(default=None, init=False)
+    _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
+    _expander: SnapshotExpander | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.network = self.checkpoint.network
+        self.budget = Budget(self.budget_edges)
+        self._relations(self.reader.relations())
+
+    def ask(self, question: str, *, explain: bool = False) -> Response:
+        """Answer one question from the store as it is now.
+
+        Raises:
+            QuestionError: the question can't be asked. StoreError: the store failed.
+        """
+        watch = Stopwatch()
+        with watch.stage("linking"):
+            linked = link(question, self.reader)
+        with watch.stage("retrieval"):
+            expander = LiveExpander(self.reader)
+        expander.seconds = 0.0
+        return self._respond([linked], expander, watch, explain)[0]
+
+    def ask_many(self, questions: Sequence[str], snapshot: Snapshot, *, explain: bool = False) -> list[Response]:
+        """Answer a batch from a snapshot of the store; evidence is checked against the store.
+
+        Every response carries the batch's seconds divided by its size.
+        """
+        watch = Stopwatch()
+        with watch.stage("linking"):
+            linked = [link(question, snapshot) for question in questions]
+        expander = self.expander(snapshot)
+        return self._respond(linked, expander, watch, explain)
+
+    def expander(self, snapshot: Snapshot) -> SnapshotExpander:
+        """The snapshot on the network's device, moved there once."""
+        if self._expander is None or self._expander.snapshot is not snapshot:
+            self._expander = SnapshotExpander(snapshot, self.network.device)
+        self._expander.seconds = 0.0
+        return self._expander
+
+    def run(self, linked: Sequence[Linked], tokens: TokenStates, expander: Expander, watch: Stopwatch) -> Run | None:
+        """Walk and score; None if no question has a topic.
+
+        Args:
+            tokens: states of the ``texts`` of all questions, in order, on the network's device.
+        """
+        rows = [(q, topic) for q, one in enumerate(linked) for topic in one.topics]
+        if not rows:
+            return None
+        device = self.network.device
+        with watch.stage("retrieval"):
+            table = self._relations(expander.relations)
+            topic_row = [r for r, (_, topic) in enumerate(rows) for _ in topic.entities]
+            topic_node = expander.nodes([e.id for _, topic in rows for e in topic.entities])
+        before = expander.seconds
+        began = time.perf_counter()
+        with torch.inference_mode():
+            plan = self.network.plan(tokens.states, tokens.mask)
+            start = torch.tensor(topic_row, dtype=torch.int64, device=device)
+            reached, reading = read(self.network, plan, table, expander, start, topic_node.to(device), self.budget)
+            row_question = torch.tensor([q for q, _ in rows], dtype=torch.int64, device=device)
+            scores = combine(reached, reading, row_question)
+        inside = expander.seconds - before
+        watch.add("retrieval", inside)
+        watch.add("reading", time.perf_counter() - began - inside)
+        return Run(linked, row_question, tokens, plan, reached, reading, scores, expander)
+
+    def _respond(self, linked: list[Linked], expander: Expander, watch: Stopwatch, explain: bool) -> list[Response]:
+        with watch.stage("encoder"):
+            tokens = self.encoder.encode([text for one in linked for text in one.texts]).to(self.network.device)
+        with watch.stage("linking"):
+            linked, rows = choose_topics(linked, tokens, self.network, self.encoder.mask_id)
+        run = self.run(linked, tokens.take(rows), expander, watch)
+        assembler = Assembler(
+            self.reader,
+            self.encoder,
+            self.checkpoint.config.threshold,
+            float(self.network.fusion.weight),
+            self.budget_edges,
+        )
+        with watch.stage("evidence"):
+            responses = assembler.responses(linked, run, watch.seconds, explain=explain)
+        watch.share(len(linked))
+        return responses
+
+    def _relations(self, relations: tuple[str, ...]) -> RelationTable:
+        """The relation table of these relations, made again when a new relation or wording turns up."""
+        schema = self.reader.schema()
+        key = (relations, schema.fingerprint(relations))
+        if self._table is None or key != self._table_of:
+            self.checkpoint.check(schema, relations, self.encoder.fingerprint(), any_schema=self.any_schema)
+            with torch.inference_mode():
+                texts = self.encoder.relation_texts(schema, relations).to(self.network.device)
+                self._table = self.network.relations.table(texts)
+            self._table_of = key
+        return self._table

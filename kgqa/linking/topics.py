@@ -1,0 +1,108 @@
+"""Which mentions of a question are its topics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from graph_schema import GraphReader
+from kgqa.linking.mentions import Mention, find_mentions, masked, split_brackets
+from kgqa.model.encoder import MASK, TokenStates
+from kgqa.model.network import ReaderNetwork
+
+MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
+_LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A question with its topics.
+
+    Attributes:
+        question: as asked. plain: without brackets. bracketed: whether the asker marked the topics.
+        topics: mentions to start from, in the order they stand in. others: names that might have been topics.
+        unknown: bracketed texts that name nothing in the graph.
+    """
+
+    question: str
+    plain: str
+    bracketed: bool
+    topics: tuple[Mention, ...]
+    others: tuple[Mention, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The question once for each topic, with that topic masked."""
+        return [masked(self.plain, topic, MASK) for topic in self.topics]
+
+
+def link(question: str, reader: GraphReader) -> Linked:
+    """Find the mentions of a question; all of them are topics until ``choose_topics`` has chosen.
+
+    Raises:
+        QuestionError: empty or too long.
+    """
+    plain, spans = split_brackets(question)
+    mentions = find_mentions(plain, spans, reader)
+    return Linked(
+        question,
+        plain,
+        bool(spans),
+        tuple(m for m in mentions if m.entities),
+        unknown=tuple(m.text for m in mentions if not m.entities),
+    )
+
+
+@torch.inference_mode()
+def choose_topics(
+    linked: Sequence[Linked], tokens: TokenStates, network: ReaderNetwork, mask_id: int
+) -> tuple[list[Linked], Tensor]:
+    """Decide which mentions of free-text questions are topics; what stands in brackets always is.
+
+    The best mention is kept unless it is unlikely to be one (see ``MIN_PROBABILITY``), and with it those that don't
+    overlap a better one and have a probability of at least 1/2.
+
+    Args:
+        linked: questions with all their mentions. tokens: states of all their ``texts``, in order.
+        network: its topic scorer is used. mask_id: token id that stands for a mention.
+
+    Returns:
+        The questions with their topics, and the positions in ``tokens`` that belong to these.
+    """
+    owner = [(one, mention) for one in linked for mention in one.topics]
+    share = torch.tensor([(m.end - m.start) / len(one.plain) for one, m in owner], device=tokens.mask.device)
+    logits = network.topic(tokens.states, tokens.mask, tokens.ids == mask_id, share).tolist() if owner else []
+    chosen, rows, done = [], [], 0
+    for one in linked:
+        count = len(one.topics)
+        own = logits[done : done + count]
+        kept = list(range(count)) if one.bracketed else _keep(one.topics, own)
+        chosen.append(
+            replace(
+                one,
+                topics=tuple(one.topics[k] for k in kept),
+                others=tuple(m for k, m in enumerate(one.topics) if k not in kept and (own[k] >= _LEAST or not kept)),
+            )
+        )
+        rows += [done + k for k in kept]
+        done += count
+    return chosen, torch.tensor(rows, dtype=torch.int64, device=tokens.mask.device)
+
+
+def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
+    """Positions of the mentions that are topics; equal scores are settled by length, then by place."""
+    order = sorted(range(len(mentions)), key=lambda k: (-round(logits[k], 4), mentions[k].start - mentions[k].end, k))
+    kept: list[int] = []
+    for k in order:
+        if logits[k] >= (0.0 if kept else _LEAST) and all(_apart(mentions[k], mentions[other]) for other in kept):
+            kept.append(k)
+    return sorted(kept)
+
+
+def _apart(one: Mention, other: Mention) -> bool:
+    return one.end <= other.start or other.end <= one.start
