@@ -1,0 +1,99 @@
+"""How the lines of a delimited file become fields: found from its first lines, as far as it isn't said."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from graph_schema import InputError
+from ingest.header import is_header
+from ingest.options import LoadOptions
+
+DELIMITERS = {"tsv": "\t", "pipe": "|", "csv": ","}
+_LOOKED_AT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Attributes:
+    format: a key of DELIMITERS.
+    quoting: "yes", "no", or "rescue": only on a line that has the wrong number of fields without.
+    header: the columns' names if the first line gives them.
+    width: number of fields that each line must have.
+    """
+
+    format: str
+    quoting: Literal["yes", "no", "rescue"]
+    header: tuple[str, ...] | None
+    width: int
+
+    @property
+    def delimiter(self) -> str:
+        return DELIMITERS[self.format]
+
+
+def detect(source: str, start: bytes, options: LoadOptions) -> Dialect:
+    """The dialect in which the most of the first lines have the columns asked for.
+
+    Args:
+        start: the file's beginning, from its first line that isn't blank.
+
+    Raises:
+        InputError: the lines end in carriage returns alone.
+    """
+    text = start[:_LOOKED_AT].decode("utf-8", "replace")
+    _refuse_bare_returns(source, text)
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip(" \r")]
+    formats = list(DELIMITERS) if options.format == "auto" else [options.format]
+    return max((_fit(name, lines, options) for name in formats), key=lambda fit: fit[0])[1]
+
+
+def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[bool, int, int], Dialect]:
+    """How well one format fits the lines (named columns found, lines that fit, delimiters seen), and its dialect."""
+    delimiter = DELIMITERS[name]
+    plain = [line.split(delimiter) for line in lines]
+    quoting: Literal["yes", "no", "rescue"] = "rescue"
+    if options.quoting != "auto":
+        quoting = options.quoting
+    elif name == "csv" or all(_quoted(cell) for row in plain for cell in row):
+        quoting = "yes"
+    rows = [quoted_fields(line, delimiter) or [line] for line in lines] if quoting == "yes" else plain
+    header = tuple(cell.strip() for cell in rows[0]) if is_header(rows[0], options) else None
+    widths = Counter(map(len, rows))
+    width = 3
+    found = True
+    if options.columns is not None:
+        needed = max([2, *(column for column in options.columns if isinstance(column, int))]) + 1
+        width = max((w for w in widths if w >= needed), key=lambda w: widths[w], default=needed)
+        if header is not None:
+            width = len(header)
+            found = {column for column in options.columns if isinstance(column, str)} <= set(header)
+    return (found, widths[width], sum(len(row) - 1 for row in plain)), Dialect(name, quoting, header, width)
+
+
+def _quoted(cell: str) -> bool:
+    return len(cell) > 1 and cell[0] == cell[-1] == '"'
+
+
+def quoted_fields(line: str, delimiter: str) -> list[str] | None:
+    """The fields of one line by RFC 4180; None if its quotes are wrong or it doesn't end the record."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True), [])
+    except csv.Error:
+        return None
+
+
+def _refuse_bare_returns(source: str, text: str) -> None:
+    """Lines of the old Macintosh kind would be read as one. (A name may hold a carriage return; whole facts don't.)"""
+    lines = [line for line in text.split("\r") if line.strip()]
+    if "\n" in text.strip() or len(lines) < 2:
+        return
+    if any(all(line.count(delimiter) >= 2 for line in lines) for delimiter in DELIMITERS.values()):
+        raise InputError(
+            "its lines end in carriage returns without line feeds",
+            where=source,
+            fix="Convert it, for instance with: tr '\\r' '\\n'",
+        )

@@ -1,0 +1,80 @@
+"""How a load is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from graph_schema import ConfigError
+from ingest.records import Reject
+
+Format = Literal["auto", "tsv", "pipe", "csv"]
+Header = Literal["auto", "yes", "no"]
+Quoting = Literal["auto", "yes", "no"]
+Columns = tuple[int | str, int | str, int | str]
+
+
+def _nobody(_: object) -> None:
+    """Takes what is set aside, and only lets it be counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Attributes:
+        format: "tsv", "pipe" (``|``), "csv", or "auto": found from the first lines.
+        header: "yes": the first line that isn't blank names the columns; "no": it is a fact; "auto": it is a header if
+            columns are asked for by name, or if it says head, relation and tail in words that mean so.
+        columns: which columns hold head, relation and tail: 0-based positions, or names from the header. None: the
+            lines have exactly three, in the header's order if it says one, else head, relation, tail.
+        quoting: "yes": fields may stand in double quotes as RFC 4180 has it; "no": quotes are characters like any
+            other; "auto": "yes" for CSV, and where each field of the first lines is quoted; otherwise only on a line
+            that has the right number of fields no other way.
+        batch_size: facts in one transaction, at least 1.
+        max_errors: the load ends when more lines than this are bad; None: never.
+        rejects: takes each line that is set aside.
+        examples: rejected lines kept in the report, for each reason of each file.
+
+    Raises:
+        ConfigError: a value is none of these.
+    """
+
+    format: Format = "auto"
+    header: Header = "auto"
+    columns: Columns | None = None
+    quoting: Quoting = "auto"
+    batch_size: int = 20_000
+    max_errors: int | None = None
+    rejects: Reject = _nobody
+    examples: int = 5
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "format": ("auto", "tsv", "pipe", "csv"),
+            "header": ("auto", "yes", "no"),
+            "quoting": ("auto", "yes", "no"),
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                raise ConfigError(f"{getattr(self, name)!r} is no {name}", where=name, fix=f"Use {', '.join(values)}")
+        if self.batch_size < 1:
+            raise ConfigError(
+                f"{self.batch_size} facts in a batch are too few", where="batch_size", fix="Use 1 or more"
+            )
+        if self.max_errors is not None and self.max_errors < 0:
+            raise ConfigError(f"{self.max_errors} errors can't be allowed", where="max_errors", fix="Use 0 or more")
+        if self.columns is not None:
+            self._check_columns(self.columns)
+
+    def _check_columns(self, columns: Columns) -> None:
+        if len(columns) != 3 or len(set(columns)) != 3 or any(isinstance(c, int) and c < 0 for c in columns):
+            raise ConfigError(
+                f"{columns!r} aren't three different columns",
+                where="columns",
+                fix="Give the columns of head, relation and tail: positions from 0, or names from the header",
+            )
+        if self.header == "no" and any(isinstance(c, str) for c in columns):
+            raise ConfigError(
+                "columns are given by name, but the file is said to have no header",
+                where="columns",
+                fix="Give positions from 0, or say that there is a header",
+            )

@@ -1,0 +1,100 @@
+"""What the stages hand each other: rows as read, triples as mapped, and what was set aside on the way.
+
+Rows travel in blocks, column by column, because that is how they are read, checked and written fastest; a block is some
+thousands of rows, never a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a line was set aside; reports count by it."""
+
+    FIELD_COUNT = "wrong number of fields"
+    EMPTY_FIELD = "empty field"
+    NOT_UTF8 = "not valid UTF-8"
+    NUL = "NUL character"
+    QUOTING = "bad quoting"
+    LINE_TOO_LONG = "line too long"
+    ENTITY_TOO_LONG = "entity name too long"
+    RELATION_TOO_LONG = "relation name too long"
+    RELATION_CONTROL = "control character in a relation name"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One line that was set aside.
+
+    Attributes:
+        source: name of the file.
+        line: its 1-based line; of a record over several lines, the first.
+        reason: the kind of fault.
+        detail: what exactly, as a phrase.
+        row: the line as read (bytes that aren't UTF-8 as ``\\xNN``), or its fields joined by tabs; at most ROW_KEPT
+            characters of it.
+    """
+
+    source: str
+    line: int
+    reason: Reason
+    detail: str
+    row: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.reason}: {self.detail}"
+
+
+ROW_KEPT = 65_536
+
+Reject = Callable[[Rejected], None]
+"""Takes what a stage sets aside. Called in line order within a stage; may raise to end the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows as read.
+
+    Attributes:
+        source: name of the file.
+        lines: 1-based line of each row, ascending.
+        columns: one sequence for each column of the file, each as long as ``lines``; fields as they stand in the file.
+        through: last line that was read to make this block.
+    """
+
+    source: str
+    lines: Sequence[int]
+    columns: Sequence[Sequence[str]]
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a reader makes of a stream.
+
+    Attributes:
+        format: which format it was found to be.
+        header: the columns' names; None if the file doesn't say them.
+        width: number of columns of every block in ``records``.
+        records: to be drawn once, a block at a time.
+    """
+
+    format: str
+    header: tuple[str, ...] | None
+    width: int
+    records: Iterator[Records]
+
+
+@dataclass(frozen=True, slots=True)
+class Triples:
+    """Rows as facts: position i of ``heads``, ``relations`` and ``tails`` is the fact of line ``lines[i]``."""
+
+    source: str
+    lines: Sequence[int]
+    heads: Sequence[str]
+    relations: Sequence[str]
+    tails: Sequence[str]
+    through: int
