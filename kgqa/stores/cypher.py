@@ -125,10 +125,10 @@ def add_label(label: str) -> LiteralString:
 
 
 def merge_facts(relation: str) -> LiteralString:
-    """Rows [head, tail]."""
+    """Rows [head, tail]; returns for how many of them both entities were there."""
     return _built(
         "UNWIND $rows AS row MATCH (h:Entity {id: row[0]}) MATCH (t:Entity {id: row[1]}) "
-        f"MERGE (h)-[:{quoted(relation)}]->(t)"
+        f"MERGE (h)-[:{quoted(relation)}]->(t) RETURN count(*) AS n"
     )
 
 
@@ -157,7 +157,7 @@ def expand(branches: Sequence[tuple[str, bool]]) -> LiteralString:
         f"UNWIND $g{number} AS g MATCH (e:Entity {{id: g[1]}}) "
         f"CALL (e) {{ MATCH (e){'<' if inverse else ''}-[:{quoted(relation)}]-{'' if inverse else '>'}(t:Entity) "
         f"WHERE t.id IS NOT NULL RETURN DISTINCT t.id AS id ORDER BY id LIMIT $l{number} }} "
-        "RETURN g[0] AS position, collect(id)[..g[2]] AS ids"
+        "WITH g[0] AS position, g[2] AS most, collect(id) AS ids RETURN position, ids[..most] AS ids"
         for number, (relation, inverse) in enumerate(branches)
     )
 

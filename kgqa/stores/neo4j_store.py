@@ -20,7 +20,7 @@ from kgqa.stores import cypher
 from kgqa.stores.batches import by_relation, name_keys, prepare, storable
 from kgqa.stores.likeness import most_alike
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_write import Run, delete, entity_of, stored_keys, write
+from kgqa.stores.neo4j_write import EntityGoneError, Run, delete, entity_of, stored_keys, write
 
 Result = TypeVar("Result")
 
@@ -28,6 +28,7 @@ READ_SECONDS = 60.0  # the server ends a query that takes longer
 WRITE_SECONDS = 600.0
 INDEX_SECONDS = 600
 WRITE_ATTEMPTS = 5  # rounds of the driver's own retries, for writers that meet on the same nodes
+REMEMBERED_IDS = 2_000_000  # about 150 bytes each
 COUNTER_SLOTS = 64  # change counters; each writer has one, so that two seldom wait for each other
 KEYS_A_QUERY = 500  # Lucene takes 1,024 clauses
 BRANCHES_A_QUERY = 100
@@ -60,6 +61,7 @@ class Neo4jStore:
         self.round_trips = 0
         self._slot = f"{cypher.COUNTER_PREFIX}{secrets.randbelow(COUNTER_SLOTS)}"
         self._relations: tuple[int, tuple[str, ...]] | None = None
+        self._known: set[str] = set()  # ids that this store has written, so that a load doesn't merge them again
         self._closed = False
         with translated(self._url):
             self._driver = GraphDatabase.driver(
@@ -214,10 +216,17 @@ class Neo4jStore:
 
     def write(self, batch: Batch) -> Written:
         prepared = prepare(batch)
-        return self._write(lambda run: write(run, prepared, self._slot))
+        try:
+            written = self._write(lambda run: write(run, prepared, self._known, self._slot))
+        except EntityGoneError:
+            self._known = set()
+            written = self._write(lambda run: write(run, prepared, self._known, self._slot))
+        self._known = self._known.union(prepared.ids) if len(self._known) < REMEMBERED_IDS else set(prepared.ids)
+        return written
 
     def delete(self, facts: Sequence[Fact]) -> int:
         asked = by_relation([f for f in facts if all(map(storable, (f.head, f.relation, f.tail)))])
+        self._known = set()
         return self._write(lambda run: delete(run, asked, self._slot))
 
     def finish(self) -> None:

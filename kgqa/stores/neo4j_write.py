@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, Protocol, TypeVar
 
 from neo4j import Record
@@ -17,6 +17,10 @@ ROWS = 20_000  # a statement; one transaction may run many
 MAX_KEY_CHARACTERS = 2_000  # Lucene stops the whole database at a term beyond 32,766 bytes
 
 
+class EntityGoneError(Exception):
+    """An entity that was known to be there has been deleted by somebody else."""
+
+
 class Run(Protocol):
     """Runs one statement: its records, and the counters of what it did."""
 
@@ -25,13 +29,23 @@ class Run(Protocol):
     ) -> tuple[list[Record], Mapping[str, int]]: ...
 
 
-def write(run: Run, prepared: Prepared, slot: str) -> Written:
-    """See ``GraphWriter.write``; ``slot`` is the id of the change counter to use."""
+def write(run: Run, prepared: Prepared, known: Container[str], slot: str) -> Written:
+    """See ``GraphWriter.write``.
+
+    Args:
+        known: ids whose entities are there already; those that facts mention needn't be merged again.
+        slot: id of the change counter to use.
+
+    Raises:
+        EntityGoneError: not all of ``known`` are there; to be repeated without.
+    """
     created = altered = facts = 0
     by_label: dict[str, list[Entity]] = {}
     mentioned: list[tuple[str, list[str]]] = []
     for id_ in prepared.ids:
         entity = prepared.entities.get(id_)
+        if entity is None and id_ in known:
+            continue
         if entity is None or entity == Entity(id_, id_):
             mentioned.append((id_, stored_keys([name_key(id_)])))
         else:
@@ -46,7 +60,10 @@ def write(run: Run, prepared: Prepared, slot: str) -> Written:
             altered += _merge_into(run, differing, prepared.entities) if differing else 0
     for relation, pairs in prepared.facts.items():
         for chunk in _chunks(pairs):
-            facts += run(cypher.merge_facts(relation), {"rows": chunk})[1].get("relationships_created", 0)
+            records, counters = run(cypher.merge_facts(relation), {"rows": chunk})
+            facts += counters.get("relationships_created", 0)
+            if records[0]["n"] != len(chunk):
+                raise EntityGoneError
     if created or altered or facts:
         run(cypher.COUNT_CHANGE, {"slot": slot})
     return Written(facts, prepared.given - facts, created, len(prepared.ids) - created)
