@@ -1,1 +1,5 @@
-"""Ask a knowledge graph in plain language and get answers with the chain of facts that proves each."""
+"""kgqa: ask a knowledge graph in plain language."""
+
+from importlib.metadata import version
+
+__version__ = version("kgqa")

@@ -136,7 +136,7 @@ def prepare(
                 row_text.append(text_of(question.plain, mention))
                 row_topics.append(snapshot.index_of([e.id for e in mention.entities]).tolist())
         rows.append(own)
-        nodes, absent = _answer_nodes(question.answers, snapshot)
+        nodes, absent = answer_nodes(question.answers, snapshot)
         answers.append(nodes)
         missing.append(absent)
         if number < mentions_of and question.spans:
@@ -162,7 +162,7 @@ def prepare(
     )
 
 
-def _answer_nodes(answers: Sequence[str], snapshot: Snapshot) -> tuple[list[int], int]:
+def answer_nodes(answers: Sequence[str], snapshot: Snapshot) -> tuple[list[int], int]:
     """Nodes of gold answers, by id, else by name; and how many are not in the graph."""
     direct = snapshot.index_of(list(answers)).tolist()
     nodes = {node for node in direct if node >= 0}

@@ -1,0 +1,82 @@
+"""``kgqa ask``"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph_schema import InputError, QuestionError
+from kgqa.cli import common
+from kgqa.cli.render import response_lines
+
+
+def command(
+    question: Annotated[
+        str | None, typer.Argument(help="The question, in quotes; names may stand in \\[brackets].")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Questions one a line; - for standard input.", allow_dash=True)
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show hops, relations and weights.")] = False,
+    as_json: common.JsonOption = False,
+    top: Annotated[int, typer.Option("--top", min=1, help="Answers shown with their evidence.")] = 10,
+    store: common.StoreOption = None,
+    user: common.UserOption = None,
+    password: common.PasswordOption = None,
+    checkpoint: common.CheckpointOption = None,
+    encoder: common.EncoderOption = None,
+    device: common.DeviceOption = None,
+    threads: common.ThreadsOption = None,
+    budget_edges: Annotated[
+        int | None, typer.Option("--budget-edges", help="Facts one question may expand at one hop.")
+    ] = None,
+    any_schema: common.AnySchemaOption = None,
+    config: common.ConfigOption = None,
+) -> None:
+    """Ask the graph a question; the answers come with the facts that prove them.
+
+    Example: [bold]kgqa ask "who directed Heat" --store sqlite:///films.db[/]
+    """
+    questions = _questions(question, file)
+    chosen = common.settings(
+        config,
+        store=store,
+        user=user,
+        password=password,
+        checkpoint=checkpoint,
+        encoder=encoder,
+        device=device,
+        threads=threads,
+        budget_edges=budget_edges,
+        any_schema=any_schema,
+    )
+    with common.opened(chosen) as opened:
+        answerer = common.answerer(chosen, opened)
+        for one in questions:
+            response = answerer.ask(one, explain=explain)
+            if as_json:
+                print(json.dumps(response.as_dict(), ensure_ascii=False))
+            else:
+                for line in response_lines(response, top=top):
+                    common.out.print(line, soft_wrap=True)
+
+
+def _questions(question: str | None, file: Path | None) -> list[str]:
+    if (question is None) == (file is None):
+        raise QuestionError("give one question, or --file", fix='For example: kgqa ask "who directed Heat"')
+    if question is not None:
+        return [question]
+    try:
+        text = sys.stdin.read() if str(file) == "-" else Path(str(file)).read_text("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"can't read the questions: {error.strerror}", where=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", where=str(file), fix="Save the file as UTF-8") from error
+    questions = [line for line in text.splitlines() if line.strip()]
+    if not questions:
+        raise InputError("no questions in the file", where=str(file))
+    return questions

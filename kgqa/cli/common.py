@@ -1,0 +1,93 @@
+"""What the commands share: consoles, options, and opening a store or an answerer from settings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from graph_schema import ConfigError, GraphStore
+from kgqa.config import Settings, load_settings
+from kgqa.stores import open_store
+
+if TYPE_CHECKING:
+    from kgqa.answering import Answerer
+    from kgqa.model.encoder import Encoder
+
+out = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help="URL of the store: sqlite:///films.db, neo4j://host:7687 ...")
+]
+UserOption = Annotated[str | None, typer.Option("--user", help="User name at the store.")]
+PasswordOption = Annotated[
+    str | None, typer.Option("--password", help="Password at the store; better given as KGQA_PASSWORD.")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); kgqa.toml if there is one.")]
+CheckpointOption = Annotated[
+    Path | None, typer.Option("--checkpoint", help="Directory of a trained reader; the shipped one if not given.")
+]
+EncoderOption = Annotated[str | None, typer.Option("--encoder", help="Text encoder: a directory or a model's name.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1 ...")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="CPU threads.")]
+AnySchemaOption = Annotated[
+    bool | None, typer.Option("--any-schema", help="Use a checkpoint on a graph of another schema, by its words.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def settings(config: Path | None, **flags: Any) -> Settings:
+    """Settings from a command's flags, the environment and the file; threads are set at once."""
+    loaded = load_settings(flags, config)
+    if loaded.threads:
+        import torch  # noqa: PLC0415  slow to import, and only needed by the commands that compute
+
+        torch.set_num_threads(loaded.threads)
+    return loaded
+
+
+@contextmanager
+def opened(chosen: Settings, *, create: bool = False) -> Iterator[GraphStore]:
+    """The store of these settings, closed at the end."""
+    password = chosen.password.get_secret_value() if chosen.password else None
+    store = open_store(chosen.store, create=create, user=chosen.user, password=password, timeout=chosen.timeout)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def encoder(chosen: Settings) -> Encoder:
+    """The text encoder of these settings, on their device.
+
+    Raises:
+        ConfigError: no such device. EncoderError: no such encoder.
+    """
+    import torch  # noqa: PLC0415  slow to import, and only needed by the commands that compute
+
+    from kgqa.model.encoder import Encoder  # noqa: PLC0415  as above
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.zeros(1, device=chosen.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"no such device ({str(error).splitlines()[0]})", where=f"--device {chosen.device}", fix="Use cpu"
+        ) from error
+    return Encoder(chosen.encoder, chosen.device)
+
+
+def answerer(chosen: Settings, store: GraphStore) -> Answerer:
+    """All that is needed to ask: encoder, checkpoint and store, checked against each other."""
+    from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
+    from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
+
+    checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
+    return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, chosen.any_schema)

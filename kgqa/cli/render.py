@@ -1,0 +1,54 @@
+"""How a response looks on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+
+from graph_schema import EvidencePath, Response
+
+
+def response_lines(response: Response, *, top: int) -> Iterator[str]:
+    """Lines with rich markup: question, answers each with their evidence, notes, explanation, times."""
+    yield f"[bold]{escape(response.question)}[/]"
+    if not response.answers:
+        yield "  The graph doesn't know."
+    for answer in response.answers[:top]:
+        yield f"  [bold green]{escape(answer.entity.name)}[/]  [dim]{answer.score:.3f}[/]"
+        for path in answer.evidence:
+            yield f"      {path_line(path)}"
+    if len(response.answers) > top:
+        yield f"  ... and {len(response.answers) - top} more (--top {len(response.answers)}, or --json)"
+    for note in response.notes:
+        yield f"  [yellow]{escape(note)}[/]"
+    yield from _explanation(response)
+    stages = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in response.seconds.items())
+    yield f"  [dim]{1000 * sum(response.seconds.values()):.1f} ms ({stages})[/]"
+
+
+def path_line(path: EvidencePath) -> str:
+    """A path as text: Heat -directed_by-> Michael Mann; <-relation- where a fact is walked from tail to head."""
+    if not path.steps:
+        return ""
+    parts = [escape(path.steps[0].source)]
+    for step in path.steps:
+        relation = f"<-{step.fact.relation}-" if step.inverse else f"-{step.fact.relation}->"
+        parts += [f"[cyan]{escape(relation)}[/]", escape(step.target)]
+    if path.holds is False:
+        parts.append("[red](no longer in the store)[/]")
+    return " ".join(parts)
+
+
+def _explanation(response: Response) -> Iterator[str]:
+    for hop in response.trace:
+        yield f"  hop {hop.hop}: the last one with probability {hop.stop:.3f}"
+        words = sorted((w for w in hop.words if w[0] not in ("[CLS]", "[SEP]")), key=lambda w: -w[1])[:4]
+        yield "      words: " + ", ".join(f"{escape(word)} {weight:.2f}" for word, weight in words)
+        followed = [r for r in hop.relations if r[2] >= 0.005][:4] or list(hop.relations[:1])
+        yield "      relations: " + ", ".join(
+            f"{escape(name)}{' (inverse)' if inverse else ''} {weight:.2f}" for name, inverse, weight in followed
+        )
+    if response.trace:
+        sides = ", ".join(f"{side} {weight:.2f}" for side, weight in response.fusion.items())
+        yield f"  fusion weights: {sides}"

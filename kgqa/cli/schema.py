@@ -1,0 +1,47 @@
+"""``kgqa schema``"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph_schema import Schema
+from kgqa.cli import common
+
+
+def command(
+    store: common.StoreOption = None,
+    user: common.UserOption = None,
+    password: common.PasswordOption = None,
+    put: Annotated[
+        Path | None, typer.Option("--set", help="Schema file (YAML) to merge into the store's schema first.")
+    ] = None,
+    as_json: common.JsonOption = False,
+    config: common.ConfigOption = None,
+) -> None:
+    """Show a store's schema as YAML: labels, relations, and how each relation is said.
+
+    Example: [bold]kgqa schema --store sqlite:///films.db > films.yaml[/]
+    """
+    chosen = common.settings(config, store=store, user=user, password=password)
+    given = Schema.load(put) if put else None
+    with common.opened(chosen) as opened:
+        if given:
+            opened.migrate(given)
+        shown = opened.schema()
+        said = {
+            name: {**_given(shown, name), "words": shown.words(name), "inverse": shown.words(name, inverse=True)}
+            for name in sorted(set(shown.relations) | set(opened.relations()))
+        }
+    if as_json:
+        print(json.dumps({**shown.to_dict(), "relations": said}, ensure_ascii=False))
+    else:
+        full = Schema.from_dict({**shown.to_dict(), "relations": said})
+        print(full.to_yaml(), end="")
+
+
+def _given(schema: Schema, name: str) -> dict[str, object]:
+    return schema.relations[name].model_dump(exclude_defaults=True) if name in schema.relations else {}

@@ -1,0 +1,163 @@
+"""``kgqa train``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from pydantic import ValidationError
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from graph_schema import ConfigError
+from kgqa.cli import common
+
+if TYPE_CHECKING:
+    from kgqa.training.config import TrainConfig
+    from kgqa.training.trainer import Progress as Step
+
+
+def command(
+    questions: Annotated[
+        list[Path], typer.Argument(help="Files of questions: question TAB answer|answer, a line each.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for the checkpoint; a run found there is gone on with.")
+    ],
+    dev: Annotated[
+        list[Path] | None, typer.Option("--dev", help="Files of dev questions; a tenth is held out if not given.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=2, help="Train on so many of the questions, drawn by seed.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A training setting, e.g. steps=600 or model.slots=false.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+    store: common.StoreOption = None,
+    user: common.UserOption = None,
+    password: common.PasswordOption = None,
+    encoder: common.EncoderOption = None,
+    device: common.DeviceOption = None,
+    threads: common.ThreadsOption = None,
+    config: common.ConfigOption = None,
+) -> None:
+    """Train a reader for a store from questions and their answers; topics may stand in \[brackets].
+
+    Example: [bold]kgqa train questions.tsv --store sqlite:///films.db --out runs/films[/]
+    """
+    chosen = common.settings(
+        config, store=store, user=user, password=password, encoder=encoder, device=device, threads=threads
+    )
+    from kgqa.data import read_questions  # noqa: PLC0415  slow to import
+    from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  as above
+    from kgqa.training.session import split_dev, train  # noqa: PLC0415  as above
+
+    settings = train_config(set_ or [], seed)
+    training = [question for path in questions for question in read_questions(path, path.stem)]
+    if dev:
+        held = [question for path in dev for question in read_questions(path, path.stem)]
+    else:
+        training, held = split_dev(training, seed)
+    training = drawn(training, limit, seed)
+    with common.opened(chosen) as opened:
+        snapshot = Snapshot.build(opened)
+    with TrainingBar() as bar:
+        checkpoint = train(
+            settings,
+            common.encoder(chosen),
+            snapshot,
+            training,
+            held,
+            out,
+            device=chosen.device,
+            about={"files": [path.name for path in questions]},
+            say=bar.say,
+            progress=bar,
+        )
+    found = checkpoint.config.trained["dev"]
+    common.out.print(
+        f"{out}: Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
+        f"{checkpoint.config.trained['seconds']:.0f} s"
+    )
+    common.out.print(f'Ask with it: kgqa ask "..." --store {chosen.store} --checkpoint {out}', soft_wrap=True)
+
+
+def drawn(questions: list[Any], limit: int | None, seed: int) -> list[Any]:
+    """``limit`` of the questions, in the order a seeded shuffle gives; all of them if None."""
+    import random  # noqa: PLC0415  beside its only use
+
+    shuffled = list(questions)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled[:limit]
+
+
+def train_config(pairs: list[str], seed: int) -> TrainConfig:
+    """Training settings from ``key=value`` pairs.
+
+    Raises:
+        ConfigError: an unknown key or a wrong value, all of them named.
+    """
+    from kgqa.training.config import TrainConfig  # noqa: PLC0415  slow to import
+
+    data: dict[str, Any] = {"seed": seed}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"{pair!r} is not key=value", where="--set", fix="For example: --set steps=600")
+        *path, last = key.strip().split(".")
+        inner = data
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = yaml.safe_load(value)
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
+        raise ConfigError(faults, where="--set", fix="See docs/reference/training.md for the settings") from error
+
+
+class TrainingBar:
+    """One progress bar with loss, dev score and time left; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}  dev {task.fields[dev]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=common.errors,
+            disable=not common.errors.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=None, loss="-", dev="-")
+        self._mean: float | None = None
+
+    def __enter__(self) -> TrainingBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """Show what is being done before the first step."""
+        self._progress.update(self._task, description=text)
+        if self._progress.disable:
+            common.errors.print(text)
+
+    def __call__(self, step: Step) -> None:
+        self._mean = step.loss if self._mean is None else 0.95 * self._mean + 0.05 * step.loss
+        dev = f"Hits@1 {step.dev.hits_at_1:.4f} F1 {step.dev.f1:.4f}" if step.dev else "-"
+        self._progress.update(
+            self._task,
+            description="training",
+            completed=step.step,
+            total=step.steps,
+            loss=f"{self._mean:.4f}",
+            dev=dev,
+        )
+        if self._progress.disable and (step.step % 100 == 0 or step.step == step.steps):
+            common.errors.print(f"step {step.step}/{step.steps}  loss {self._mean:.4f}  best dev {dev}")

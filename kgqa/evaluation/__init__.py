@@ -1,0 +1,1 @@
+"""Measuring: metrics over whole answer sets, benchmarks, and the rows they are recorded in."""

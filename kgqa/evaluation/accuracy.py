@@ -1,0 +1,91 @@
+"""Answering a whole question set in batches, through the same pipeline as ``kgqa ask``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from kgqa.answering import Answerer, Stopwatch
+from kgqa.answering.run import Ranked, rank
+from kgqa.data import Question
+from kgqa.evaluation.metrics import QuestionScores, score_questions
+from kgqa.linking.mentions import find_mentions
+from kgqa.linking.topics import Linked, choose_topics
+from kgqa.stores.snapshot import Snapshot
+from kgqa.training.prepare import Ragged, TextStates, answer_nodes
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores of a question set. ``right_topic``: share of free-text questions whose topics are the bracketed ones."""
+
+    questions: Sequence[Question]
+    scores: QuestionScores
+    right_topic: torch.Tensor
+
+    def parts(self) -> dict[str, torch.Tensor]:
+        """Which questions belong to each part, in order of appearance."""
+        names = list(dict.fromkeys(question.part for question in self.questions))
+        return {name: torch.tensor([question.part == name for question in self.questions]) for name in names}
+
+
+def link_known(question: Question, snapshot: Snapshot, *, brackets: bool) -> Linked:
+    """A question of a set, linked by its brackets or as free text."""
+    spans = question.spans if brackets else ()
+    mentions = find_mentions(question.plain, spans, snapshot)
+    return Linked(question.plain, question.plain, bool(spans), tuple(m for m in mentions if m.entities))
+
+
+def evaluate(
+    answerer: Answerer,
+    questions: Sequence[Question],
+    snapshot: Snapshot,
+    *,
+    brackets: bool = True,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Evaluated:
+    """Answer and score every question.
+
+    Each distinct masked text is encoded once: for accuracy only, speed is measured elsewhere.
+
+    Args:
+        brackets: use the topics marked in the questions; else find them in the text.
+        progress: called with how many questions are done.
+    """
+    linked = [link_known(question, snapshot, brackets=brackets) for question in questions]
+    position = {text: i for i, text in enumerate(dict.fromkeys(t for one in linked for t in one.texts))}
+    states = TextStates(answerer.encoder, list(position))
+    expander = answerer.expander(snapshot)
+    threshold = answerer.checkpoint.config.threshold
+    parts, right = [], []
+    for begin in range(0, len(questions), BATCH):
+        some = linked[begin : begin + BATCH]
+        index = torch.tensor([position[text] for one in some for text in one.texts], dtype=torch.int64)
+        tokens = states.take(index, answerer.network.device)
+        some, rows = choose_topics(some, tokens, answerer.network, answerer.encoder.mask_id)
+        right += [
+            {(m.start, m.end) for m in one.topics} == set(question.spans)
+            for one, question in zip(some, questions[begin : begin + BATCH], strict=True)
+        ]
+        run = answerer.run(some, tokens.take(rows), expander, Stopwatch())
+        if run is not None:
+            ranked = rank(run.scores, expander)
+            parts.append(replace(ranked, question=ranked.question + begin))
+        progress(min(begin + BATCH, len(questions)))
+    gold = [answer_nodes(question.answers, snapshot) for question in questions]
+    gold_question, gold_node = Ragged.of([nodes for nodes, _ in gold]).take(torch.arange(len(questions)))
+    counts = torch.tensor([len(nodes) + absent for nodes, absent in gold])
+    scores = score_questions(_joined(parts), threshold, gold_question, gold_node, counts)
+    return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
+
+
+def _joined(parts: Sequence[Ranked]) -> Ranked:
+    none = torch.zeros(0, dtype=torch.int64)
+    empty = Ranked(none, none, torch.zeros(0), none)
+    return Ranked(
+        *(torch.cat([getattr(p, name) for p in (empty, *parts)]) for name in ("question", "node", "score", "place"))
+    )
