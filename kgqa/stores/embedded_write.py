@@ -40,15 +40,17 @@ class EmbeddedWriter:
         ids = sorted({id_ for pairs in asked.values() for pair in pairs for id_ in pair})
         entities = {row[1]: row for row in self._stored(ids)}
         gone = 0
+        ends: set[str] = set()
         for relation, pairs in asked.items():
             found = self._connection.execute(sql.RELATION_KEY, (relation,)).fetchone()
-            if found is not None:
-                known = [(entities[h][0], found[0], entities[t][0]) for h, t in pairs if {h, t} <= entities.keys()]
-                dropped = self._changed(sql.DROP_FACT, known)
-                self._connection.execute(sql.COUNT_RELATION, (-dropped, found[0]))
-                gone += dropped
+            there = [pair for pair in pairs if found and entities.keys() >= set(pair)]
+            dropped = [pair for pair in there if self._drop_fact(entities[pair[0]][0], found[0], entities[pair[1]][0])]
+            if dropped:
+                self._connection.execute(sql.COUNT_RELATION, (-len(dropped), found[0]))
+                gone += len(dropped)
+                ends.update(*dropped)
         if gone:
-            for row in entities.values():
+            for row in (entities[id_] for id_ in sorted(ends)):
                 if not self._connection.execute(sql.MENTIONED, (row[0],)).fetchone()[0]:
                     self._drop_names(row[0], name_keys(entity_of(row[1:])))
                     self._connection.execute(sql.DROP_ENTITY, (row[0],))
@@ -102,14 +104,15 @@ class EmbeddedWriter:
         key = self._connection.execute(sql.RELATION_KEY, (relation,)).fetchone()[0]
         row_of = self._rows.__getitem__
         heads, tails = zip(*pairs, strict=True)
-        added = self._changed(sql.ADD_FACT, zip(map(row_of, heads), repeat(key), map(row_of, tails), strict=False))
+        rows = zip(map(row_of, heads), repeat(key), map(row_of, tails), strict=False)
+        before = self._connection.total_changes
+        self._connection.executemany(sql.ADD_FACT, rows)
+        added = self._connection.total_changes - before
         self._connection.execute(sql.COUNT_RELATION, (added, key))
         return added
 
-    def _changed(self, statement: str, rows: Iterable[tuple[int, int, int]]) -> int:
-        before = self._connection.total_changes
-        self._connection.executemany(statement, rows)
-        return self._connection.total_changes - before
+    def _drop_fact(self, head: int, relation: int, tail: int) -> bool:
+        return self._connection.execute(sql.DROP_FACT, (head, relation, tail)).rowcount > 0
 
     def _stored(self, ids: list[str]) -> list[Row]:
         return self._connection.execute(sql.ENTITIES, (json.dumps(ids),)).fetchall() if ids else []

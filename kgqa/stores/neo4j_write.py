@@ -72,16 +72,17 @@ def write(run: Run, prepared: Prepared, known: Container[str], slot: str) -> Wri
 def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> int:
     """See ``GraphWriter.delete``; ``facts`` are (head, tail) by relation."""
     known = {record["relation"] for record in run(cypher.RELATION_TYPES)[0]}
-    gone = 0
+    gone: list[tuple[str, str]] = []
     for relation, pairs in facts.items():
         for chunk in _chunks(pairs if relation in known else []):
-            gone += run(cypher.delete_facts(relation), {"rows": chunk})[1].get("relationships_deleted", 0)
+            gone += [
+                (record["head"], record["tail"]) for record in run(cypher.delete_facts(relation), {"rows": chunk})[0]
+            ]
     if gone:
-        ids = sorted({id_ for pairs in facts.values() for pair in pairs for id_ in pair})
-        for part in _chunks(ids):
+        for part in _chunks(sorted({id_ for pair in gone for id_ in pair})):
             run(cypher.DELETE_ORPHANS, {"ids": part})
         run(cypher.COUNT_CHANGE, {"slot": slot})
-    return gone
+    return len(gone)
 
 
 def entity_of(record: Record | Mapping[str, Any]) -> Entity | None:
