@@ -33,7 +33,7 @@ class KgqaError(Exception):
         self.what = what
         self.where = where
         self.fix = fix
-        super().__init__(what, where, fix)
+        super().__init__(what)  # one argument and the attributes: so it can be pickled and copied
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from ingest.records import ROW_KEPT, Reason, Reject, Rejected
 from ingest.sources import ByteStream
 
-BLOCK = 262_144
 MAX_LINE = 1_048_576
+BLOCK = 262_144  # at most MAX_LINE
 _BOM = b"\xef\xbb\xbf"
 
 

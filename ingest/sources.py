@@ -178,8 +178,10 @@ def _begun(stream: ByteStream) -> ByteStream:
             raise InputError(
                 f"is {kind}, not lines of UTF-8 text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip"
             )
+    text = sample.decode("utf-8", "replace")
     controls = sum(byte in _CONTROLS for byte in sample)
-    unreadable = sample.decode("utf-8", "replace").count("\ufffd")
-    if controls > len(sample) * 0.05 or unreadable > len(sample) * 0.3:
+    if controls + text.count("\ufffd") > len(text) * 0.3:
+        if controls < len(sample) * 0.02:
+            raise InputError("isn't UTF-8 text", where=stream.name, fix="Convert it to UTF-8, for instance with iconv")
         raise InputError("is binary, not text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip")
     return stream

@@ -32,7 +32,7 @@ def no_empty_field(triples: Triples) -> Faults:
     """Head, relation and tail are there."""
     return {
         place: (Reason.EMPTY_FIELD, f"no {name}")
-        for name, values in _fields(triples)
+        for name, values in reversed(_fields(triples))
         if not all(values)
         for place, value in enumerate(values)
         if not value

@@ -52,7 +52,9 @@ class MemoryWriter:
         self.calls.append("close")
 
 
-def load_bytes(content: bytes, options: LoadOptions | None = None, *, name: str = "facts") -> tuple[set[Fact], LoadReport]:
+def load_bytes(
+    content: bytes, options: LoadOptions | None = None, *, name: str = "facts"
+) -> tuple[set[Fact], LoadReport]:
     """The facts that these bytes come to, and the report."""
     writer = MemoryWriter()
     report = load([Source(name, stream=io.BytesIO(content))], writer, options=options)

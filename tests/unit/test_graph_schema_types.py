@@ -1,0 +1,183 @@
+"""The values: frozen, and true to what they promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+
+import numpy as np
+import pytest
+
+from graph_schema import (
+    Answer,
+    Batch,
+    Cut,
+    Entity,
+    EvidencePath,
+    EvidenceStep,
+    Fact,
+    HopTrace,
+    Response,
+    Subgraph,
+    Topic,
+    Written,
+    migrations,
+    ports,
+    types,
+)
+
+VALUES = [
+    value
+    for module in (types, ports, migrations)
+    for value in vars(module).values()
+    if inspect.isclass(value) and dataclasses.is_dataclass(value) and value.__module__ == module.__name__
+]
+STEP = EvidenceStep(Fact("Kismet", "directed_by", "Dieterle"), inverse=False, weight=0.9)
+BACK = EvidenceStep(Fact("Juarez", "directed_by", "Dieterle"), inverse=True, weight=0.8)
+
+
+def subgraph(**changed: object) -> Subgraph:
+    given: dict[str, object] = {
+        "entities": ("Dieterle", "Juarez", "Kismet"),
+        "relations": ("directed_by",),
+        "topics": np.array([2]),
+        "source": np.array([2, 0, 0]),
+        "relation": np.array([0, 1, 1], np.int32),
+        "target": np.array([0, 1, 2]),
+        "hop": np.array([1, 2, 2]),
+        "weight": np.ones(3, np.float32),
+        "cut": (Cut(2, "directed_by", True, 5),),
+    }
+    return Subgraph(**{**given, **changed})  # the values' types are what some tests break
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_every_value_is_frozen_and_described(value: type) -> None:
+    assert value.__dataclass_params__.frozen
+    if value is not migrations.Migration:  # its fields say it all
+        assert not (value.__doc__ or value.__name__ + "(").startswith(value.__name__ + "(")
+
+
+def test_facts_sort_and_hash_by_their_fields() -> None:
+    assert Fact("a", "r", "b") == Fact("a", "r", "b")
+    assert len({Fact("a", "r", "b"), Fact("a", "r", "b"), Fact("b", "r", "a")}) == 2
+    assert sorted([Fact("b", "a", "a"), Fact("a", "b", "a"), Fact("a", "a", "b")])[0] == Fact("a", "a", "b")
+
+
+def test_a_step_knows_where_it_leaves_and_arrives() -> None:
+    assert (STEP.source, STEP.target) == ("Kismet", "Dieterle")
+    assert (BACK.source, BACK.target) == ("Dieterle", "Juarez")
+
+
+def test_a_path_is_a_chain() -> None:
+    assert EvidencePath((STEP, BACK)).facts == (STEP.fact, BACK.fact)
+    assert EvidencePath(()).facts == ()
+    with pytest.raises(ValueError, match="broken path: a step ends at 'Juarez', the next starts at 'Kismet'"):
+        EvidencePath((BACK, STEP))
+
+
+def test_a_subgraph_gives_its_facts_once_in_their_own_direction() -> None:
+    assert subgraph().facts() == (Fact("Juarez", "directed_by", "Dieterle"), Fact("Kismet", "directed_by", "Dieterle"))
+
+
+@pytest.mark.parametrize("name", ["source", "relation", "target", "hop", "weight"])
+def test_a_subgraph_with_arrays_of_different_length_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="differ in shape"):
+        subgraph(**{name: np.zeros(2)})
+
+
+def test_a_topic_is_ambiguous_if_several_bear_its_name() -> None:
+    one, two = Entity("1", "Kismet"), Entity("2", "Kismet")
+    assert not Topic(0, 6, "Kismet", (one,)).ambiguous
+    assert Topic(0, 6, "Kismet", (one, two)).ambiguous
+
+
+def test_written_adds_up() -> None:
+    assert Written(1, 2, 3, 4) + Written(10, 20, 30, 40) == Written(11, 22, 33, 44)
+    assert sum([Written(1), Written(1)], Written()) == Written(2)
+
+
+def test_a_response_is_plain_json() -> None:
+    answer = Answer(Entity("Juarez", "Juarez", "Film", ("J",)), 0.9, (EvidencePath((STEP, BACK), holds=True),))
+    response = Response(
+        question="what else did the director of Kismet direct",
+        answers=(answer,),
+        ranking=(answer,),
+        topics=(Topic(31, 37, "Kismet", (Entity("Kismet", "Kismet"),)),),
+        notes=("a note",),
+        subgraph=subgraph(),
+        trace=(HopTrace(1, (("director", 0.7),), (("directed_by", False, 0.9),), 0.1),),
+        fusion={"graph": 0.8},
+        seconds={"reading": 0.001},
+    )
+    plain = json.loads(json.dumps(response.as_dict()))
+    assert plain["answers"][0] == {
+        "id": "Juarez",
+        "name": "Juarez",
+        "label": "Film",
+        "aliases": ["J"],
+        "score": 0.9,
+        "evidence": [
+            {
+                "holds": True,
+                "steps": [
+                    {
+                        "kind": "hop",
+                        "head": "Kismet",
+                        "relation": "directed_by",
+                        "tail": "Dieterle",
+                        "inverse": False,
+                        "weight": 0.9,
+                    },
+                    {
+                        "kind": "hop",
+                        "head": "Juarez",
+                        "relation": "directed_by",
+                        "tail": "Dieterle",
+                        "inverse": True,
+                        "weight": 0.8,
+                    },
+                ],
+            }
+        ],
+    }
+    assert plain["topics"][0]["entities"][0]["id"] == "Kismet"
+    assert plain["touched"] == {
+        "entities": 3,
+        "edges": 3,
+        "cut": [{"hop": 2, "relation": "directed_by", "inverse": True, "facts": 5}],
+    }
+    assert plain["trace"][0] == {
+        "hop": 1,
+        "stop": 0.1,
+        "words": [["director", 0.7]],
+        "relations": [{"name": "directed_by", "inverse": False, "weight": 0.9}],
+    }
+    assert plain.keys() >= {"question", "ranking", "notes", "fusion", "seconds"}
+
+
+def test_an_empty_response_and_batch() -> None:
+    assert Response("?", ()).as_dict()["touched"] == {"entities": 0, "edges": 0, "cut": []}
+    assert (Batch().entities, Batch().facts) == ((), ())
+
+
+def test_migrations_are_numbered_without_gaps_and_name_things_once() -> None:
+    numbers = [migration.number for migration in migrations.MIGRATIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers[-1] == migrations.LATEST
+    required = [requirement for migration in migrations.MIGRATIONS for requirement in migration.requires]
+    named = [requirement.name for requirement in required]
+    assert len(named) == len(set(named))
+    assert all(name.isidentifier() for name in named)
+    assert all(migration.title and migration.requires for migration in migrations.MIGRATIONS)
+
+
+def test_released_migrations_stay_as_they_are() -> None:
+    first = migrations.MIGRATIONS[0]
+    assert first.requires == (
+        migrations.UniqueKey("kgqa_entity_id", "Entity", "id"),
+        migrations.UniqueKey("kgqa_meta_id", "KgqaMeta", "id"),
+        migrations.NameIndex("kgqa_name_keys", "Entity", "name_keys"),
+        migrations.SimilarNameIndex("kgqa_names", "Entity", "name"),
+    )
