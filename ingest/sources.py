@@ -178,9 +178,10 @@ def _begun(stream: ByteStream) -> ByteStream:
             raise InputError(
                 f"is {kind}, not lines of UTF-8 text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip"
             )
-    text = sample.decode("utf-8", "replace")
+    text = sample.decode("utf-8", "surrogateescape")
     controls = sum(byte in _CONTROLS for byte in sample)
-    if controls + text.count("\ufffd") > len(text) * 0.3:
+    undecodable = sum("\udc80" <= character <= "\udcff" for character in text)
+    if controls + undecodable > len(text) * 0.3:
         if controls < len(sample) * 0.02:
             raise InputError("isn't UTF-8 text", where=stream.name, fix="Convert it to UTF-8, for instance with iconv")
         raise InputError("is binary, not text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip")

@@ -168,5 +168,9 @@ def test_fields_are_trimmed_and_blank_lines_ignored() -> None:
     assert not report.rejected
 
 
+def test_the_replacement_character_is_one_like_others() -> None:
+    assert load_bytes("\ufffd|r|\ufffd\ufffd\n".encode())[0] == {Fact("\ufffd", "r", "\ufffd\ufffd")}
+
+
 def test_comments_are_facts_like_others() -> None:
     assert load_bytes(b"# a|r|b\n")[0] == {Fact("# a", "r", "b")}

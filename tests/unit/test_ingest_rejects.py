@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from graph_schema import Fact, InputError, TooManyRejects
 from ingest import LoadOptions, Reason, Rejected, Source, delimited, lines, load
+from ingest.dialect import DELIMITERS
 from tests.unit.ingest_helpers import MemoryWriter, load_bytes
 
 GOOD = {Fact("a", "r", "b"), Fact("c", "r", "d")}
@@ -174,3 +175,26 @@ def test_a_file_without_one_usable_line_is_an_error(content: bytes, fix: str) ->
     ) as caught:
         load_bytes(content)
     assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["csv", "pipe", "tsv"])
+@given(
+    st.lists(
+        st.sampled_from([*'abr,|\t"\n', "\r\n", "\r", "a,r,b\n", 'a|r|b\n"', "a\tr\tb\n", "é", "\0", " "]), max_size=40
+    )
+)
+def test_junk_gives_the_same_facts_and_rejects_however_it_is_cut(name: str, parts: list[str]) -> None:
+    long_enough = "x" * 200  # that the junk doesn't make the file look binary
+    content = f"{long_enough}{DELIMITERS[name]}r{DELIMITERS[name]}y\n{''.join(parts)}".encode()
+    outcomes = []
+    for block in (1, 3, 7, 1000):
+        seen: list[Rejected] = []
+        quoting = "yes" if name == "csv" else "no"
+        options = LoadOptions(format=name, header="no", quoting=quoting, rejects=seen.append)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(lines, "BLOCK", block)
+            facts, report = load_bytes(content, options)
+        assert report.created == len(facts)
+        assert report.lines == content.count(b"\n") + (not content.endswith(b"\n"))
+        outcomes.append((facts, sorted(seen, key=lambda rejected: rejected.line), report.facts))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
