@@ -31,7 +31,7 @@ WRITE_ATTEMPTS = 5  # rounds of the driver's own retries, for writers that meet 
 REMEMBERED_IDS = 2_000_000  # about 150 bytes each
 COUNTER_SLOTS = 64  # change counters; each writer has one, so that two seldom wait for each other
 KEYS_A_QUERY = 500  # Lucene takes 1,024 clauses
-BRANCHES_A_QUERY = 100
+RELATIONS_A_QUERY = 25  # planning time grows with the text
 STREAM_ROWS = 5_000  # fetched at a time
 CANDIDATES = 50  # entities that are compared closely for a suggestion
 
@@ -158,30 +158,27 @@ class Neo4jStore:
         return Offer(table[:, 0], table[:, 1], table[:, 2])
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
-        branches: dict[tuple[str, bool], list[tuple[int, str, int]]] = {}
-        for position, group in enumerate(groups):
-            if group.limit > 0 and storable(group.entity) and group.relation and storable(group.relation):
-                row = (position, group.entity, group.limit)
-                branches.setdefault((group.relation, group.inverse), []).append(row)
+        rows = [
+            (position, group.entity, group.relation, group.limit, group.inverse)
+            for position, group in enumerate(groups)
+            if group.limit > 0 and storable(group.entity) and storable(group.relation)
+        ]
         found: list[list[str]] = [[] for _ in groups]
-        for part in _parts(sorted(branches), BRANCHES_A_QUERY):
-            parameters: dict[str, Any] = {f"g{number}": branches[branch] for number, branch in enumerate(part)}
-            parameters |= {f"l{number}": max(row[2] for row in branches[b]) for number, b in enumerate(part)}
-            for position, ids in (record.values() for record in self._rows(cypher.expand(part), parameters)):
-                found[position] = sorted(id_ for id_ in ids if isinstance(id_, str))
+        most = max((group.limit for group in groups), default=0)
+        for record in self._rows(cypher.EXPAND, {"rows": rows, "most": most}):
+            found[record["position"]] = sorted(id_ for id_ in record["ids"] if isinstance(id_, str))
         counts = np.fromiter(map(len, found), np.int64, len(found))
         return Neighbours(np.repeat(np.arange(len(groups)), counts), [id_ for ids in found for id_ in ids])
 
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
-        asked: dict[str, list[tuple[int, str, str]]] = {}
-        for position, fact in enumerate(facts):
-            if fact.relation and all(map(storable, (fact.head, fact.relation, fact.tail))):
-                asked.setdefault(fact.relation, []).append((position, fact.head, fact.tail))
+        asked = [
+            (position, fact.head, fact.relation, fact.tail)
+            for position, fact in enumerate(facts)
+            if all(map(storable, (fact.head, fact.relation, fact.tail)))
+        ]
         held = [False] * len(facts)
-        for part in _parts(sorted(asked), BRANCHES_A_QUERY):
-            rows = {f"g{number}": asked[relation] for number, relation in enumerate(part)}
-            for record in self._rows(cypher.holds(part), rows):
-                held[record["position"]] = True
+        for record in self._rows(cypher.HOLDS, {"rows": asked}):
+            held[record["position"]] = True
         return held
 
     def all_facts(self) -> Iterator[Fact]:
@@ -252,7 +249,7 @@ class Neo4jStore:
         if self._relations is None or not changes or self._relations[0] != changes:
             types = sorted(record["relation"] for record in self._rows(cypher.RELATION_TYPES))
             names: list[str] = []
-            for part in _parts(types, BRANCHES_A_QUERY):
+            for part in _parts(types, RELATIONS_A_QUERY):
                 parameters = {f"r{number}": name for number, name in enumerate(part)}
                 names += [record["relation"] for record in self._rows(cypher.in_use(part), parameters)]
             self._relations = changes, tuple(sorted(names))

@@ -71,8 +71,6 @@ EMBEDDED = [
 
 
 def neo4j_kind(server: Neo4jServer) -> Kind:
-    server.store().migrate(Schema())
-
     @contextmanager
     def empty() -> Iterator[GraphStore]:
         server.wipe()
