@@ -48,6 +48,14 @@ class Plan:
         """The rows at these positions, in this order; positions may repeat."""
         return Plan(**{part.name: getattr(self, part.name)[index] for part in fields(self)})
 
+    def frozen(self, rows: Bool[Tensor, " B"]) -> Plan:
+        """The same plan, through which nothing is learned from these rows."""
+
+        def freeze(part: Tensor) -> Tensor:
+            return torch.where(rows.view(-1, *[1] * (part.dim() - 1)), part.detach(), part)
+
+        return Plan(**{part.name: freeze(getattr(self, part.name)) for part in fields(self)})
+
 
 class Controller(nn.Module):
     """Plans T hops from token states. Formula: see the module's text."""

@@ -65,15 +65,26 @@ class ReaderNetwork(nn.Module):
         plan: Plan = self.controller(tokens, mask)
         return plan
 
-    def follow(self, plan: Plan, hop: int, table: RelationTable, offered: Bool[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+    def follow(
+        self,
+        plan: Plan,
+        hop: int,
+        table: RelationTable,
+        offered: Bool[Tensor, "B D"],
+        frozen: Bool[Tensor, " B"] | None = None,
+    ) -> Float[Tensor, "B D"]:
         """Weights of the directed relations on each row's frontier at hop ``hop``.
 
-        They and the weight of "none of these", which isn't returned, sum to 1.
+        They and the weight of "none of these", which isn't returned, sum to 1. In ``frozen`` rows, how relations score
+        isn't learned, only when to take none.
         """
         allowed = torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
-        weights = self.relations(plan, hop, table).masked_fill(~allowed, float("-inf")).softmax(-1)
-        followed: Tensor = weights[:, :-1]
-        return followed
+        logits = self.relations(plan, hop, table)
+        if frozen is not None:
+            scores = torch.where(frozen.unsqueeze(-1), logits[:, :-1].detach(), logits[:, :-1])
+            logits = torch.cat([scores, logits[:, -1:]], -1)
+        weights: Tensor = logits.masked_fill(~allowed, float("-inf")).softmax(-1)
+        return weights[:, :-1]
 
     def read(
         self,

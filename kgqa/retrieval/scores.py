@@ -39,7 +39,13 @@ def read(
     budget: Budget,
     hide: Int[Tensor, " B"] | None = None,
 ) -> tuple[Walk, Reading]:
-    """Walk from the topics and score what was reached; M of the walk and of the reading are the same."""
+    """Walk from the topics and score what was reached; M of the walk and of the reading are the same.
+
+    Args:
+        hide: see ``walk``; the plan of a row with something hidden is frozen, so that it isn't unlearned.
+    """
+    if hide is not None:
+        plan = plan.frozen(hide >= 0)
     reached = walk(network, plan, table, expander, topic_row, topic_node, budget, hide)
     none = topic_row.new_zeros(0)
     owner, relation = none, none

@@ -110,6 +110,7 @@ def walk(
     Args:
         hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
             what is then left can't answer the question, which is how "the graph doesn't know" is learned.
+            How relations score isn't learned from such a row.
         plan, table: what ``network`` made of the questions and of the expander's relations.
         topic_row, topic_node: the topics' nodes and the row that each belongs to; every row may have several, or none.
     """
@@ -125,8 +126,7 @@ def walk(
         key, mass = key[going], mass[going]
         if not len(key):
             break
-        hidden = torch.zeros_like(plan.stop[:, 0], dtype=torch.bool) if hide is None else hide == hop
-        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hidden)
+        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hide)
         hops.append(taken)
         old_key, old_slots = memory_key, slots
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
@@ -149,7 +149,7 @@ def _hop(
     mass: Tensor,
     topics: Tensor,
     budget: Budget,
-    hidden: Tensor,
+    hide: Tensor | None,
 ) -> Hop:
     """One hop: offer, choose, expand, add up."""
     rows = len(plan.stop)
@@ -157,11 +157,12 @@ def _hop(
     row = key_row(key)[groups.owner]
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
     offered[row, groups.relation] = True
-    weights = network.follow(plan, hop, table, offered)
-    if hidden.any():
+    frozen = None if hide is None else hide >= 0
+    weights = network.follow(plan, hop, table, offered, frozen)
+    if hide is not None and (hide == hop).any():
         first = weights.detach().argmax(-1)
-        offered[hidden, first[hidden]] = False
-        weights = network.follow(plan, hop, table, offered)
+        offered[hide == hop, first[hide == hop]] = False
+        weights = network.follow(plan, hop, table, offered, frozen)
     weight = mass[groups.owner] * weights[row, groups.relation]
 
     best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")
