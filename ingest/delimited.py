@@ -20,7 +20,7 @@ from ingest.sources import ByteStream
 from ingest.validation import MAX_ENTITY
 
 MAX_RECORD = 131_072
-_ROWS = 16_384
+ROWS = 16_384
 _BLANKS = b" \r\n"
 
 
@@ -103,7 +103,7 @@ class _Lines:
             if fields is not None:
                 lines.append(line)
                 rows.append(fields)
-            if not waiting or len(rows) >= _ROWS:
+            if not waiting or len(rows) >= ROWS:
                 columns = list(zip(*rows, strict=True)) or [()] * self._dialect.width
                 yield Records(self._source, lines, columns, waiting.number - 1)
                 lines, rows = [], []
