@@ -1,0 +1,222 @@
+"""The Neo4j store against a real server: what goes wrong, what comes back, several writers, the whole film graph."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from graph_schema import (
+    Batch,
+    ConfigError,
+    Entity,
+    Fact,
+    Group,
+    Schema,
+    StoreAccessDenied,
+    StoreError,
+    StoreUnavailable,
+    StoreVersionError,
+    Written,
+)
+from kgqa.stores import EmbeddedStore, open_store
+from kgqa.stores.neo4j_store import Neo4jStore
+from tests.neo4j_container import PASSWORD, USER, Neo4jServer
+
+pytestmark = pytest.mark.neo4j
+
+FILMS = Path(__file__).parents[2] / "examples" / "films" / "kb.txt.gz"
+
+
+@pytest.fixture
+def store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
+    neo4j_server.wipe()
+    made = neo4j_server.store()
+    made.migrate(Schema())
+    yield made
+    made.close()
+
+
+def test_wrong_password(neo4j_server: Neo4jServer) -> None:
+    with pytest.raises(StoreAccessDenied, match="refused the user or the password") as caught:
+        open_store(neo4j_server.url.replace("bolt://", f"bolt://{USER}:s%40cret-wrong@"))
+    assert "cret" not in str(caught.value)
+
+
+def test_user_and_password_in_the_url(neo4j_server: Neo4jServer) -> None:
+    store = open_store(neo4j_server.url.replace("bolt://", f"neo4j://{USER}:{PASSWORD}@") + "?database=neo4j")
+    assert store.changes() >= 0
+    assert PASSWORD not in repr(store) + store.url
+    store.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        store.changes()
+
+
+@pytest.mark.parametrize("address", ["localhost:1", "no-such-host.invalid:7687"])
+def test_nobody_there(address: str) -> None:
+    start = time.monotonic()
+    for scheme in ("bolt", "neo4j", "neo4j+s"):
+        with pytest.raises(StoreUnavailable, match="no Neo4j answers"):
+            open_store(f"{scheme}://{address}", user=USER, password=PASSWORD, timeout=2)
+    assert time.monotonic() - start < 30
+
+
+def test_a_server_without_tls_asked_with_tls(neo4j_server: Neo4jServer) -> None:
+    with pytest.raises(StoreUnavailable):
+        open_store(neo4j_server.url.replace("bolt", "bolt+s"), user=USER, password=PASSWORD, timeout=2)
+
+
+def test_no_such_database(neo4j_server: Neo4jServer) -> None:
+    with pytest.raises(StoreUnavailable, match="no database of this name"):
+        open_store(neo4j_server.url + "?database=nothere", user=USER, password=PASSWORD)
+
+
+def test_database_name_that_cannot_be(neo4j_server: Neo4jServer) -> None:
+    with pytest.raises((StoreError, ConfigError)):
+        open_store(neo4j_server.url + "?database=%20;drop", user=USER, password=PASSWORD)
+
+
+def test_a_newer_kgqa_wrote_it(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    neo4j_server.run("MATCH (m:KgqaMeta {id: 'schema'}) SET m.migration = 99")
+    with pytest.raises(StoreVersionError, match="99"):
+        neo4j_server.store()
+    with pytest.raises(StoreVersionError, match="99"):
+        store.migrate(Schema())
+
+
+def test_a_database_that_kgqa_never_wrote_to(neo4j_server: Neo4jServer) -> None:
+    neo4j_server.wipe()
+    neo4j_server.run("DROP INDEX kgqa_name_keys IF EXISTS")
+    neo4j_server.run("DROP INDEX kgqa_names IF EXISTS")
+    neo4j_server.run(
+        "CREATE (a:Entity:Film {id: 'a', name: 'Alpha'}), (b:Entity {id: 'b', aliases: 'Bee'}), (c:Other {id: 'c'}), "
+        "(:Entity {name: 'no id'}), (:Entity {id: 7}), "
+        "(a)-[:R]->(b), (a)-[:R]->(b), (a)-[:S]->(c), (c)-[:T]->(c), (b)-[:U]->(b)"
+    )
+    store = neo4j_server.store()
+    alpha, bee = Entity("a", "Alpha", "Film"), Entity("b", "b", "Entity", ("Bee",))
+    assert store.changes() == 0
+    assert store.relations() == ("R", "U")
+    assert set(store.schema().relations) == {"R", "U"}
+    assert (store.info().facts, store.info().relations) == (2, ("R", "U"))
+    assert sorted(store.all_facts()) == [Fact("a", "R", "b"), Fact("b", "U", "b")]
+    assert sorted(store.all_entities(), key=lambda e: e.id) == [alpha, bee]
+    assert store.lookup(["alpha", "bee", "gamma"]) == {"alpha": (alpha,), "bee": (bee,)}
+    assert store.suggest("Alpa") == (alpha,)
+    offer = store.offer(["a", "b"])
+    assert list(zip(offer.owner, offer.relation, offer.count, strict=True)) == [
+        (0, 0, 1),
+        (1, 1, 1),
+        (1, 2, 1),
+        (1, 3, 1),
+    ]
+    assert store.expand([Group("a", "R", False, 9), Group("a", "S", False, 9)]).entities == ["b"]
+    neo4j_server.run("MATCH (a:Entity {id: 'a'}), (b:Entity {id: 'b'}) CREATE (b)-[:New]->(a)")
+    assert store.relations() == ("New", "R", "U")
+    store.close()
+    restored = neo4j_server.store()
+    restored._command("MATCH (m:KgqaMeta) DELETE m")
+    restored.migrate(Schema())
+    restored.close()
+
+
+def test_a_relation_written_past_the_store_is_seen(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    store.write(Batch(facts=[Fact("a", "m", "b")]))
+    assert store.relations() == ("m",)
+    neo4j_server.run("MATCH (a:Entity {id: 'a'}), (b:Entity {id: 'b'}) CREATE (b)-[:z]->(a)")
+    assert store.offer(["b"]).relation.tolist() == [1, 2]
+    assert store.relations() == ("m", "z")
+
+
+def test_writers_at_the_same_time_lose_nothing(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    """Four writers on the same forty entities, in different orders: all there, counted once each."""
+    ids = [f"e{number}" for number in range(40)]
+    facts = [Fact(ids[i], "r", ids[(i * k + k) % 40]) for i in range(40) for k in range(1, 12)]
+
+    def write(part: int) -> Written:
+        own = neo4j_server.store()
+        order = facts[part * 100 :] + facts[: part * 100]
+        entities = [Entity(id_, id_, "Entity", (f"alias {part}",)) for id_ in ids[:: 1 if part % 2 else -1]]
+        done = [own.write(Batch(entities, order[at : at + 50])) for at in range(0, len(order), 50)]
+        own.close()
+        return sum(done, Written())
+
+    with ThreadPoolExecutor(4) as pool:
+        written = sum(pool.map(write, range(4)), Written())
+    assert written.facts_created == len(set(facts)) == store.info().facts
+    assert written.entities_created == 40
+    assert Counter(store.all_facts()) == Counter(set(facts))
+    aliases = {tuple(sorted(entity.aliases)) for entity in store.all_entities()}
+    assert aliases == {("alias 0", "alias 1", "alias 2", "alias 3")}
+
+
+def test_an_entity_deleted_by_another_is_made_again(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    fact = Fact("a", "r", "b")
+    store.write(Batch(facts=[fact]))
+    other = neo4j_server.store()
+    assert other.delete([fact]) == 1
+    other.close()
+    assert store.write(Batch(facts=[fact])) == Written(1, 0, 2, 0)
+    assert set(store.lookup(["a", "b"])) == {"a", "b"}
+
+
+def test_round_trips(store: Neo4jStore) -> None:
+    facts = [Fact("a", relation, f"t{number}") for relation in ("r", "s", "t`") for number in range(3)]
+    store.write(Batch(facts=facts))
+    relations = store.relations()
+    before = store.round_trips
+    store.offer(["a", "t0", "t1"])
+    store.expand([Group("a", r, False, 2) for r in relations] + [Group("t0", r, True, 2) for r in relations])
+    store.holds(facts)
+    store.entities(["a", "t0"])
+    assert store.round_trips - before == 4
+
+
+def test_the_film_graph_is_the_same_in_both_stores(store: Neo4jStore, tmp_path: Path) -> None:
+    with gzip.open(FILMS, "rt", encoding="utf-8") as lines:
+        facts = [Fact(*line.rstrip("\n").split("|")) for line in lines]
+    embedded = EmbeddedStore(tmp_path / "films.db", create=True)
+    for target in (embedded, store):
+        target.migrate(Schema())
+        written = [target.write(Batch(facts=facts[at : at + 20_000])) for at in range(0, len(facts), 20_000)]
+        assert sum(written, Written()).facts_created == len(facts) == 133_582
+        target.finish()
+    assert store.info() == embedded.info()
+    assert set(store.all_facts()) == set(embedded.all_facts()) == set(facts)
+    assert set(store.all_entities()) == set(embedded.all_entities())
+    ids = [*sorted({fact.head for fact in facts})[::400], "Drama", "English", "2006", "$"]
+    here, there = store.offer(ids), embedded.offer(ids)
+    for name in ("owner", "relation", "count"):
+        assert getattr(here, name).tolist() == getattr(there, name).tolist()
+    relations = store.relations()
+    groups = [
+        Group(ids[owner], relations[relation // 2], bool(relation % 2), 100)
+        for owner, relation in zip(here.owner.tolist(), here.relation.tolist(), strict=True)
+    ]
+    assert store.expand(groups).entities == embedded.expand(groups).entities
+    embedded.close()
+
+
+def test_a_server_that_restarts_is_found_again(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    store.write(Batch(facts=[Fact("a", "r", "b")]))
+    container = neo4j_server.container.get_wrapped_container()
+    container.stop(timeout=30)
+    start = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        store.changes()
+    assert time.monotonic() - start < 20
+    container.start()
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            assert store.holds([Fact("a", "r", "b")]) == [True]
+            break
+        except StoreUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    assert store.write(Batch(facts=[Fact("b", "r", "a")])).facts_created == 1
