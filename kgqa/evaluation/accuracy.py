@@ -68,7 +68,7 @@ def evaluate(
         tokens = states.take(index, answerer.network.device)
         some, rows = choose_topics(some, tokens, answerer.network, answerer.encoder.mask_id)
         right += [
-            {(m.start, m.end) for m in one.topics} == set(question.spans)
+            _topics(one) == _topics(link_known(question, snapshot, brackets=True))
             for one, question in zip(some, questions[begin : begin + BATCH], strict=True)
         ]
         run = answerer.run(some, tokens.take(rows), expander, Stopwatch())
@@ -81,6 +81,10 @@ def evaluate(
     counts = torch.tensor([len(nodes) + absent for nodes, absent in gold])
     scores = score_questions(_joined(parts), threshold, gold_question, gold_node, counts)
     return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
+
+
+def _topics(one: Linked) -> set[str]:
+    return {entity.id for topic in one.topics for entity in topic.entities}
 
 
 def _joined(parts: Sequence[Ranked]) -> Ranked:

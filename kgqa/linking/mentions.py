@@ -84,19 +84,28 @@ def find_mentions(plain: str, spans: Sequence[tuple[int, int]], reader: GraphRea
         for span in candidates
         if spans or (span in named and not any(_inside(span, other) for other in named))
     ]  # fmt: skip
-    return tuple(
-        Mention(start, end, plain[start:end], _exact_first(plain[start:end], known.get(keys[start, end], ())))
-        for start, end in sorted(kept)
-    )
+    return tuple(_mention(plain, span, known.get(keys[span], ())) for span in sorted(kept))
 
 
 def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
     return span != other and other[0] <= span[0] and span[1] <= other[1]
 
 
-def _exact_first(text: str, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
-    exact = tuple(e for e in entities if text == e.name or text in e.aliases)
-    return exact or entities
+def _mention(plain: str, span: tuple[int, int], entities: tuple[Entity, ...]) -> Mention:
+    """The mention at a span, which takes in the punctuation around it that belongs to a name ("Kill!", "...And Justice").
+
+    Of several entities, those spelled exactly as the text is win.
+    """
+    spelled: dict[tuple[int, int], list[Entity]] = {}
+    for entity in entities:
+        for name in (entity.name, *entity.aliases):
+            start = plain.find(name, max(0, span[1] - len(name)), span[0] + len(name))
+            if 0 <= start <= span[0] and span[1] <= start + len(name):
+                spelled.setdefault((start, start + len(name)), []).append(entity)
+    if spelled:
+        span = max(spelled, key=lambda s: (s[1] - s[0], -s[0]))
+        entities = tuple(dict.fromkeys(spelled[span]))
+    return Mention(*span, plain[span[0] : span[1]], entities)
 
 
 def masked(plain: str, mention: Mention, mask: str) -> str:

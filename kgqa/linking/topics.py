@@ -15,7 +15,9 @@ from kgqa.model.encoder import MASK, TokenStates
 from kgqa.model.network import ReaderNetwork
 
 MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
+MORE_PROBABILITY = 0.9  # of every further topic
 _LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
+_MORE = math.log(MORE_PROBABILITY / (1 - MORE_PROBABILITY))
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def choose_topics(
     """Decide which mentions of free-text questions are topics; what stands in brackets always is.
 
     The best mention is kept unless it is unlikely to be one (see ``MIN_PROBABILITY``), and with it those that don't
-    overlap a better one and have a probability of at least 1/2.
+    overlap a better one and are likely too (see ``MORE_PROBABILITY``).
 
     Args:
         linked: questions with all their mentions. tokens: states of all their ``texts``, in order.
@@ -99,7 +101,7 @@ def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
     order = sorted(range(len(mentions)), key=lambda k: (-round(logits[k], 4), mentions[k].start - mentions[k].end, k))
     kept: list[int] = []
     for k in order:
-        if logits[k] >= (0.0 if kept else _LEAST) and all(_apart(mentions[k], mentions[other]) for other in kept):
+        if logits[k] >= (_MORE if kept else _LEAST) and all(_apart(mentions[k], mentions[other]) for other in kept):
             kept.append(k)
     return sorted(kept)
 

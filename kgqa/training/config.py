@@ -14,14 +14,14 @@ class TrainConfig(BaseModel):
 
     model: ModelConfig = ModelConfig()
     seed: int = 0
-    steps: int = Field(1200, gt=0, description="optimizer steps")
+    steps: int = Field(2000, gt=0, description="optimizer steps")
     batch_size: int = Field(64, gt=0, description="questions a step")
     learning_rate: float = Field(2e-3, gt=0)
     warmup: int = Field(50, ge=0, description="steps over which the learning rate rises")
     clip: float = Field(1.0, gt=0, description="gradient norm")
     budget_edges: int = Field(20_000, gt=0, description="facts a row may expand at one hop while training")
-    hide_share: float = Field(0.15, ge=0, lt=1, description="share of questions made unanswerable by a hidden relation")
-    hide_from: float = Field(0.3, ge=0, le=1, description="share of the steps after which hiding starts")
-    mention_questions: int = Field(6000, ge=0, description="questions whose mentions teach the topic scorer")
+    hide_share: float = Field(0.1, ge=0, lt=1, description="share of questions made unanswerable by a hidden relation")
+    hide_from: float = Field(0.4, ge=0, le=1, description="share of the steps after which hiding starts")
+    mention_questions: int = Field(8000, ge=0, description="questions whose mentions teach the topic scorer")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")
