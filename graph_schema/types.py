@@ -8,7 +8,7 @@ relation names that the same object carries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -118,6 +118,16 @@ class Cut:
     facts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One expanded edge: its fact, whether it was walked from tail to head, its hop (1-based), the mass over it."""
+
+    fact: Fact
+    inverse: bool
+    hop: int
+    weight: float
+
+
 @dataclass(frozen=True)
 class Subgraph:
     """What a question touched: the facts expanded hop by hop from its topics.
@@ -148,15 +158,17 @@ class Subgraph:
         if len(edges) != 1:
             raise ValueError(f"Subgraph: edge arrays differ in shape: {sorted(edges)}")
 
+    def edges(self) -> Iterator[Edge]:
+        """The expanded edges, in the order of the arrays."""
+        columns = (self.source, self.relation, self.target, self.hop, self.weight)
+        for source, relation, target, hop, weight in zip(*(column.tolist() for column in columns), strict=True):
+            head, tail = (target, source) if relation % 2 else (source, target)
+            fact = Fact(self.entities[head], self.relations[relation // 2], self.entities[tail])
+            yield Edge(fact, bool(relation % 2), hop, weight)
+
     def facts(self) -> tuple[Fact, ...]:
         """The distinct facts, sorted."""
-        found = set()
-        for source, relation, target in zip(
-            self.source.tolist(), self.relation.tolist(), self.target.tolist(), strict=True
-        ):
-            head, tail = (target, source) if relation % 2 else (source, target)
-            found.add(Fact(self.entities[head], self.relations[relation // 2], self.entities[tail]))
-        return tuple(sorted(found))
+        return tuple(sorted({edge.fact for edge in self.edges()}))
 
 
 @dataclass(frozen=True, slots=True)

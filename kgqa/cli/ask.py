@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from graph_schema import InputError, QuestionError
+from graph_schema import ConfigError, InputError, QuestionError
 from kgqa.cli import common
 from kgqa.cli.render import response_lines
 
@@ -23,6 +23,9 @@ def command(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show hops, relations and weights.")] = False,
     as_json: common.JsonOption = False,
+    graph: Annotated[
+        Path | None, typer.Option("--graph", help="Write what was touched to a file: .graphml, .gexf or .json.")
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Answers shown with their evidence.")] = 10,
     store: common.StoreOption = None,
     user: common.UserOption = None,
@@ -41,6 +44,8 @@ def command(
 
     Example: [bold]kgqa ask "who directed Heat" --store sqlite:///films.db[/]
     """
+    if graph and file:
+        raise ConfigError("--graph writes the graph of one question", where="--graph", fix="Leave out --file")
     questions = _questions(question, file)
     chosen = common.settings(
         config,
@@ -58,6 +63,10 @@ def command(
         answerer = common.answerer(chosen, opened)
         for one in questions:
             response = answerer.ask(one, explain=explain)
+            if graph:
+                from kgqa.answering.export import export  # noqa: PLC0415  only where it is asked for
+
+                export(response, graph)
             if as_json:
                 print(json.dumps(response.as_dict(), ensure_ascii=False))
             else:
