@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from graph_schema.schema import Schema
 from graph_schema.types import Batch, Entity, Fact, Int64s, StoreInfo, Written
@@ -49,6 +49,7 @@ class Group:
     limit: int
 
 
+@runtime_checkable
 class GraphReader(Protocol):
     """Read side of a store. Every method may raise ``StoreUnavailable`` or ``StoreAccessDenied``.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ class Groups:
     handle: Int[Tensor, " G"]
 
 
+@runtime_checkable
 class Expander(Protocol):
     """Answers a walk's questions about the graph. ``seconds`` is the time spent answering."""
 
