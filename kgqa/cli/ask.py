@@ -71,7 +71,7 @@ def command(
                 print(json.dumps(response.as_dict(), ensure_ascii=False))
             else:
                 for line in response_lines(response, top=top):
-                    common.out.print(line, soft_wrap=True)
+                    common.out.print(line)
 
 
 def _questions(question: str | None, file: Path | None) -> list[str]:

@@ -161,4 +161,4 @@ def show(figures: Iterable[Row]) -> None:
     table = Table("set", "metric", "value", "n")
     for row in figures:
         table.add_row(row.set, row.metric, f"{row.value:.4f}" if row.value < 10 else f"{row.value:,.1f}", f"{row.n:,}")
-    common.out.print(table)
+    common.out.print(table, soft_wrap=False)

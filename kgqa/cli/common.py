@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from kgqa.answering import Answerer
     from kgqa.model.encoder import Encoder
 
-out = Console(highlight=False)
+# A line is as long as it is: files and other programs read it, and terminals break it themselves.
+out = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False)
 
 StoreOption = Annotated[

@@ -65,7 +65,7 @@ def command(
         for file in report.files:
             for reason, shown in file.examples.items():
                 for example in shown:
-                    common.out.print(f"  {escape(example)}", soft_wrap=True)
+                    common.out.print(f"  {escape(example)}")
                 if file.rejected[reason] > len(shown):
                     common.out.print(f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}")
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-import click
 import typer
+from rich.markup import escape
 
 from graph_schema import KgqaError
 from kgqa import __version__
 from kgqa.cli import ask, bench, ingest, schema, store, train
 from kgqa.cli.common import errors
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="kgqa",
@@ -44,27 +48,34 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 130 interrupted."""
+    """Run the command line.
+
+    Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 130 interrupted.
+    """
+    # The Neo4j driver logs what its errors say anyway.
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()  # here, so that a reader who went away is noticed here
     except KgqaError as error:
-        errors.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(1)
-    except click.exceptions.Abort:
-        errors.print("stopped")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        errors.print("stopped; what was finished before is kept, run the same command to go on")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _fail(str(error), 1)
+    except typer.TyperException as error:  # wrong usage; of no message where the help was shown instead
+        _fail(error.format_message().rstrip("."), 2, _advice(error))
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
+        sys.exit(1)
+    if status == INTERRUPTED:
+        errors.print("stopped; what was finished before is kept, run the same command to go on", soft_wrap=True)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _plain(text: str) -> str:
-    """Keep what is in square brackets from being read as markup, and the message on one line."""
-    return " ".join(text.replace("[", "\\[").split("\n"))
+def _fail(message: str, status: int, advice: str = "") -> NoReturn:
+    """Say what was wrong, on one line, and end."""
+    if message:
+        errors.print(f"[bold red]error:[/] {escape(' '.join(f'{message}{advice}'.split()))}", soft_wrap=True)
+    sys.exit(status)
+
+
+def _advice(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f". See {context.command_path} --help" if context else ""

@@ -46,5 +46,5 @@ def info(
     common.out.print(f"{escape(without_password(chosen.store))}")
     common.out.print(f"  facts      {found.facts:,}")
     common.out.print(f"  entities   {found.entities:,}")
-    common.out.print(f"  relations  {len(found.relations):,}: {escape(', '.join(found.relations))}", soft_wrap=True)
+    common.out.print(f"  relations  {len(found.relations):,}: {escape(', '.join(found.relations))}")
     common.out.print(f"  changes    {found.changes:,}")

@@ -43,26 +43,26 @@ def command(
     threads: common.ThreadsOption = None,
     config: common.ConfigOption = None,
 ) -> None:
-    """Train a reader for a store from questions and their answers; topics may stand in \[brackets].
+    r"""Train a reader for a store from questions and their answers; topics may stand in \[brackets].
 
     Example: [bold]kgqa train questions.tsv --store sqlite:///films.db --out runs/films[/]
     """
     chosen = common.settings(
         config, store=store, user=user, password=password, encoder=encoder, device=device, threads=threads
     )
-    from kgqa.data import read_questions  # noqa: PLC0415  slow to import
-    from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  as above
-    from kgqa.training.session import split_dev, train  # noqa: PLC0415  as above
-
+    # Files are read before torch is loaded, so that what is wrong with them is said at once.
     settings = train_config(set_ or [], seed)
+    if out.exists() and not out.is_dir():
+        raise ConfigError("that is a file, not a directory", where=f"--out {out}", fix="Give another place")
     training = [question for path in questions for question in read_questions(path, path.stem)]
-    if dev:
-        held = [question for path in dev for question in read_questions(path, path.stem)]
-    else:
+    held = [question for path in dev or [] for question in read_questions(path, path.stem)]
+    if not dev:
         training, held = split_dev(training, seed)
     training = drawn(training, limit, seed)
     with common.opened(chosen) as opened:
         snapshot = Snapshot.build(opened)
+    with common.importing():
+        from kgqa.training.session import train  # noqa: PLC0415  slow to import
     with TrainingBar() as bar:
         checkpoint = train(
             settings,
@@ -81,7 +81,7 @@ def command(
         f"{out}: Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
         f"{checkpoint.config.trained['seconds']:.0f} s"
     )
-    common.out.print(f'Ask with it: kgqa ask "..." --store {chosen.store} --checkpoint {out}', soft_wrap=True)
+    common.out.print(f'Ask with it: kgqa ask "..." --store {chosen.store} --checkpoint {out}')
 
 
 def drawn(questions: list[Any], limit: int | None, seed: int) -> list[Any]:
@@ -146,7 +146,7 @@ class TrainingBar:
         """Show what is being done before the first step."""
         self._progress.update(self._task, description=text)
         if self._progress.disable:
-            common.errors.print(text)
+            common.errors.print(text, soft_wrap=True)
 
     def __call__(self, step: Step) -> None:
         self._mean = step.loss if self._mean is None else 0.95 * self._mean + 0.05 * step.loss
@@ -160,4 +160,4 @@ class TrainingBar:
             dev=dev,
         )
         if self._progress.disable and (step.step % 100 == 0 or step.step == step.steps):
-            common.errors.print(f"step {step.step}/{step.steps}  loss {self._mean:.4f}  best dev {dev}")
+            common.errors.print(f"step {step.step}/{step.steps}  loss {self._mean:.4f}  best dev {dev}", soft_wrap=True)

@@ -92,7 +92,7 @@ def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _mention(plain: str, span: tuple[int, int], entities: tuple[Entity, ...]) -> Mention:
-    """The mention at a span, which takes in the punctuation around it that belongs to a name ("Kill!", "...And Justice").
+    """The mention at a span, with the punctuation around it that belongs to a name ("Kill!", "...All the Marbles").
 
     Of several entities, those spelled exactly as the text is win.
     """

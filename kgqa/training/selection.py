@@ -83,7 +83,7 @@ def dev_scores(
 
 
 def choose_threshold(scored: Scored) -> DevScore:
-    """The threshold, of 0.05, 0.10 ... 0.95, with the best mean F1; of those within ``_EQUAL`` of it, the middlemost."""
+    """The threshold, of 0.05, 0.10 ... 0.95, with the best mean F1; the middlemost of those within ``_EQUAL``."""
     questions = len(scored.gold_count)
     zero = torch.zeros(questions)
     probability = scored.scores.log_probability.exp()
