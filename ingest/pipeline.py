@@ -30,11 +30,11 @@ def load(
 
     All files are looked at before the first is read. Each batch is one transaction, so whenever a load ends early, by
     an error or by Ctrl-C, whole batches are in the store, ``writer.finish`` has been called (unless it was the store
-    that failed), and loading the same again adds what is missing and doubles nothing.
+    that failed, or nothing had been written), and loading the same again adds what is missing and doubles nothing.
 
     Args:
         sources: paths, ``-`` for standard input, or Source objects.
-        writer: the store; it is migrated first and finished last, and stays open.
+        writer: the store; it is migrated before the first batch and finished after the last, and stays open.
         schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels.
         options: how to read and write; None: everything found from the files.
         progress: called after each block and each batch.
@@ -50,13 +50,13 @@ def load(
     given = [Source.of(source) for source in sources]
     _check(given)
     started = time.perf_counter()
-    writer.migrate(schema)
     run = _Run(given, writer, schema, options, progress)
     try:
         for source in given:
             run.load(source)
     except (InputError, OSError, KeyboardInterrupt):
-        writer.finish()
+        if run.migrated:
+            writer.finish()
         raise
     writer.finish()
     return LoadReport(tuple(run.reports), time.perf_counter() - started)
@@ -91,6 +91,7 @@ class _Run:
         self._progress = progress
         self._bytes = self._lines = self._facts = self._rejected = 0
         self.reports: list[FileReport] = []
+        self.migrated = False
 
     def load(self, source: Source) -> None:
         """One source, from its first byte to its last batch."""
@@ -101,6 +102,7 @@ class _Run:
             read = self._watched(table.records, stream, tally)
             facts = _counted(validated(mapped(read, mapping), tally.reject), tally)
             for batch in batches(facts, self._options.batch_size, self._schema):
+                self._migrate()
                 tally.written += self._writer.write(batch)
                 tally.sent += len(batch.facts)
                 self._tell(stream, tally)
@@ -111,6 +113,12 @@ class _Run:
         self._lines += tally.lines
         self._facts += tally.read
         self._rejected += tally.rejects
+
+    def _migrate(self) -> None:
+        """Once there is something to write, and not before: of a load without a fact, nothing is left in the store."""
+        if not self.migrated:
+            self._writer.migrate(self._schema)
+            self.migrated = True
 
     def _watched(self, records: Iterable[Records], stream: ByteStream, tally: Tally) -> Iterator[Records]:
         for block in records:

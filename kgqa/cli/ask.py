@@ -12,6 +12,7 @@ import typer
 from graph_schema import ConfigError, InputError, QuestionError
 from kgqa.cli import common
 from kgqa.cli.render import response_lines
+from kgqa.linking import split_brackets
 
 
 def command(
@@ -47,6 +48,8 @@ def command(
     if graph and file:
         raise ConfigError("--graph writes the graph of one question", where="--graph", fix="Leave out --file")
     questions = _questions(question, file)
+    for one in questions:
+        split_brackets(one)  # before anything slow: raises if it can't be asked
     chosen = common.settings(
         config,
         store=store,

@@ -13,6 +13,9 @@ from rich.table import Table
 from graph_schema import KgqaError
 from kgqa.cli import common
 from kgqa.cli.train import TrainingBar, drawn
+from kgqa.data import read_metaqa
+from kgqa.stores import without_password
+from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from kgqa.evaluation.record import Row
@@ -62,12 +65,10 @@ def metaqa(
         threads=threads,
         any_schema=any_schema,
     )
-    from kgqa.data import read_metaqa  # noqa: PLC0415  slow to import
-    from kgqa.evaluation import metaqa as bench  # noqa: PLC0415  as above
-    from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
-    from kgqa.stores import without_password  # noqa: PLC0415  as above
-
     questions = list(read_metaqa(data, split, (1,) if kind == "ntm" else (1, 2, 3), kind))
+    from kgqa.evaluation import metaqa as bench  # noqa: PLC0415  slow to import
+    from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
+
     about = {"store": without_password(store).partition(":")[0] if store else "sqlite", "kind": kind}
     recorder = Recorder(split, seed, chosen.device, about)
     figures: list[Row] = []
@@ -112,11 +113,9 @@ def experiment(
     """
     chosen = common.settings(config, encoder=encoder, device=device, threads=threads)
     from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
-    from kgqa.data import read_metaqa  # noqa: PLC0415  as above
     from kgqa.evaluation import metaqa as bench  # noqa: PLC0415  as above
     from kgqa.evaluation.experiment import Experiment  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
-    from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  as above
     from kgqa.training.session import train  # noqa: PLC0415  as above
 
     wanted = Experiment.load(file)

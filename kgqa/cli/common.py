@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,15 +65,22 @@ def opened(chosen: Settings, *, create: bool = False) -> Iterator[GraphStore]:
         store.close()
 
 
-def encoder(chosen: Settings) -> Encoder:
-    """The text encoder of these settings, on their device.
+@contextmanager
+def importing() -> Iterator[None]:
+    """Import the libraries that compute: 6 s on a slow core, a seventh of it spent by the garbage collector in vain."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
-    Raises:
-        ConfigError: no such device. EncoderError: no such encoder.
+
+def check_device(chosen: Settings) -> None:
+    """Raises:
+    ConfigError: no such device.
     """
-    import torch  # noqa: PLC0415  slow to import, and only needed by the commands that compute
-
-    from kgqa.model.encoder import Encoder  # noqa: PLC0415  as above
+    with importing():
+        import torch  # noqa: PLC0415  slow to import, and only needed by the commands that compute
 
     try:
         with warnings.catch_warnings():
@@ -82,13 +90,28 @@ def encoder(chosen: Settings) -> Encoder:
         raise ConfigError(
             f"no such device ({str(error).splitlines()[0]})", where=f"--device {chosen.device}", fix="Use cpu"
         ) from error
-    return Encoder(chosen.encoder, chosen.device)
+
+
+def encoder(chosen: Settings) -> Encoder:
+    """The text encoder of these settings, on their device.
+
+    Raises:
+        ConfigError: no such device. EncoderError: no such encoder.
+    """
+    check_device(chosen)
+    with importing():
+        from kgqa.model.encoder import Encoder  # noqa: PLC0415  slow to import
+
+        return Encoder(chosen.encoder, chosen.device)
 
 
 def answerer(chosen: Settings, store: GraphStore) -> Answerer:
     """All that is needed to ask: encoder, checkpoint and store, checked against each other."""
-    from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
-    from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
+    with errors.status("loading the reader"):
+        check_device(chosen)
+        with importing():
+            from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
+            from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
 
-    checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
-    return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, chosen.any_schema)
+        checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
+        return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, chosen.any_schema)

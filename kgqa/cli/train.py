@@ -12,6 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from graph_schema import ConfigError
 from kgqa.cli import common
+from kgqa.data import read_questions, split_dev
+from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from kgqa.training.config import TrainConfig

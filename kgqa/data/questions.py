@@ -5,6 +5,7 @@ This is the layout of MetaQA (Zhang et al. 2018), which ``kgqa train`` takes fro
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,3 +79,20 @@ def read_metaqa(directory: Path, split: str, hops: Iterable[int] = HOPS, kind: s
             "no such directory", where=str(directory), fix="Give the directory that holds 1-hop, 2-hop ..."
         )
     return [q for n in hops for q in read_questions(metaqa_file(directory, split, n, kind), f"{n}-hop")]
+
+
+def split_dev(questions: Sequence[Question], seed: int) -> tuple[list[Question], list[Question]]:
+    """Hold out a tenth (at least one question) for dev, by seed.
+
+    Raises:
+        InputError: fewer than two questions.
+    """
+    if len(questions) < 2:
+        raise InputError(
+            f"{len(questions)} question can't be split into training and dev questions",
+            fix="Give more questions, or dev questions of their own with --dev",
+        )
+    shuffled = list(questions)
+    random.Random(seed).shuffle(shuffled)
+    held = max(1, len(shuffled) // 10)
+    return shuffled[held:], shuffled[:held]

@@ -124,8 +124,9 @@ def load_checkpoint(directory: Path | None = None, device: str | torch.device = 
         faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
         raise CheckpointError(f"{CONFIG}: {faults}", where=str(where), fix=advice) from error
     except (SafetensorError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:200]
         raise CheckpointError(
-            f"{WEIGHTS} is damaged or doesn't fit {CONFIG} ({str(error).splitlines()[0]})", where=str(where), fix=advice
+            f"{WEIGHTS} is damaged or doesn't fit {CONFIG} ({said})", where=str(where), fix=advice
         ) from error
     network.eval().requires_grad_(False)
     return Checkpoint(network.to(device), config, str(where))

@@ -60,12 +60,17 @@ class Encoder:
     """
 
     def __init__(self, name: str | None = None, device: str | torch.device = "cpu") -> None:
+        if name and name.startswith((".", "/", "~")) and not Path(name).is_dir():
+            raise EncoderError(
+                "there is no such directory", where=name, fix="Give the directory that holds the model, or its name"
+            )
         # The library is slow to import; only this class needs it.
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
         from transformers.utils import logging as chatter  # noqa: PLC0415
 
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
-        logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+        for library in ("sentence_transformers", "huggingface_hub"):  # what fails is said once, by our error
+            logging.getLogger(library).setLevel(logging.ERROR)
         where = name or _packaged() or DEFAULT_ENCODER
         try:
             model = SentenceTransformer(where, device=str(device))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from graph_schema import InputError
 from kgqa.data import Question
 from kgqa.model.checkpoint import Checkpoint, CheckpointConfig, load_checkpoint, save_checkpoint
 from kgqa.model.encoder import Encoder
@@ -15,23 +13,6 @@ from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.prepare import prepare
 from kgqa.training.trainer import Progress, Trainer
-
-
-def split_dev(questions: Sequence[Question], seed: int) -> tuple[list[Question], list[Question]]:
-    """Hold out a tenth (at least one question) for dev, by seed.
-
-    Raises:
-        InputError: fewer than two questions.
-    """
-    if len(questions) < 2:
-        raise InputError(
-            f"{len(questions)} question can't be split into training and dev questions",
-            fix="Give more questions, or dev questions of their own with --dev",
-        )
-    shuffled = list(questions)
-    random.Random(seed).shuffle(shuffled)
-    held = max(1, len(shuffled) // 10)
-    return shuffled[held:], shuffled[:held]
 
 
 def train(

@@ -155,7 +155,7 @@ def test_too_many_bad_lines_end_the_load() -> None:
     with pytest.raises(TooManyRejects, match="kb:4: more than 2 bad lines") as caught:
         load([Source("kb", stream=io.BytesIO(content))], writer, options=LoadOptions(max_errors=2))
     assert "load again" in str(caught.value)
-    assert writer.calls[-1] == "finish"
+    assert writer.calls == []
     assert load_bytes(content, LoadOptions(max_errors=3))[1].rejected_lines == 3
 
 
