@@ -37,8 +37,8 @@ def embedded(facts: Path) -> tuple[float, int]:
 def empty(driver: neo4j.Driver) -> None:
     with driver.session() as session:
         session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS").consume()
-        for kind in ("CONSTRAINT", "INDEX"):
-            for record in list(session.run(f"SHOW {kind}S YIELD name, type WHERE type <> 'LOOKUP' RETURN name")):
+        for kind, plural in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
+            for record in list(session.run(f"SHOW {plural} YIELD name, type WHERE type <> 'LOOKUP' RETURN name")):
                 session.run(f"DROP {kind} `{record['name']}` IF EXISTS").consume()
 
 
