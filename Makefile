@@ -33,7 +33,6 @@ lint: install ## formatting, lint, types, who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports --no-logo
 
 format: install ## put the code into the house's format

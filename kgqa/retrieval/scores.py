@@ -62,11 +62,14 @@ def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) ->
     Args:
         row_question: the question of each row, ascending.
     """
-    log_probability = functional.logsigmoid(reading.logits)
-    question = row_question[key_row(reached.key)]
+    # A topic that no hop came back to is remembered, but wasn't reached: nothing could prove it.
+    got = reached.mass > 0
+    log_probability = functional.logsigmoid(reading.logits[got])
+    row, node = key_row(reached.key[got]), key_node(reached.key[got])
+    question = row_question[row]
     if len(torch.unique(row_question)) == len(row_question):
-        return Scores(question, key_node(reached.key), log_probability)
-    key, position = torch.unique(make_key(question, key_node(reached.key)), return_inverse=True)
+        return Scores(question, node, log_probability)
+    key, position = torch.unique(make_key(question, node), return_inverse=True)
     total = log_probability.new_zeros(len(key)).index_add(0, position, log_probability)
     rows = torch.bincount(row_question, minlength=int(row_question.max()) + 1)
     met = torch.bincount(position, minlength=len(key)) == rows[key_row(key)]
