@@ -15,8 +15,8 @@ from graph_schema import ConfigError
 PREFIX = "KGQA_"
 DEFAULT_FILE = Path("kgqa.toml")
 
-# Variables of this prefix that are read elsewhere: which settings file, and what the tests may do.
-_NOT_SETTINGS = {"KGQA_CONFIG", "KGQA_NO_DOCKER", "KGQA_NEO4J_IMAGE"}
+# Variables of this prefix that are read elsewhere: which settings file, and what the tests may do and use.
+_NOT_SETTINGS = {"KGQA_CONFIG", "KGQA_METAQA", "KGQA_NO_DOCKER", "KGQA_NEO4J_IMAGE"}
 
 
 class Settings(BaseSettings):

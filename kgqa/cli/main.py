@@ -55,12 +55,12 @@ def main() -> None:
     # The Neo4j driver logs what its errors say anyway.
     logging.getLogger("neo4j").addHandler(logging.NullHandler())
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="kgqa", standalone_mode=False)
         sys.stdout.flush()  # here, so that a reader who went away is noticed here
     except KgqaError as error:
         _fail(str(error), 1)
     except typer.TyperException as error:  # wrong usage; of no message where the help was shown instead
-        _fail(error.format_message().rstrip("."), 2, _advice(error))
+        _fail(error.format_message(), 2, _advice(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
         sys.exit(1)
@@ -72,10 +72,11 @@ def main() -> None:
 def _fail(message: str, status: int, advice: str = "") -> NoReturn:
     """Say what was wrong, on one line, and end."""
     if message:
-        errors.print(f"[bold red]error:[/] {escape(' '.join(f'{message}{advice}'.split()))}", soft_wrap=True)
+        ended = message if not advice or message.endswith((".", "?")) else f"{message}."
+        errors.print(f"[bold red]error:[/] {escape(' '.join(f'{ended}{advice}'.split()))}", soft_wrap=True)
     sys.exit(status)
 
 
 def _advice(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    return f". See {context.command_path} --help" if context else ""
+    return f" See {context.command_path} --help" if context else ""

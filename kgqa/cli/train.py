@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from graph_schema import ConfigError
 from kgqa.cli import common
 from kgqa.data import read_questions, split_dev
+from kgqa.stores import without_password
 from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def command(
         f"{out}: Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
         f"{checkpoint.config.trained['seconds']:.0f} s"
     )
-    common.out.print(f'Ask with it: kgqa ask "..." --store {chosen.store} --checkpoint {out}')
+    common.out.print(f'Ask with it: kgqa ask "..." --store {without_password(chosen.store)} --checkpoint {out}')
 
 
 def drawn(questions: list[Any], limit: int | None, seed: int) -> list[Any]:

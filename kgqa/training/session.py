@@ -43,6 +43,8 @@ def train(
     prepared_dev = prepare(dev, snapshot)
     trainer = Trainer(config, encoder, snapshot, prepared, prepared_dev, run, device)
     say(f"encoding {len(prepared.texts) + len(prepared_dev.texts):,} distinct wordings")
+    if trainer.step:
+        say(f"going on from step {trainer.step}")
     trained = trainer.fit(progress)
     schema, relations = snapshot.schema(), snapshot.relations()
     save_checkpoint(

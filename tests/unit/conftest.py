@@ -1,0 +1,7 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+from tests.command import kgqa
+
+__all__ = ["kgqa"]
