@@ -34,6 +34,12 @@ class Done:
         for part in parts:
             assert part in self.err
 
+    def failed_after_lines(self, *parts: str) -> None:
+        """The same, after lines that say how far it came."""
+        *before, last = self.err.splitlines(keepends=True)
+        assert not [line for line in before if line.startswith("error: ")], self.err
+        Done(self.status, self.out, last).failed(*parts)
+
     def succeeded(self) -> str:
         """Check that it ended well; gives its output."""
         assert self.status == 0, self.err

@@ -109,16 +109,28 @@ def train_config(pairs: list[str], seed: int) -> TrainConfig:
         key, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"{pair!r} is not key=value", where="--set", fix="For example: --set steps=600")
-        *path, last = key.strip().split(".")
-        inner = data
-        for part in path:
-            inner = inner.setdefault(part, {})
-        inner[last] = yaml.safe_load(value)
+        try:
+            merge(data, key.strip().split("."), yaml.safe_load(value))
+        except (yaml.YAMLError, TypeError) as error:
+            raise ConfigError(f"{pair!r} can't be read", where="--set", fix="For example: --set steps=600") from error
     try:
         return TrainConfig.model_validate(data)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
         raise ConfigError(faults, where="--set", fix="See docs/reference/training.md for the settings") from error
+
+
+def merge(data: dict[str, Any], path: list[str], value: Any) -> None:
+    """Put a value into nested dictionaries.
+
+    Raises:
+        TypeError: on the way there is something else than a dictionary.
+    """
+    for part in path[:-1]:
+        data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise TypeError(part)
+    data[path[-1]] = value
 
 
 class TrainingBar:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor
@@ -236,10 +237,14 @@ class Trainer:
             return
         try:
             settings = json.loads((self.run / SETTINGS).read_text("utf-8"))
+            if not is_zipfile(self.run / STATE):  # torch would take it for a pickle of old
+                raise ValueError(f"{STATE} is damaged")
             state: dict[str, Any] = torch.load(self.run / STATE, map_location=self.device, weights_only=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise CheckpointError(
-                f"the run can't be read ({error})", where=str(self.run), fix="Give another directory, or delete it"
+                f"the run can't be read ({' '.join(str(error).split())[:200]})",
+                where=str(self.run),
+                fix="Give another directory, or delete it",
             ) from error
         if settings != self._settings:
             differing = sorted(k for k in self._settings if settings.get(k) != self._settings[k])

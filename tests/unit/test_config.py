@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 import pytest
 
 from graph_schema import ConfigError
 from kgqa.config import Settings, load_settings
-from tests.docs.repository import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -93,14 +91,3 @@ def test_a_file_that_cannot_be_read() -> None:
     Path("latin.toml").write_bytes(b'store = "caf\xe9"')
     with pytest.raises(ConfigError, match=r"latin.toml: not valid TOML"):
         load_settings({}, Path("latin.toml"))
-
-
-def test_the_page_lists_every_setting_with_its_variable_and_default() -> None:
-    page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*?) \| (.*?) \|", page, re.MULTILINE)
-    assert [row[0] for row in rows] == list(Settings.model_fields)
-    for name, variable, flag, default in rows:
-        assert variable == f"KGQA_{name.upper()}"
-        assert flag in (f"`--{name.replace('_', '-')}`", "none")
-        value = Settings.model_fields[name].default
-        assert default == ("none" if value is None else f"`{str(value).lower()}`"), name

@@ -1,0 +1,113 @@
+"""``kgqa train``: from questions to a checkpoint that answers; an interrupt and going on; what is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.command import Done, Kgqa, started
+from tests.reader import SmallFilms, small_graph
+
+SMALL = (
+    *("--set", "batch_size=8", "--set", "warmup=5", "--set", "evaluate_every=100", "--threads", "1"),
+    *("--set", "model={state_dim: 32, relation_dim: 32, slot_dim: 8}"),
+)
+
+
+def trained(kgqa: Kgqa, films: SmallFilms, *words: object) -> Done:
+    return kgqa("train", films.questions, "--store", films.store, *SMALL, *words)
+
+
+def test_ctrl_c_and_the_same_command_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    words = ("train", small_films.questions, "--store", small_films.store, "--out", "run", *SMALL, "--set", "steps=250")
+    process = started(tmp_path, *words)
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("step 100/250"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.endswith("stopped; what was finished before is kept, run the same command to go on\n")
+    assert "Traceback" not in err
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["state.pt", "train.json"]
+    step = torch.load(tmp_path / "run/state.pt", weights_only=True)["step"]
+    assert 100 <= step < 250
+    # What is there is no checkpoint yet, and is said not to be.
+    kgqa("ask", "who", "--store", small_films.store, "--checkpoint", "run").failed("run: no checkpoint here")
+    done = kgqa(*words)
+    out = done.succeeded()
+    assert f"going on from step {step}\n" in done.err
+    assert "step 100/250" not in done.err
+    assert "step 250/250" in done.err
+    assert out.startswith("run: Hits@1 ")
+    assert json.loads((tmp_path / "run/config.json").read_text("utf-8"))["trained"]["settings"]["steps"] == 250
+    film, director = next((f.head, f.tail) for f in small_graph() if f.relation == "directed_by")
+    answer = kgqa("ask", f"who directed [{film}]", "--store", small_films.store, "--checkpoint", "run", "--json")
+    assert director in [entity["name"] for entity in json.loads(answer.succeeded())["ranking"]]
+    # A run that is complete is left as it is; one of other settings is refused.
+    assert "going on from step 250" in kgqa(*words).err
+    kgqa(*words, "--seed", "1").failed_after_lines("run: there is a run of other settings here (differing: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--set", "stepz=3"), "--set: stepz: "),
+        (("--set", "model.slotz=3"), "--set: model.slotz: "),
+        (("--set", "steps=0"), "--set: steps: "),
+        (("--set", "steps=many", "--set", "clip=-1"), "; clip: "),
+        (("--set", "steps"), "--set: 'steps' is not key=value"),
+        (("--set", "steps=1", "--set", "steps.more=1"), "--set: "),
+        (("--set", "steps=[1"), "--set: "),
+        (("--store", "sqlite:///gone.db"), "gone.db: there is no store"),
+        (("--device", "nonsense"), "--device nonsense: no such device"),
+        (("--encoder", "./gone"), "./gone: there is no such directory"),
+        (("--dev", "gone.tsv"), "gone.tsv: can't read the questions"),
+    ],
+)
+def test_wrong_settings_leave_nothing(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    kgqa("train", small_films.questions, "--store", small_films.store, "--out", "run", *words).failed(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "q.tsv: no questions in the file"),
+        (b"who directed [Heat]\n", "q.tsv:1: no answers"),
+        (b"who directed [Heat]\tMichael Mann\n", "1 question can't be split"),
+        (b"who is [x]\ty\n" * 20, "no training question has a topic and an answer that are in the graph"),
+    ],
+)
+def test_questions_that_cannot_teach(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path, content: bytes, said: str
+) -> None:
+    (tmp_path / "q.tsv").write_bytes(content)
+    kgqa("train", "q.tsv", "--store", small_films.store, "--out", "run").failed_after_lines(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["q.tsv"]
+
+
+def test_an_output_that_is_a_file(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine", "utf-8")
+    trained(kgqa, small_films, "--out", "run").failed("--out run: that is a file")
+    assert (tmp_path / "run").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("file", ["state.pt", "train.json"])
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x04junk"])
+def test_a_damaged_run_is_refused(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path, file: str, content: bytes
+) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("state.pt", "train.json"):
+        (tmp_path / "run" / name).write_bytes((small_films.run / name).read_bytes())
+    (tmp_path / "run" / file).write_bytes(content)
+    trained(kgqa, small_films, "--out", "run").failed_after_lines("run: the run can't be read")
