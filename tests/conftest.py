@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-# torch's threads wait by spinning; beside a database on the same few cores, more than one of them slows all down tenfold.
+# torch's threads wait by spinning; beside a database on the same few cores, several slow everything down tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 RYUK_SWITCH = "TESTCONTAINERS_RYUK_DISABLED"
