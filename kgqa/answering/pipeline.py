@@ -69,6 +69,8 @@ class Answerer:
 
         Every response carries the batch's seconds divided by its size.
         """
+        if not questions:
+            return []
         watch = Stopwatch()
         with watch.stage("linking"):
             linked = [link(question, snapshot) for question in questions]
