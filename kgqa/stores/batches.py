@@ -19,13 +19,13 @@ class Prepared:
 
     Attributes:
         ids: of all entities, those that only facts mention too, ascending.
-        entities: what the batch says of entities, by id, duplicates merged.
+        entities: what the batch says of entities, by id, in its order.
         facts: the distinct facts by relation name, each list ascending.
         given: how many facts the batch had, duplicates counted.
     """
 
     ids: list[str]
-    entities: dict[str, Entity]
+    entities: dict[str, list[Entity]]
     facts: dict[str, list[tuple[str, str]]]
     given: int
 
@@ -36,9 +36,9 @@ def prepare(batch: Batch) -> Prepared:
     Raises:
         InputError: an id, name or relation that can't be kept in every store.
     """
-    said: dict[str, Entity] = {}
+    said: dict[str, list[Entity]] = {}
     for entity in batch.entities:
-        said[entity.id] = combined(said.get(entity.id), entity)
+        said.setdefault(entity.id, []).append(entity)
     pairs: dict[str, set[tuple[str, str]]] = {}
     for fact in batch.facts:
         pairs.setdefault(fact.relation, set()).add((fact.head, fact.tail))
@@ -48,9 +48,9 @@ def prepare(batch: Batch) -> Prepared:
             mentioned.update(pair)
     ids = sorted(mentioned)
     _check_ids(ids)
-    _check_texts(text for entity in said.values() for text in (entity.name, *entity.aliases))
+    _check_texts(text for entity in batch.entities for text in (entity.name, *entity.aliases))
     _check_identifiers("relation", pairs)
-    _check_identifiers("label", {entity.label for entity in said.values()})
+    _check_identifiers("label", {entity.label for entity in batch.entities} - {""})
     return Prepared(
         ids,
         said,
@@ -59,14 +59,30 @@ def prepare(batch: Batch) -> Prepared:
     )
 
 
-def combined(old: Entity | None, new: Entity) -> Entity:
-    """``new`` merged into ``old``, as ``GraphWriter.write`` says it; aliases keep their order, without the name."""
-    old = old or Entity(new.id, new.id)
-    name = new.name if old.name == old.id and new.name else old.name
-    second = (new.name,) if new.name != new.id else ()
-    aliases = dict.fromkeys(a for a in (*old.aliases, *second, *new.aliases) if a and a != name)
-    label = (new.label or DEFAULT_LABEL) if old.label == DEFAULT_LABEL else old.label
-    return Entity(old.id, name, label, tuple(aliases))
+def combined(old: Entity | None, said: Iterable[Entity]) -> Entity:
+    """What is said of an entity, merged in order into what is stored of it, as ``GraphWriter.write`` describes.
+
+    What comes back is to be stored: unlike in an entity that is shown, an alias may equal the name while that is only
+    the id, since it stays one when a name comes. So a batch written twice changes nothing the second time.
+    """
+    for new in said:
+        old = old or Entity(new.id, new.id)
+        name = new.name if old.name == old.id and new.name else old.name
+        second = (new.name,) if new.name != new.id else ()
+        aliases = dict.fromkeys((*old.aliases, *second, *new.aliases))
+        kept = tuple(alias for alias in aliases if alias and (alias != name or name == old.id))
+        old = Entity(old.id, name, (new.label or DEFAULT_LABEL) if old.label == DEFAULT_LABEL else old.label, kept)
+    if old is None:
+        raise ValueError("nothing was said of the entity")
+    return old
+
+
+def shown(stored: Entity) -> Entity:
+    """A stored entity as readers get it: its name isn't an alias too."""
+    if stored.name not in stored.aliases:
+        return stored
+    aliases = tuple(alias for alias in stored.aliases if alias != stored.name)
+    return Entity(stored.id, stored.name, stored.label, aliases)
 
 
 def name_keys(entity: Entity) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Batch, Entity, Fact, StoreInfo, Written
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import storable
+from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_file import connect, translated
 from kgqa.stores.embedded_write import EmbeddedWriter, entity_of
 from kgqa.stores.likeness import most_alike
@@ -82,7 +82,7 @@ class EmbeddedStore:
         with self._reading() as connection:
             found: dict[str, list[Entity]] = {}
             for key, *columns in connection.execute(sql.LOOKUP, (_distinct(keys),)):
-                found.setdefault(key, []).append(entity_of((columns[0], columns[1], columns[2], columns[3])))
+                found.setdefault(key, []).append(_shown((columns[0], columns[1], columns[2], columns[3])))
             return {key: tuple(found[key]) for key in keys if key in found}
 
     def suggest(self, name: str, limit: int = 5) -> tuple[Entity, ...]:
@@ -95,12 +95,12 @@ class EmbeddedStore:
             if trigrams:
                 query = " OR ".join('"' + trigram.replace('"', '""') + '"' for trigram in trigrams)
                 rows += connection.execute(sql.LIKE, (query, CANDIDATES)).fetchall()
-        return most_alike(name, map(entity_of, rows), limit)
+        return most_alike(name, map(_shown, rows), limit)
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
         with self._reading() as connection:
             rows = connection.execute(sql.ENTITIES, (_distinct(ids),))
-            return {row[1]: entity_of(row[1:]) for row in rows}
+            return {row[1]: _shown(row[1:]) for row in rows}
 
     def offer(self, ids: Sequence[str]) -> Offer:
         with self._reading() as connection:
@@ -148,7 +148,7 @@ class EmbeddedStore:
 
     def all_entities(self) -> Iterator[Entity]:
         with self._stream() as connection:
-            yield from map(entity_of, connection.execute(sql.ALL_ENTITIES))
+            yield from map(_shown, connection.execute(sql.ALL_ENTITIES))
 
     # ---- writing
 
@@ -258,7 +258,7 @@ class EmbeddedStore:
         for key, position in relation_rank.items():
             relation_of[key] = position
         return Snapshot.from_columns(
-            [entity_of(row[1:]) for row in rows],
+            [_shown(row[1:]) for row in rows],
             names,
             rank[facts[:, 0]],
             relation_of[facts[:, 1]],
@@ -280,6 +280,10 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _shown(columns: tuple[str, str, str, str]) -> Entity:
+    return shown(entity_of(columns))
 
 
 def _distinct(texts: Sequence[str]) -> str:

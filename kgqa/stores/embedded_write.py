@@ -73,20 +73,23 @@ class EmbeddedWriter:
             self._rows.clear()
         self._as_of = changes
 
-    def _write_entities(self, ids: list[str], said: dict[str, Entity]) -> tuple[int, int]:
+    def _write_entities(self, ids: list[str], said: dict[str, list[Entity]]) -> tuple[int, int]:
         """Returns how many were created, and how many of the others were altered."""
         fresh = [id_ for id_ in ids if id_ not in self._rows]
         if fresh:
             self._rows.update(self._connection.execute(sql.KEYS, (json.dumps(fresh),)))
         created = [id_ for id_ in fresh if id_ not in self._rows]
         last = self._connection.execute(sql.LAST_ENTITY_KEY).fetchone()[0]
-        new = [(key, said.get(id_) or Entity(id_, id_)) for key, id_ in enumerate(created, last + 1)]
+        new = [
+            (key, combined(None, said[id_]) if id_ in said else Entity(id_, id_))
+            for key, id_ in enumerate(created, last + 1)
+        ]
         self._connection.executemany(sql.ADD_ENTITY, (_row(key, entity) for key, entity in new))
         self._rows.update((entity.id, key) for key, entity in new)
         self._add_names((key, name_keys(entity)) for key, entity in new)
 
         created_ids = set(created)
-        telling = [id_ for id_, entity in said.items() if id_ not in created_ids and entity != Entity(id_, id_)]
+        telling = [id_ for id_, heard in said.items() if id_ not in created_ids and set(heard) != {Entity(id_, id_)}]
         altered = 0
         for row in self._stored(telling):
             old = entity_of(row[1:])
@@ -132,7 +135,7 @@ class EmbeddedWriter:
 
 
 def entity_of(columns: tuple[str, str, str, str]) -> Entity:
-    """An entity from its columns id, name, label, aliases."""
+    """An entity as it is stored, from its columns id, name, label, aliases."""
     id_, name, label, aliases = columns
     return Entity(id_, name, label, () if aliases == "[]" else tuple(json.loads(aliases)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Batch, Entity, Fact, StoreInfo, Written
 from kgqa.stores import cypher
-from kgqa.stores.batches import by_relation, name_keys, prepare, storable
+from kgqa.stores.batches import by_relation, name_keys, prepare, shown, storable
 from kgqa.stores.likeness import most_alike
 from kgqa.stores.neo4j_errors import translated
 from kgqa.stores.neo4j_write import EntityGoneError, Run, delete, entity_of, stored_keys, write
@@ -137,11 +137,11 @@ class Neo4jStore:
             if not _no_index(error):
                 raise
             return most_alike(name, self.all_entities(), limit)
-        return most_alike(name, filter(None, map(entity_of, found)), limit)
+        return most_alike(name, _entities(found), limit)
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
         rows = self._rows(cypher.ENTITIES, {"ids": [id_ for id_ in dict.fromkeys(ids) if storable(id_)]})
-        return {entity.id: entity for entity in map(entity_of, rows) if entity}
+        return {entity.id: entity for entity in _entities(rows)}
 
     def offer(self, ids: Sequence[str]) -> Offer:
         asked = [id_ if storable(id_) else None for id_ in ids]
@@ -188,7 +188,7 @@ class Neo4jStore:
                 yield Fact(record["head"], record["relation"], record["tail"])
 
     def all_entities(self) -> Iterator[Entity]:
-        yield from filter(None, map(entity_of, self._stream(cypher.ALL_ENTITIES)))
+        yield from _entities(self._stream(cypher.ALL_ENTITIES))
 
     # ---- writing
 
@@ -259,7 +259,7 @@ class Neo4jStore:
         """Entities that may bear one of these keys."""
         try:
             for part in _parts(sorted(set(stored_keys(keys))), KEYS_A_QUERY):
-                yield from filter(None, map(entity_of, self._rows(cypher.BY_NAME, {"query": cypher.any_of(part)})))
+                yield from _entities(self._rows(cypher.BY_NAME, {"query": cypher.any_of(part)}))
         except StoreError as error:
             if not _no_index(error):
                 raise
@@ -312,6 +312,10 @@ class Neo4jStore:
             session.begin_transaction() as transaction,
         ):
             yield from transaction.run(query)
+
+
+def _entities(records: Iterable[Record]) -> Iterator[Entity]:
+    return (shown(entity) for entity in map(entity_of, records) if entity)
 
 
 def _parts(items: Sequence[Result], size: int) -> Iterator[Sequence[Result]]:

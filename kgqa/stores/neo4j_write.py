@@ -43,10 +43,11 @@ def write(run: Run, prepared: Prepared, known: Container[str], slot: str) -> Wri
     by_label: dict[str, list[Entity]] = {}
     mentioned: list[tuple[str, list[str]]] = []
     for id_ in prepared.ids:
-        entity = prepared.entities.get(id_)
-        if entity is None and id_ in known:
+        said = prepared.entities.get(id_)
+        if said is None and id_ in known:
             continue
-        if entity is None or entity == Entity(id_, id_):
+        entity = combined(None, said) if said else Entity(id_, id_)
+        if set(said or ()) <= {Entity(id_, id_)}:
             mentioned.append((id_, stored_keys([name_key(id_)])))
         else:
             by_label.setdefault(entity.label, []).append(entity)
@@ -86,7 +87,7 @@ def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> i
 
 
 def entity_of(record: Record | Mapping[str, Any]) -> Entity | None:
-    """An entity from columns id, name, labels, aliases; None if its id is no text, which none that we write has."""
+    """An entity as it is stored, from columns id, name, labels, aliases; None if its id is no text, as ours all are."""
     id_, name, aliases = record["id"], record["name"], record["aliases"]
     if not isinstance(id_, str):
         return None
@@ -105,7 +106,7 @@ def stored_keys(keys: Sequence[str]) -> list[str]:
     return [key[:MAX_KEY_CHARACTERS] for key in keys if key]
 
 
-def _merge_into(run: Run, ids: list[str], said: Mapping[str, Entity]) -> int:
+def _merge_into(run: Run, ids: list[str], said: Mapping[str, list[Entity]]) -> int:
     """Merge what is said into entities that are there; returns how many were altered by it."""
     rows: list[dict[str, Any]] = []
     labelled: dict[str, list[str]] = {}

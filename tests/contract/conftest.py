@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -29,4 +30,11 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 def store(kind: Kind) -> Iterator[GraphStore]:
     """An empty store of each kind."""
     with kind.empty() as made:
+        yield made
+
+
+@pytest.fixture
+def other(kind: Kind, store: GraphStore) -> Iterator[GraphStore]:
+    """One more connection to the same store."""
+    with closing(kind.another(store)) as made:
         yield made

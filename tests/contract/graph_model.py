@@ -48,7 +48,7 @@ class Model:
 
     names: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    aliases: dict[str, list[str]] = field(default_factory=dict)
+    aliases: dict[str, list[str]] = field(default_factory=dict)  # the name may be among them while it is only the id
     facts: set[Fact] = field(default_factory=set)
 
     def write(self, batch: Batch) -> Written:
@@ -72,7 +72,9 @@ class Model:
         return len(there)
 
     def entity(self, id_: str) -> Entity:
-        return Entity(id_, self.names[id_], self.labels[id_], tuple(self.aliases[id_]))
+        return Entity(
+            id_, self.names[id_], self.labels[id_], tuple(a for a in self.aliases[id_] if a != self.names[id_])
+        )
 
     def neighbours(self, id_: str, relation: str, inverse: bool) -> list[str]:
         if inverse:
@@ -90,7 +92,7 @@ class Model:
         if self.labels[id_] == "Entity":
             self.labels[id_] = entity.label
         self.aliases[id_] += entity.aliases
-        self.aliases[id_] = [a for a in dict.fromkeys(self.aliases[id_]) if a != self.names[id_]]
+        self.aliases[id_] = [a for a in dict.fromkeys(self.aliases[id_]) if a != self.names[id_] or a == id_]
 
 
 @st.composite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def empty_file(*, finished: bool = False) -> Iterator[EmbeddedStore]:
         store.migrate(Schema())
         if finished:
             store.finish()
-        yield store
-        store.close()
+        with closing(store):
+            yield store
 
 
 def same_file(store: GraphStore) -> EmbeddedStore:
@@ -76,7 +76,7 @@ def neo4j_kind(server: Neo4jServer) -> Kind:
         server.wipe()
         store = server.store()
         store.migrate(Schema())
-        yield store
-        store.close()
+        with closing(store):
+            yield store
 
     return Kind("neo4j", empty, unchanged, lambda _: server.store(), 8)
