@@ -89,13 +89,13 @@ class _bar:  # noqa: N801  used as a function
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[facts]:,} facts, {task.fields[rejected]:,} lines set aside"),
+            TextColumn("{task.fields[sofar]}"),
             TimeRemainingColumn(),
             console=common.errors,
             disable=quiet or not common.errors.is_terminal,
             transient=True,
         )
-        self._task = self._progress.add_task("loading", total=None, facts=0, rejected=0)
+        self._task = self._progress.add_task("loading", total=None, sofar="")
 
     def __enter__(self) -> _bar:
         self._progress.start()
@@ -109,7 +109,6 @@ class _bar:  # noqa: N801  used as a function
             self._task,
             completed=now.bytes_read,
             total=now.bytes_total,
-            facts=now.facts,
-            rejected=now.rejected,
-            description=escape(now.source),
+            sofar=f"{now.facts:,} facts" + (f", {now.rejected:,} lines set aside" if now.rejected else ""),
+            description=escape(Path(now.source).name),
         )
