@@ -54,11 +54,6 @@ def questions() -> list[Question]:
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder()
-
-
-@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphStore]:
     made = open_store(f"sqlite:///{tmp_path_factory.mktemp('people')}/people.db", create=True)
     made.migrate(Schema())
