@@ -1,0 +1,264 @@
+"""Each operator against its formula, written out with loops, on random tensors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+from torch import Tensor
+
+from kgqa.model.config import ModelConfig
+from kgqa.model.network import ReaderNetwork, log_odds
+
+WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
+SMALL = ModelConfig(encoder_dim=WIDTH, state_dim=STATE, relation_dim=KEY, slot_dim=SLOT, max_hops=3)
+SEEDS = [0, 1, 2]
+
+
+def network(seed: int, **changes: bool) -> ReaderNetwork:
+    """Every parameter drawn anew, those that training starts at zero too."""
+    torch.manual_seed(seed)
+    made = ReaderNetwork(SMALL.model_copy(update=changes)).eval().requires_grad_(False)
+    for parameter in made.parameters():
+        parameter.normal_(0, 0.6)
+    return made
+
+
+def padded(seed: int, lengths: list[int]) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Token states of each text, the same padded with rubbish, and the mask."""
+    torch.manual_seed(100 + seed)
+    texts = [torch.randn(n, WIDTH) for n in lengths]
+    tokens = torch.randn(len(lengths), max(lengths), WIDTH) * 50
+    for row, text in enumerate(texts):
+        tokens[row, : len(text)] = text
+    return texts, tokens, torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
+    control = network(seed).controller
+    texts, tokens, mask = padded(seed, [3, 7, 1, 5])
+    plan = control(tokens, mask)
+    assert bool((plan.attention.transpose(1, 2)[~mask] == 0).all())
+    assert close(plan.attention.sum(-1), torch.ones(4, 3))
+    assert close(plan.stop.sum(-1), torch.ones(4))
+    for row, text in enumerate(texts):
+        state = pooled = torch.tanh(control.start(text.mean(0)))
+        stops = []
+        for hop in range(3):
+            scores = [float(control.ask(state) @ control.keys(token)) / math.sqrt(STATE) for token in text]
+            attention = torch.tensor(scores).softmax(0)
+            context = (attention.unsqueeze(1) * text).sum(0)
+            taken = torch.tanh(control.take(context))
+            state = control.cell(taken.unsqueeze(0), state.unsqueeze(0))[0]
+            both = torch.cat([state, taken])
+            assert close(plan.attention[row, hop, : len(text)], attention)
+            assert close(plan.context[row, hop], context)
+            assert close(plan.state[row, hop], state)
+            assert close(plan.query[row, hop], control.query(both))
+            assert close(plan.back[row, hop], control.back(both).sigmoid()[0])
+            stops.append(control.stop(torch.cat([state, pooled])))
+        assert close(plan.stop[row], torch.cat(stops).softmax(0))
+        assert close(plan.pooled[row], pooled)
+
+
+def test_rows_of_a_plan_are_taken_and_frozen() -> None:
+    reader = network(0).requires_grad_(True)
+    _, tokens, mask = padded(0, [3, 4])
+    plan = reader.plan(tokens.requires_grad_(), mask)
+    again = plan.take(torch.tensor([1, 0, 1]))
+    assert torch.equal(again.query, plan.query[[1, 0, 1]])
+    assert torch.equal(again.attention, plan.attention[[1, 0, 1]])
+    held = plan.frozen(torch.tensor([True, False]))
+    assert torch.equal(held.state, plan.state)
+    total = held.query.sum() + held.stop[:, 0].sum() + held.attention[:, 0, 0].sum()
+    (gradient,) = torch.autograd.grad(total, tokens)
+    assert gradient[0].abs().sum() == 0
+    assert gradient[1].abs().sum() > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_relations_are_scored_by_their_words(seed: int) -> None:
+    reader = network(seed)
+    score = reader.relations
+    _, tokens, mask = padded(seed, [3, 6])
+    plan, text = reader.plan(tokens, mask), torch.randn(8, WIDTH)
+    table = score.table(text)
+    for hop in range(3):
+        got = score(plan, hop, table)
+        assert got.shape == (2, 9)
+        for row in range(2):
+            query, context = plan.query[row, hop], plan.context[row, hop]
+            for directed in range(8):
+                transform = score.inverse_key if directed % 2 else score.forward_key
+                key = transform(text[directed] / text[directed].norm() * math.sqrt(WIDTH))
+                assert close(table.key[directed], key)
+                cosine = context @ text[directed] / context.norm() / text[directed].norm()
+                assert close(got[row, directed], query @ key / math.sqrt(KEY) + score.cosine_weight * cosine)
+            assert close(got[row, -1], score.none(query)[0])
+
+
+def test_only_what_is_offered_is_followed_and_none_takes_its_share() -> None:
+    reader = network(3)
+    _, tokens, mask = padded(3, [3, 6, 2])
+    plan, table = reader.plan(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
+    offered = torch.tensor([[True, False, True, True], [True, True, True, True], [False] * 4])
+    weights = reader.follow(plan, 1, table, offered)
+    assert bool((weights[~offered] == 0).all())
+    logits = reader.relations(plan, 1, table).exp()
+    for row in range(3):
+        total = logits[row, :-1][offered[row]].sum() + logits[row, -1]
+        assert close(weights[row][offered[row]], logits[row, :-1][offered[row]] / total)
+    assert float(weights[2].sum()) == 0
+
+
+def test_a_frozen_row_learns_only_when_to_take_none() -> None:
+    reader = network(4).requires_grad_(True)
+    _, tokens, mask = padded(4, [3, 6])
+    plan, text = reader.plan(tokens, mask), torch.randn(4, WIDTH)
+    learned = []
+    for frozen in ([True, True], [False, True]):
+        table = reader.relations.table(text)
+        offered = torch.ones(2, 4, dtype=torch.bool)
+        weights = reader.follow(plan, 0, table, offered, torch.tensor(frozen))
+        assert torch.equal(weights, reader.follow(plan, 0, table, offered))
+        wanted = (table.key, reader.relations.none.bias)
+        learned.append(torch.autograd.grad(weights[:, 0].sum(), wanted, retain_graph=True, materialize_grads=True))
+    assert [bool(key.abs().sum() > 0) for key, _ in learned] == [False, True]
+    assert all(bool(none.abs().sum() > 0) for _, none in learned)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("read_gate", "write_gate"), [(True, True), (False, True), (True, False), (False, False)])
+def test_slots_of_several_rows_are_written_by_the_formula(seed: int, read_gate: bool, write_gate: bool) -> None:
+    writer = network(seed, read_gate=read_gate, write_gate=write_gate).writer
+    group_row, target_row = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([0, 0, 1, 1])
+    source, key, old = torch.randn(5, SLOT), torch.randn(5, KEY), torch.randn(4, SLOT)
+    old[1] = 0  # not reached before
+    weight, state = torch.rand(5) + 0.01, torch.randn(2, STATE)
+    edge_group, edge_target = torch.tensor([0, 0, 1, 2, 3, 4, 4]), torch.tensor([0, 1, 0, 2, 2, 2, 3])
+    got, gates = writer(source, key, group_row, weight, edge_group, edge_target, old, target_row, state)
+    for v in range(4):
+        mean, total = torch.zeros(SLOT), 0.0
+        for g, target in zip(edge_group.tolist(), edge_target.tolist(), strict=True):
+            if target == v:
+                linear = writer.from_slot(source[g]) + writer.from_relation(key[g])
+                mean = mean + weight[g] * torch.relu(linear + writer.from_state(state[group_row[g]]))
+                total += float(weight[g])
+        mean = mean / total
+        both = (writer.gates(torch.cat([old[v], mean])) + writer.gates_state(state[target_row[v]])).sigmoid()
+        read = both[:SLOT] if read_gate else torch.ones(SLOT)
+        write = both[SLOT:] if write_gate else torch.ones(SLOT)
+        assert close(gates.read[v], read)
+        assert close(gates.write[v], write)
+        assert close(got[v], read * old[v] + write * torch.tanh(mean))
+    order = torch.tensor([5, 3, 0, 6, 1, 4, 2])
+    shuffled, _ = writer(source, key, group_row, weight, edge_group[order], edge_target[order], old, target_row, state)
+    assert close(shuffled, got)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reader_attends_to_the_slots_of_its_row(seed: int) -> None:
+    reader = network(seed).reader
+    slots, odds, question = torch.randn(6, SLOT), torch.randn(6) * 5, torch.randn(3, 2 * STATE)
+    row = torch.tensor([0, 0, 0, 2, 2, 2])  # nothing was reached from row 1
+    corrections, attention = reader(slots, row, odds, question)
+    assert attention.shape == (SMALL.read_hops, 6)
+    for number in (0, 2):
+        own = row == number
+        assert close(attention[:, own].sum(-1), torch.ones(SMALL.read_hops))
+        read = reader.start(question[number])
+        for hop in range(SMALL.read_hops):
+            share = (slots[own] @ reader.ask[hop](read) / math.sqrt(SLOT)).softmax(0)
+            assert close(attention[hop, own], share)
+            read = read + torch.tanh(reader.take[hop](share @ slots[own]))
+        for at in torch.nonzero(own).squeeze(-1).tolist():
+            said = reader.from_slot(slots[at]) + reader.from_read(read) + reader.from_score(odds[at : at + 1] / 10)
+            assert close(corrections[at], reader.out(torch.relu(said))[0])
+
+
+def test_training_starts_from_the_path_scores() -> None:
+    corrections, _ = ReaderNetwork(SMALL).reader(
+        torch.randn(2, SLOT), torch.tensor([0, 0]), torch.randn(2), torch.randn(1, 2 * STATE)
+    )
+    assert corrections.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_question_side_is_the_mean_fit_of_the_relations_around(seed: int) -> None:
+    fusion = network(seed).fusion
+    question, keys = torch.randn(2, 2 * STATE), torch.randn(4, KEY)
+    row, around = torch.tensor([0, 0, 1]), [[0, 3], [], [1, 2, 3]]
+    owner = torch.tensor([at for at, own in enumerate(around) for _ in own])
+    relation = torch.tensor([directed for own in around for directed in own])
+    got = fusion.prior(question, row, owner, relation, keys)
+    for at, own in enumerate(around):
+        fits = [float(fusion.asked(question[row[at]]) @ fusion.kind(keys[d])) / math.sqrt(SLOT) for d in own]
+        assert float(got[at]) == pytest.approx(sum(fits) / max(1, len(fits)), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(("question_side", "graph_side"), [(True, True), (False, True), (True, False), (False, False)])
+@pytest.mark.parametrize("slots", [True, False])
+def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, graph_side: bool, slots: bool) -> None:
+    reader = network(5, question_side=question_side, graph_side=graph_side, slots=slots)
+    _, tokens, mask = padded(5, [3, 6])
+    plan, table = reader.plan(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
+    row, mass = torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.3, 1.0])
+    memory = torch.randn(3, SLOT) if slots else None
+    around = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])
+    got = reader.read(plan, table, row, mass, memory, *around)
+    question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
+    graph, prior = log_odds(mass), torch.zeros(3)
+    if memory is not None:
+        correction, attention = reader.reader(memory, row, graph, question)
+        graph = graph + correction
+        assert torch.equal(got.attention, attention)
+    else:
+        assert got.attention.shape == (0, 3)
+    if question_side:
+        prior = reader.fusion.prior(question, row, *around, table.key)
+    weight = math.log1p(math.exp(float(reader.fusion.raw_weight)))
+    assert close(got.graph, graph)
+    assert close(got.question, prior)
+    assert close(got.logits, graph * graph_side + weight * prior)
+    assert float(reader.fusion.weight) == pytest.approx(weight)
+
+
+def test_log_odds_are_finite_at_both_ends_and_undo_the_sigmoid_between() -> None:
+    ends = log_odds(torch.tensor([0.0, 1.0]))
+    assert ends.tolist() == pytest.approx([-13.8, 13.8], abs=0.1)
+    between = torch.linspace(0.01, 0.99, 99)
+    assert close(log_odds(between).sigmoid(), between)
+    mass = torch.tensor([0.0, 1.0], requires_grad=True)
+    (gradient,) = torch.autograd.grad(log_odds(mass).sum(), mass)
+    assert bool(torch.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_topics_are_scored_from_real_tokens_the_mention_and_its_share(seed: int) -> None:
+    topic = network(seed).topic
+    texts, tokens, mask = padded(seed, [4, 6])
+    mention, share = torch.zeros(2, 6, dtype=torch.bool), torch.tensor([0.25, 0.5])
+    mention[0, 1:3] = True  # nothing stands for the mention in the second
+    got = topic(tokens, mask, mention, share)
+    for row, text in enumerate(texts):
+        meant = text[1:3].mean(0) if row == 0 else torch.zeros(WIDTH)
+        hidden = topic.hidden(torch.cat([text.mean(0), meant, share[row : row + 1]]))
+        assert close(got[row], topic.out(torch.tanh(hidden))[0])
+
+
+def test_wrong_shapes_and_types_are_refused() -> None:
+    reader = network(0)
+    _, tokens, mask = padded(0, [3, 4])
+    with pytest.raises(TypeCheckError):
+        reader.controller(tokens, mask[:, :-1])
+    with pytest.raises(TypeCheckError):
+        reader.controller(tokens, mask.float())
+    with pytest.raises(TypeCheckError):
+        reader.fusion(torch.zeros(3), torch.zeros(2))
