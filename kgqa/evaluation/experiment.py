@@ -19,24 +19,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from graph_schema import InputError
 from kgqa.training.config import TrainConfig
 
+Part = Literal["1-hop", "2-hop", "3-hop"]
+Metric = Literal["hits_at_1", "precision", "recall", "f1", "exact"]
+
 
 class Experiment(BaseModel):
-    """See the module's text. Frozen; unknown keys are refused."""
+    """See the module's text. Frozen; unknown keys are refused, also where they name what is expected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     set: Literal["metaqa"]
-    questions: int
+    questions: int = Field(gt=0)
     split: Literal["dev", "test"]
     seeds: tuple[int, ...]
     train: dict[str, Any] = {}
     variants: dict[str, dict[str, Any]] = {"full": {}}
-    expected: dict[str, dict[str, dict[str, float]]] = {}
+    expected: dict[str, dict[Part, dict[Metric, float]]] = {}
+
+    @model_validator(mode="after")
+    def _expected_of_variants(self) -> Experiment:
+        unknown = sorted(set(self.expected) - set(self.variants))
+        if unknown:
+            raise ValueError(f"expected of variants that there are not: {', '.join(unknown)}")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> Experiment:
@@ -80,5 +90,6 @@ class Experiment(BaseModel):
 def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in change.items():
-        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, dict) else value
+        own = merged.get(key)
+        merged[key] = _merge(own, value) if isinstance(value, dict) and isinstance(own, dict) else value
     return merged

@@ -1,0 +1,204 @@
+"""Metrics against a loop over sets; experiments; result rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_schema import InputError
+from kgqa.answering.run import Ranked
+from kgqa.data import Question
+from kgqa.evaluation.experiment import Experiment
+from kgqa.evaluation.metrics import QuestionScores, score_questions
+from kgqa.evaluation.record import Recorder, append
+from kgqa.evaluation.speed import bracketed, sample
+from kgqa.linking import split_brackets
+from tests.docs.repository import ROOT
+
+METRICS = ("hits_at_1", "precision", "recall", "f1", "exact")
+Said = list[tuple[int, float]]
+
+
+def score(said: list[Said], gold: list[set[int]], absent: list[int], threshold: float = 0.5) -> QuestionScores:
+    """Score rankings of (node, score) against gold nodes and how many more gold answers the graph hasn't got."""
+    question = [q for q, ranking in enumerate(said) for _ in ranking]
+    pairs = [(q, node) for q, nodes in enumerate(gold) for node in sorted(nodes)]
+    ranked = Ranked(
+        torch.tensor(question, dtype=torch.int64),
+        torch.tensor([node for ranking in said for node, _ in ranking], dtype=torch.int64),
+        torch.tensor([value for ranking in said for _, value in ranking], dtype=torch.float32),
+        torch.tensor([place for ranking in said for place in range(len(ranking))], dtype=torch.int64),
+    )
+    return score_questions(
+        ranked,
+        threshold,
+        torch.tensor([q for q, _ in pairs], dtype=torch.int64),
+        torch.tensor([node for _, node in pairs], dtype=torch.int64),
+        torch.tensor([len(nodes) + more for nodes, more in zip(gold, absent, strict=True)], dtype=torch.int64),
+    )
+
+
+def figures(scores: QuestionScores, question: int) -> tuple[float, ...]:
+    return tuple(float(getattr(scores, name)[question]) for name in METRICS)
+
+
+rankings = st.dictionaries(st.integers(0, 6), st.sampled_from([0.9, 0.5, 0.49, 0.1])).map(
+    lambda scored: sorted(scored.items(), key=lambda item: -item[1])
+)
+asked = st.tuples(rankings, st.sets(st.integers(0, 6)), st.integers(0, 2)).filter(lambda one: len(one[1]) + one[2] > 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(asked, min_size=1, max_size=5))
+def test_metrics_are_those_of_a_loop_over_sets(questions: list[tuple[Said, set[int], int]]) -> None:
+    said, gold, absent = (list(part) for part in zip(*questions, strict=True))
+    scores = score(said, gold, absent)
+    for number, (ranking, right, more) in enumerate(questions):
+        chosen = {node for node, value in ranking if value >= 0.5}
+        precision = len(chosen & right) / len(chosen) if chosen else 0.0
+        recall = len(chosen & right) / (len(right) + more)
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+        hit = float(bool(ranking) and ranking[0][0] in right)
+        exact = float(chosen == right and not more)
+        assert figures(scores, number) == pytest.approx((hit, precision, recall, f1, exact))
+
+
+def test_a_question_without_a_ranking_is_wrong_and_counts() -> None:
+    scores = score([[(1, 0.9)], []], [{1}, {1}], [0, 0])
+    assert figures(scores, 0) == (1, 1, 1, 1, 1)
+    assert figures(scores, 1) == (0, 0, 0, 0, 0)
+    assert scores.means(torch.tensor([True, True])) == dict.fromkeys(METRICS, 0.5)
+    assert scores.means(torch.tensor([True, False])) == dict.fromkeys(METRICS, 1.0)
+
+
+def test_an_empty_set_is_no_answer_though_the_ranking_is_right() -> None:
+    assert figures(score([[(1, 0.2)]], [{1}], [0]), 0) == (1, 0, 0, 0, 0)
+
+
+def test_an_answer_that_the_graph_hasnt_got_is_missed() -> None:
+    hit, precision, recall, f1, exact = figures(score([[(1, 0.9)]], [{1}], [1]), 0)
+    assert (hit, precision, recall, exact) == (1, 1, 0.5, 0)
+    assert f1 == pytest.approx(2 / 3)
+
+
+def test_the_answer_of_another_question_doesnt_count() -> None:
+    assert figures(score([[(2, 0.9)], [(1, 0.9)]], [{1}, {2}], [0, 0]), 0) == (0, 0, 0, 0, 0)
+
+
+def test_nothing_ranked_at_all() -> None:
+    assert figures(score([[], []], [{1}, set()], [0, 1]), 1) == (0, 0, 0, 0, 0)
+
+
+GIVEN: dict[str, Any] = {
+    "set": "metaqa",
+    "questions": 100,
+    "split": "dev",
+    "seeds": [0, 1],
+    "train": {"steps": 7, "model": {"slot_dim": 16, "read_gate": False}},
+    "variants": {"full": {}, "no-slots": {"model": {"slots": False}, "steps": 9}},
+    "expected": {"full": {"1-hop": {"hits_at_1": 0.9, "f1": 0.8}, "2-hop": {"f1": 0.5}}},
+}
+
+
+def load(tmp_path: Path, **changes: object) -> Experiment:
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump({**GIVEN, **changes}), "utf-8")
+    return Experiment.load(tmp_path / "experiment.yaml")
+
+
+def test_a_variant_changes_the_settings_that_it_names(tmp_path: Path) -> None:
+    experiment = load(tmp_path)
+    assert list(experiment.runs()) == [("full", 0), ("full", 1), ("no-slots", 0), ("no-slots", 1)]
+    full, without = experiment.config("full", 0), experiment.config("no-slots", 1)
+    assert (full.steps, full.seed, full.model.slots, full.model.slot_dim) == (7, 0, True, 16)
+    assert (without.steps, without.seed, without.model.slots, without.model.slot_dim) == (9, 1, False, 16)
+    assert not without.model.read_gate
+    assert experiment.train == GIVEN["train"]
+
+
+def test_figures_below_what_is_expected_are_named(tmp_path: Path) -> None:
+    experiment = load(tmp_path)
+    means = {"1-hop": {"hits_at_1": 0.9, "f1": 0.79}, "2-hop": {"hits_at_1": 0.1, "f1": 0.25}}
+    assert experiment.shortfalls("full", means) == [
+        "full, 1-hop: f1 is 0.7900, expected at least 0.8",
+        "full, 2-hop: f1 is 0.2500, expected at least 0.5",
+    ]
+    assert experiment.shortfalls("no-slots", means) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"colour": 1, "shape": 2}, "colour: .*; shape: "),
+        ({"train": {"stepz": 7}}, "stepz: Extra inputs"),
+        ({"train": {"model": 3}}, "model: "),
+        ({"variants": {"full": {"model": {"slotz": False}}}}, "model.slotz: Extra inputs"),
+        ({"set": "freebase"}, "set: "),
+        ({"questions": 0}, "questions: "),
+        ({"split": "train"}, "split: "),
+        ({"expected": {"fool": {"1-hop": {"f1": 0.5}}}}, "variants that there are not: fool"),
+        ({"expected": {"full": {"4-hop": {"f1": 0.5}}}}, "expected.full.4-hop"),
+        ({"expected": {"full": {"1-hop": {"f2": 0.5}}}}, "expected.full.1-hop.f2"),
+    ],
+)
+def test_what_is_no_experiment_is_refused_before_anything_is_trained(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        load(tmp_path, **changes)
+    assert caught.value.where == str(tmp_path / "experiment.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"set: [", "not valid YAML"), (b"\xff\xff", "not valid YAML"), (b"", "dictionary"), (b"- 1", "dictionary")],
+)
+def test_a_file_that_cant_be_read_as_an_experiment(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        Experiment.load(path)
+    with pytest.raises(InputError, match="No such file"):
+        Experiment.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks/experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
+    assert list(Experiment.load(path).runs())
+
+
+def test_rows_are_appended_with_where_they_come_from(tmp_path: Path) -> None:
+    recorder = Recorder("dev", 3, "cpu", {"variant": "full"})
+    rows = [recorder.row("metaqa/1-hop", "f1", 0.12345678, 10, topics="brackets"), recorder.row("é", "f1", 1.0, 1)]
+    append(tmp_path / "rows.jsonl", rows[:1])
+    append(tmp_path / "rows.jsonl", rows[1:])
+    first, second = map(json.loads, (tmp_path / "rows.jsonl").read_text("utf-8").splitlines())
+    assert (first["value"], first["seed"], first["n"]) == (0.123457, 3, 10)
+    assert first["config"] == {"variant": "full", "topics": "brackets"}
+    assert second["config"] == {"variant": "full"}
+    assert second["set"] == "é"
+    assert first["device"].startswith("CPU")
+    with pytest.raises(InputError, match="can't write the results"):
+        append(tmp_path / "nowhere" / "rows.jsonl", rows)
+
+
+def test_a_sample_is_spread_evenly_over_the_parts() -> None:
+    questions = [
+        Question(f"{part} {i}", (), ("a",), part) for part, n in (("1", 50), ("2", 50), ("3", 4)) for i in range(n)
+    ]
+    drawn = sample(questions, 30, seed=0)
+    assert [sum(q.part == part for q in drawn) for part in "123"] == [10, 10, 4]
+    assert len(set(drawn)) == len(drawn)
+    assert drawn == sample(questions, 30, seed=0) != sample(questions, 30, seed=1)
+
+
+def test_brackets_come_back_where_they_were() -> None:
+    text = "did [Ann] meet [Bob] in [Rome]"
+    assert bracketed(Question(*split_brackets(text), ("yes",))) == text
