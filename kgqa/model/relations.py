@@ -54,7 +54,7 @@ class RelationScorer(nn.Module):
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
         unit = functional.normalize(text, dim=-1) * text.shape[-1] ** 0.5
         key = torch.stack([self.forward_key(unit[0::2]), self.inverse_key(unit[1::2])], 1)
-        return RelationTable(text, key.reshape(text.shape[0], -1))
+        return RelationTable(text, key.flatten(0, 1))
 
     def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
         """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""

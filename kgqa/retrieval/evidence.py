@@ -42,6 +42,8 @@ def trace(reached: Walk, plan: Plan, expander: Expander, key: Int[Tensor, " A"])
     best = torch.zeros(count, device=key.device)
     length = torch.zeros(count, dtype=torch.int64, device=key.device)
     for number, hop in enumerate(reached.hops):
+        if not len(hop.key):
+            continue
         at, there = _find(hop.key, key)
         gain = torch.where(there, plan.stop[key_row(key), number] * hop.mass[at], 0.0)
         # A later hop has to be better by more than rounding.
@@ -68,9 +70,7 @@ def trace(reached: Walk, plan: Plan, expander: Expander, key: Int[Tensor, " A"])
 
 
 def _find(keys: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions of ``wanted`` in ascending ``keys``, and whether they are there."""
-    if not len(keys):
-        return torch.zeros_like(wanted), torch.zeros_like(wanted, dtype=torch.bool)
+    """Positions of ``wanted`` in ascending ``keys``, of which there is one at least, and whether they are there."""
     at = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
     return at, keys[at] == wanted
 

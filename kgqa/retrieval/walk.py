@@ -159,7 +159,7 @@ def _hop(
     offered[row, groups.relation] = True
     frozen = None if hide is None else hide >= 0
     weights = network.follow(plan, hop, table, offered, frozen)
-    if hide is not None and (hide == hop).any():
+    if hide is not None and len(row) and (hide == hop).any():
         first = weights.detach().argmax(-1)
         offered[hide == hop, first[hide == hop]] = False
         weights = network.follow(plan, hop, table, offered, frozen)

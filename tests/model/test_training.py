@@ -1,0 +1,283 @@
+"""The parts of training: batches, loss, threshold, prepared questions; what a run refuses to go on with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_schema import Batch, CheckpointError, Entity, Fact, InputError, Schema
+from kgqa.data import Question
+from kgqa.linking import split_brackets
+from kgqa.model.config import ModelConfig
+from kgqa.model.encoder import Encoder
+from kgqa.retrieval.scores import Scores
+from kgqa.stores import open_store
+from kgqa.stores.snapshot import Snapshot
+from kgqa.training.config import TrainConfig
+from kgqa.training.loss import answer_loss
+from kgqa.training.prepare import Prepared, Ragged, TextStates, answer_nodes, prepare
+from kgqa.training.selection import Scored, choose_threshold
+from kgqa.training.trainer import Progress, Trainer, batch_at
+
+CONFIG = TrainConfig(
+    model=ModelConfig(state_dim=32, relation_dim=32, slot_dim=16, max_hops=2),
+    steps=12,
+    batch_size=16,
+    warmup=2,
+    evaluate_every=4,
+    hide_share=0.3,
+)
+NAMES = [f"Person {chr(65 + i)}" for i in range(20)]
+
+
+def ask(text: str, *answers: str) -> Question:
+    return Question(*split_brackets(text), answers)
+
+
+QUESTIONS = [ask(f"where does [{name}] live", f"Town {i % 5}") for i, name in enumerate(NAMES)] + [
+    ask(f"in which country does [{name}] live", f"Country {i % 5 % 2}") for i, name in enumerate(NAMES)
+]
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snapshot]:
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('towns')}/towns.db", create=True)
+    store.migrate(Schema())
+    lives = [Fact(name, "lives_in", f"Town {i % 5}") for i, name in enumerate(NAMES)]
+    lies = [Fact(f"Town {i}", "located_in", f"Country {i % 2}") for i in range(5)]
+    twins = [Entity("t1", "Twin"), Entity("t2", "Twin", aliases=("Person A's twin",))]
+    store.write(Batch(twins, [*lives, *lies, Fact("t1", "knows", "t2")]))
+    store.finish()
+    yield Snapshot.build(store)
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def data(snapshot: Snapshot) -> tuple[Prepared, Prepared]:
+    return prepare(QUESTIONS[:32], snapshot, mentions_of=32), prepare(QUESTIONS[32:], snapshot)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 3), st.integers(0, 3))
+def test_an_epoch_has_no_question_twice_and_leaves_out_less_than_a_batch(
+    size: int, batch: int, seed: int, epoch: int
+) -> None:
+    batch = min(size, batch)
+    steps = range(epoch * (size // batch), (epoch + 1) * (size // batch))
+    drawn = torch.cat([batch_at(step, size, batch, seed) for step in steps]).tolist()
+    assert len(drawn) == size // batch * batch
+    assert len(set(drawn)) == len(drawn)
+    assert set(drawn) <= set(range(size))
+
+
+def test_epochs_and_seeds_differ_and_a_step_is_always_the_same() -> None:
+    assert batch_at(7, 100, 10, 0).tolist() == batch_at(7, 100, 10, 0).tolist()
+    assert batch_at(7, 100, 10, 0).tolist() != batch_at(17, 100, 10, 0).tolist()
+    assert batch_at(7, 100, 10, 0).tolist() != batch_at(7, 100, 10, 1).tolist()
+
+
+def scores(entries: dict[tuple[int, int], float]) -> Scores:
+    """Scores from probabilities by (question, node)."""
+    keys = sorted(entries)
+    return Scores(
+        torch.tensor([q for q, _ in keys], dtype=torch.int64),
+        torch.tensor([node for _, node in keys], dtype=torch.int64),
+        torch.tensor([entries[key] for key in keys], dtype=torch.float32).log(),
+    )
+
+
+probabilities = st.dictionaries(
+    st.tuples(st.integers(0, 2), st.integers(0, 5)), st.sampled_from([0.9999, 0.7, 0.31, 0.02, 0.002, 0.0004])
+)
+nodes = st.sets(st.tuples(st.integers(0, 2), st.integers(0, 5)))
+
+
+@settings(deadline=None)
+@given(probabilities, nodes, st.lists(st.booleans(), min_size=3, max_size=3))
+def test_the_loss_is_that_of_its_formula(
+    said: dict[tuple[int, int], float], gold: set[tuple[int, int]], answerable: list[bool]
+) -> None:
+    gold = {pair for pair in gold if answerable[pair[0]]}
+    got = answer_loss(
+        scores(said),
+        torch.tensor([q for q, _ in sorted(gold)], dtype=torch.int64),
+        torch.tensor([node for _, node in sorted(gold)], dtype=torch.int64),
+        torch.tensor(answerable),
+    )
+    total = 0.0
+    for question in range(3):
+        own = {key: p for key, p in said.items() if key[0] == question}
+        if answerable[question]:
+            right = sum(p for key, p in own.items() if key in gold)
+            total += math.log(sum(own.values()) + 1e-6) - math.log(right + 1e-6)
+        each = [-math.log(p if key in gold else 1 - p) for key, p in own.items() if key in gold or p > 0.001]
+        total += 0.5 * sum(each) / max(1, len(each))
+    assert float(got) == pytest.approx(total / 3, rel=1e-3, abs=1e-4)
+
+
+def test_the_loss_pulls_towards_the_answer() -> None:
+    logits = torch.tensor([0.0, 0.0, 0.0], requires_grad=True)
+    made = Scores(torch.tensor([0, 0, 0]), torch.tensor([1, 2, 3]), torch.nn.functional.logsigmoid(logits))
+    loss = answer_loss(made, torch.tensor([0]), torch.tensor([2]), torch.tensor([True]))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert [bool(g > 0) for g in gradient] == [True, False, True]
+
+
+@settings(deadline=None)
+@given(probabilities, nodes, st.integers(0, 2))
+def test_the_threshold_has_the_best_f1_of_all(
+    said: dict[tuple[int, int], float], gold: set[tuple[int, int]], absent: int
+) -> None:
+    made = scores(said)
+    keys = sorted(said)
+    count = [len([pair for pair in gold if pair[0] == q]) + absent + 1 for q in range(3)]
+    found = choose_threshold(
+        Scored(made, torch.tensor([key in gold for key in keys], dtype=torch.bool), torch.tensor(count))
+    )
+    f1 = {}
+    for step in range(1, 20):
+        each = []
+        for q in range(3):
+            chosen = {key for key, p in said.items() if key[0] == q and p >= step / 20}
+            each.append(2 * len(chosen & gold) / (len(chosen) + count[q]))
+        f1[step / 20] = sum(each) / 3
+    assert found.f1 == pytest.approx(f1[found.threshold], abs=1e-4)
+    assert found.f1 >= max(f1.values()) - 1e-3
+    hits = [
+        any(key in gold for key in [min(own, key=lambda k: (-said[k], k))])
+        for q in range(3)
+        if (own := [key for key in keys if key[0] == q])
+    ]
+    assert found.hits_at_1 == pytest.approx(sum(hits) / 3)
+    assert found.questions == 3
+    assert found.quality == pytest.approx((found.hits_at_1 + found.f1) / 2)
+
+
+@given(st.lists(st.lists(st.integers(0, 99), max_size=4), max_size=6), st.data())
+def test_lists_in_one_are_taken_as_the_lists_they_were(lists: list[list[int]], draw: st.DataObject) -> None:
+    made = Ragged.of(lists)
+    assert len(made) == len(lists)
+    index = draw.draw(st.lists(st.integers(0, len(lists) - 1), max_size=8)) if lists else []
+    owner, values = made.take(torch.tensor(index, dtype=torch.int64))
+    expected = [(position, value) for position, i in enumerate(index) for value in lists[i]]
+    assert list(zip(owner.tolist(), values.tolist(), strict=True)) == expected
+
+
+def test_states_of_texts_are_those_of_the_encoder(encoder: Encoder) -> None:
+    texts = ["where does [MASK] live", "[MASK]", "in which country of the world does [MASK] live today"]
+    done: list[int] = []
+    kept = TextStates(encoder, texts, done.append)
+    assert done == [3]
+    index = [2, 0, 0, 1]
+    got, direct = kept.take(torch.tensor(index), torch.device("cpu")), encoder.encode([texts[i] for i in index])
+    assert torch.equal(got.mask, direct.mask)
+    assert torch.equal(got.ids[got.mask], direct.ids[direct.mask])
+    assert torch.allclose(got.states, direct.states, atol=2e-3)
+
+
+def test_questions_are_linked_and_their_answers_looked_up(snapshot: Snapshot) -> None:
+    made = prepare(
+        [
+            ask("where does [Person A] live", "Town 0", "town 0", "nowhere"),
+            ask("does [Twin] know [Person B]", "t1", "Person A's twin"),
+            ask("where does [Nobody] live", "Town 1"),
+            ask("is Person C in Town 2", "Town 2"),
+        ],
+        snapshot,
+        mentions_of=4,
+    )
+    ids = [[snapshot.id_of(n) for n in made.row_topics.take(torch.tensor([row]))[1].tolist()] for row in range(5)]
+    assert ids == [["Person A"], ["t1", "t2"], ["Person B"], ["Person C"], ["Town 2"]]
+    assert made.rows.start.diff().tolist() == [1, 2, 0, 2]
+    assert [made.texts[i] for i in made.row_text.tolist()] == [
+        "where does [MASK] live",
+        "does [MASK] know Person B",
+        "does Twin know [MASK]",
+        "is [MASK] in Town 2",
+        "is Person C in [MASK]",
+    ]
+    owner, nodes_of = made.answers.take(torch.arange(4))
+    named = list(zip(owner.tolist(), snapshot.ids_of(nodes_of.numpy()), strict=True))
+    assert named == [(0, "Town 0"), (1, "t1"), (1, "t2"), (2, "Town 1"), (3, "Town 2")]
+    assert made.missing.tolist() == [1, 0, 0, 0]
+    assert made.mention_right.tolist() == [True, True]
+    assert made.mention_share.tolist() == pytest.approx([4 / 23, 8 / 23])
+    assert answer_nodes([], snapshot) == ([], 0)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """The weights after the last step, which need not be the best."""
+    state: dict[str, dict[str, torch.Tensor]] = torch.load(run / "state.pt", weights_only=True)
+    return state["network"]
+
+
+def until(step: int) -> Callable[[Progress], None]:
+    def progress(now: Progress) -> None:
+        if now.step == step:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def whole(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, torch.Tensor]:
+    run = tmp_path_factory.mktemp("whole")
+    Trainer(CONFIG, encoder, snapshot, *data, run).fit()
+    return weights(run)
+
+
+@pytest.mark.parametrize("stops", [[1], [4, 9], [12]], ids=str)
+def test_a_run_interrupted_anywhere_ends_as_one_that_was_not(
+    snapshot: Snapshot,
+    data: tuple[Prepared, Prepared],
+    encoder: Encoder,
+    tmp_path: Path,
+    whole: dict[str, torch.Tensor],
+    stops: list[int],
+) -> None:
+    for step in stops:
+        trainer = Trainer(CONFIG, encoder, snapshot, *data, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(until(step))
+    last = Trainer(CONFIG, encoder, snapshot, *data, tmp_path)
+    assert last.step == stops[-1]
+    assert last.fit().step == 12
+    resumed = weights(tmp_path)
+    assert list(resumed) == list(whole)
+    assert all(torch.allclose(resumed[name], whole[name], atol=1e-5) for name in whole)
+
+
+def test_a_run_goes_on_only_with_what_it_began_with(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(CONFIG, encoder, snapshot, *data, tmp_path).fit(until(1))
+    train, dev = data
+    few = prepare(QUESTIONS[:9], snapshot)
+    faster = CONFIG.model_copy(update={"learning_rate": 0.5})
+    for config, one, other, differing in (
+        (faster, train, dev, "config"),
+        (CONFIG, few, dev, "questions"),
+        (CONFIG, train, few, "dev"),
+    ):
+        with pytest.raises(CheckpointError, match=rf"other settings here \(differing: {differing}\)") as caught:
+            Trainer(config, encoder, snapshot, one, other, tmp_path)
+        assert caught.value.where == str(tmp_path)
+    (tmp_path / "state.pt").write_bytes((tmp_path / "state.pt").read_bytes()[:-200])
+    with pytest.raises(CheckpointError, match="can't be read"):
+        Trainer(CONFIG, encoder, snapshot, *data, tmp_path)
+
+
+def test_questions_of_another_graph_are_refused(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    foreign = [ask("who directed [Heat]", "Michael Mann"), ask("where does [Person A] live", "Paris")]
+    with pytest.raises(InputError, match="topic and an answer"):
+        Trainer(CONFIG, encoder, snapshot, prepare(foreign, snapshot), data[1], tmp_path)
