@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
 from torch import Tensor
 
 from graph_schema import EncoderError, QuestionError, Schema
@@ -74,7 +75,7 @@ class Encoder:
         where = name or _packaged() or DEFAULT_ENCODER
         try:
             model = SentenceTransformer(where, device=str(device))
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
             raise EncoderError(
                 f"the text encoder can't be loaded ({str(error).splitlines()[0]})",
                 where=where,

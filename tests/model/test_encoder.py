@@ -1,0 +1,110 @@
+"""The real text encoder: where it is found, what it gives, what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from graph_schema import EncoderError, QuestionError, Schema
+from graph_schema.schema import RelationSchema
+from kgqa.model.encoder import DEFAULT_ENCODER, MASK, MAX_TOKENS, Encoder, _packaged
+
+SCHEMA = Schema(relations={"directed_by": RelationSchema(words="directed by", inverse="director of")})
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The installed model's directory, to be changed."""
+    packaged = _packaged()
+    assert packaged is not None
+    return Path(shutil.copytree(packaged, tmp_path / "model"))
+
+
+@pytest.mark.usefixtures("no_network")
+def test_it_is_found_without_the_network_and_is_the_same_from_anywhere(encoder: Encoder, copy: Path) -> None:
+    found = Encoder()
+    assert (found.name, found.width) == (DEFAULT_ENCODER, 384)
+    assert found.fingerprint() == encoder.fingerprint() == Encoder(str(copy)).fingerprint()
+    assert len(found.fingerprint()) == 16
+    text = ["who directed [MASK]"]
+    assert torch.equal(found.encode(text).states, encoder.encode(text).states)
+
+
+def test_one_other_weight_is_another_encoder(encoder: Encoder, copy: Path) -> None:
+    (weights,) = copy.rglob("*.safetensors")
+    tensors = load_file(weights)
+    name = next(name for name in tensors if name.endswith("layer.0.attention.self.query.bias"))
+    tensors[name][0] += 1e-3
+    save_file(tensors, weights, metadata={"format": "pt"})
+    assert Encoder(str(copy)).fingerprint() != encoder.fingerprint()
+
+
+def test_padding_changes_nothing_but_rounding(encoder: Encoder) -> None:
+    texts = ["[MASK]", "who directed [MASK]", "which films did the director of [MASK] make in the year it was released"]
+    together = encoder.encode(texts)
+    assert not bool(together.states[~together.mask].any())
+    for at, text in enumerate(texts):
+        alone = encoder.encode([text])
+        length = alone.states.shape[1]
+        assert bool(alone.mask.all())
+        assert together.mask[at].tolist() == [True] * length + [False] * (together.mask.shape[1] - length)
+        assert together.ids[at, :length].tolist() == alone.ids[0].tolist()
+        assert torch.allclose(together.states[at, :length], alone.states[0], atol=1e-5)
+    taken = together.take(torch.tensor([2, 0]))
+    assert torch.equal(taken.states, together.states[[2, 0]])
+
+
+def test_the_mask_is_one_token_and_words_can_be_read(encoder: Encoder) -> None:
+    found = encoder.encode([f"who directed {MASK}"])
+    assert int((found.ids == encoder.mask_id).sum()) == 1
+    assert encoder.words(found.ids[0].tolist()) == ["[CLS]", "who", "directed", "[MASK]", "[SEP]"]
+
+
+def test_no_text_at_all(encoder: Encoder) -> None:
+    none = encoder.encode([])
+    assert (none.states.shape, none.mask.shape, none.ids.shape) == ((0, 0, 384), (0, 0), (0, 0))
+    assert encoder.relation_texts(SCHEMA, []).shape == (0, 384)
+
+
+def test_the_longest_question_is_read_and_a_longer_one_refused(encoder: Encoder) -> None:
+    longest = "film " * (MAX_TOKENS - 2)  # and two that mark its ends
+    assert encoder.encode([longest]).states.shape == (1, MAX_TOKENS, 384)
+    with pytest.raises(QuestionError, match=f"{MAX_TOKENS + 1} tokens, at most {MAX_TOKENS}"):
+        encoder.encode(["who", longest + "film"])
+    with pytest.raises(QuestionError, match="10002 tokens"):
+        encoder.encode(["film " * 10_000])
+
+
+def test_relations_are_embedded_as_their_words_in_each_direction(encoder: Encoder) -> None:
+    found = encoder.relation_texts(SCHEMA, ["directed_by", "releaseYear"])
+    assert found.shape == (4, 384)
+    for text, words in zip(found, ["directed by", "director of", "release year", "release year"], strict=True):
+        assert torch.allclose(text, encoder.encode([words]).states[0].mean(0), atol=1e-5)
+
+
+def test_there_is_no_encoder_there(tmp_path: Path, copy: Path) -> None:
+    missing, empty, incomplete = (tmp_path / name for name in ("missing", "empty", "incomplete"))
+    empty.mkdir()
+    shutil.copytree(copy, incomplete, ignore=lambda _, names: {"model.safetensors"} & set(names))
+    (weights,) = copy.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for path in (missing, empty, incomplete, copy):
+        with pytest.raises(EncoderError) as caught:
+            Encoder(str(path))
+        assert caught.value.where == str(path)
+        assert caught.value.fix
+        assert "\n" not in str(caught.value)
