@@ -194,7 +194,7 @@ def test_training_starts_from_the_path_scores() -> None:
 def test_the_question_side_is_the_mean_fit_of_the_relations_around(seed: int) -> None:
     fusion = network(seed).fusion
     question, keys = torch.randn(2, 2 * STATE), torch.randn(4, KEY)
-    row, around = torch.tensor([0, 0, 1]), [[0, 3], [], [1, 2, 3]]
+    row, around = torch.tensor([0, 0, 1, 1]), [[0, 3], [], [1, 2, 3], [2]]
     owner = torch.tensor([at for at, own in enumerate(around) for _ in own])
     relation = torch.tensor([directed for own in around for directed in own])
     got = fusion.prior(question, row, owner, relation, keys)
