@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,14 @@ def batch_at(step: int, size: int, batch: int, seed: int) -> Tensor:
     return order[within * batch : (within + 1) * batch].sort().values
 
 
+def _fingerprint(parts: Iterable[bytes]) -> str:
+    """16 hex digits over what a run is trained on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
 class Trainer:
     """Trains one reader network on one snapshot.
 
@@ -100,13 +110,17 @@ class Trainer:
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-        self.step, self.spent = 0, 0.0
+        self.step, self.looked, self.spent = 0, 0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
         self._settings = {
             "config": config.model_dump(),
-            "questions": len(train.questions),
-            "dev": len(dev.questions),
+            "questions": _fingerprint(repr(q).encode() for q in train.questions),
+            "dev": _fingerprint(repr(q).encode() for q in dev.questions),
+            "graph": _fingerprint(
+                part.tobytes()
+                for part in (snapshot.group_start, snapshot.group_relation, snapshot.edge_start, snapshot.edge_target)
+            ),
             "schema": snapshot.schema().fingerprint(snapshot.relations()),
             "encoder": encoder.fingerprint(),
         }
@@ -120,12 +134,12 @@ class Trainer:
         before = self.spent
         saved = began
         try:
+            self._look_if_due(dev_texts)  # a run may have been interrupted while it looked
             while self.step < self.config.steps:
                 loss = self._step(texts)
                 self.step += 1
                 self.spent = before + time.monotonic() - began
-                if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
-                    self._look(dev_texts)
+                self._look_if_due(dev_texts)
                 if time.monotonic() - saved > 30:
                     self._save()
                     saved = time.monotonic()
@@ -208,7 +222,11 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / max(1, self.config.warmup))
         return warm * max(0.05, 1 - self.step / self.config.steps)
 
-    def _look(self, texts: TextStates) -> None:
+    def _look_if_due(self, texts: TextStates) -> None:
+        """Score the dev questions every so many steps and after the last one, and keep the best weights."""
+        due = self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
+        if not due or self.step == self.looked:
+            return
         size = len(self.dev.questions)
         spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
         scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread)
@@ -216,21 +234,23 @@ class Trainer:
         if self.best is None or score.quality >= self.best.quality:
             self.best = score
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+        self.looked = self.step
 
     def _save(self) -> None:
         self.run.mkdir(parents=True, exist_ok=True)
         write_atomically(self.run / SETTINGS, (json.dumps(self._settings, indent=1) + "\n").encode())
         state = {
             "step": self.step,
+            "looked": self.looked,
             "spent": self.spent,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best": None if self.best is None else self.best.as_dict(),
             "best_weights": self.best_weights,
         }
-        temporary = self.run / (STATE + ".new")
-        torch.save(state, temporary)
-        temporary.replace(self.run / STATE)
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        write_atomically(self.run / STATE, packed.getvalue())
 
     def _resume(self) -> None:
         if not (self.run / STATE).exists():
@@ -253,7 +273,7 @@ class Trainer:
                 where=str(self.run),
                 fix="Give the same settings to go on with it, or another directory to start anew",
             )
-        self.step, self.spent = state["step"], state["spent"]
+        self.step, self.looked, self.spent = state["step"], state["looked"], state["spent"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if state["best"] is not None:
