@@ -120,11 +120,11 @@ def go(
 ) -> Walked:
     """Pad, plan, walk and read."""
     states = torch.nn.utils.rnn.pad_sequence(list(tokens), batch_first=True)
-    mask = torch.arange(states.shape[1]) < torch.tensor([len(t) for t in tokens]).unsqueeze(1)
+    mask = (torch.arange(states.shape[1]) < torch.tensor([len(t) for t in tokens]).unsqueeze(1)).to(net.device)
     plan = net.plan(states, mask)
-    none = torch.zeros(0, states.shape[2])
+    none = states.new_zeros(0, states.shape[2])
     table = net.relations.table(torch.cat([none, *(texts[name] for name in expander.relations)]))
-    row = torch.tensor([r for r, own in enumerate(topics) for _ in own], dtype=torch.int64)
+    row = torch.tensor([r for r, own in enumerate(topics) for _ in own], dtype=torch.int64, device=net.device)
     node = expander.nodes([topic for own in topics for topic in own])
     walk, reading = read(net, plan, table, expander, row, node, budget or Budget(), hide)
     return Walked(plan, table, walk, reading, expander)
