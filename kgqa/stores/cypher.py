@@ -22,9 +22,15 @@ VERSION = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migr
 CHANGES = "MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/' RETURN coalesce(sum(m.value), 0) AS changes"
 META = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration, m.schema AS schema"
 COUNT_ENTITIES = "MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN count(e) AS n"
+# What walks from a node names only that node, and looks at the other end afterwards (endNode, startNode): where nodes
+# have many relationships, the planner would else scan all entities for each node walked from, and keep that plan when
+# the graph has grown.
 COUNT_FACTS = """
 MATCH (h:Entity)
-CALL (h) { MATCH (h)-[r]->(t:Entity) WHERE t.id IS NOT NULL RETURN count(DISTINCT [type(r), t.id]) AS facts }
+CALL (h) {
+  MATCH (h)-[r]->() WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+  RETURN count(DISTINCT [type(r), t.id]) AS facts
+}
 RETURN coalesce(sum(facts), 0) AS n
 """
 RELATION_TYPES = "CALL db.relationshipTypes() YIELD relationshipType AS relation RETURN relation"
@@ -35,7 +41,8 @@ ALL_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN {
 ALL_FACTS = """
 MATCH (h:Entity) WHERE h.id IS NOT NULL
 CALL (h) {
-  MATCH (h)-[r]->(t:Entity) WHERE t.id IS NOT NULL RETURN DISTINCT type(r) AS relation, t.id AS tail
+  MATCH (h)-[r]->() WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+  RETURN DISTINCT type(r) AS relation, t.id AS tail
 }
 RETURN h.id AS head, relation, tail
 """
@@ -47,10 +54,12 @@ CALL db.index.fulltext.queryNodes('kgqa_name_keys', $whole, {{limit: $limit}}) Y
 """
 # The change counter comes along, so that a cached list of relations is checked without another round trip.
 OFFER = """
-UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})-[r]->(t:Entity)
+UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})-[r]->()
+WITH owner, r, endNode(r) AS t WHERE t:Entity
 RETURN owner, type(r) AS relation, 0 AS inverse, count(DISTINCT t.id) AS n
 UNION ALL
-UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})<-[r]-(t:Entity)
+UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})<-[r]-()
+WITH owner, r, startNode(r) AS t WHERE t:Entity
 RETURN owner, type(r) AS relation, 1 AS inverse, count(DISTINCT t.id) AS n
 UNION ALL
 MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/'
@@ -63,14 +72,14 @@ RETURN -1 AS owner, '' AS relation, 0 AS inverse, coalesce(sum(m.value), 0) AS n
 EXPAND = """
 UNWIND $rows AS row WITH row WHERE NOT row[4] MATCH (e:Entity {id: row[1]})
 CALL (e, row) {
-  MATCH (e)-[r]->(t:Entity) WHERE type(r) = row[2] AND t.id IS NOT NULL
+  MATCH (e)-[r]->() WHERE type(r) = row[2] WITH endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
   RETURN DISTINCT t.id AS id ORDER BY id LIMIT $most
 }
 WITH row[0] AS position, row[3] AS limit, collect(id) AS ids RETURN position, ids[..limit] AS ids
 UNION ALL
 UNWIND $rows AS row WITH row WHERE row[4] MATCH (e:Entity {id: row[1]})
 CALL (e, row) {
-  MATCH (e)<-[r]-(t:Entity) WHERE type(r) = row[2] AND t.id IS NOT NULL
+  MATCH (e)<-[r]-() WHERE type(r) = row[2] WITH startNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
   RETURN DISTINCT t.id AS id ORDER BY id LIMIT $most
 }
 WITH row[0] AS position, row[3] AS limit, collect(id) AS ids RETURN position, ids[..limit] AS ids

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import neo4j
 import pytest
 
 from graph_schema import (
@@ -24,7 +25,7 @@ from graph_schema import (
     StoreVersionError,
     Written,
 )
-from kgqa.stores import EmbeddedStore, open_store
+from kgqa.stores import EmbeddedStore, cypher, open_store
 from kgqa.stores.neo4j_store import Neo4jStore
 from tests.neo4j_container import PASSWORD, USER, Neo4jServer
 
@@ -175,6 +176,28 @@ def test_round_trips(store: Neo4jStore) -> None:
     store.holds(facts)
     store.entities(["a", "t0"])
     assert store.round_trips - before == 4
+
+
+@pytest.mark.parametrize("query", ["COUNT_FACTS", "ALL_FACTS", "OFFER", "EXPAND"])
+def test_a_dense_graph_is_walked_and_never_scanned_for_each_node(
+    store: Neo4jStore, neo4j_server: Neo4jServer, query: str
+) -> None:
+    names = [f"n{i}" for i in range(25)]
+    store.migrate(Schema())
+    store.write(Batch(facts=[Fact(a, f"r{k}", b) for a in names for b in names for k in range(8)]))
+    auth = (USER, PASSWORD)
+    with neo4j.GraphDatabase.driver(neo4j_server.url, auth=auth) as driver:
+        driver.execute_query("CALL db.clearQueryCaches()")
+        given = {"ids": names[:1], "rows": [], "most": 5}
+        plan = driver.execute_query("EXPLAIN " + getattr(cypher, query), given).summary.plan
+    pending, operators = [plan], []
+    while pending:
+        step = pending.pop()
+        assert step is not None
+        operators.append(step["operatorType"])
+        pending += step.get("children", [])
+    assert any("Expand(All)" in name for name in operators)
+    assert not any("Expand(Into)" in name or "CartesianProduct" in name for name in operators), operators
 
 
 def test_the_film_graph_is_the_same_in_both_stores(store: Neo4jStore, tmp_path: Path) -> None:
