@@ -51,7 +51,7 @@ def command(
     for source in sources:
         source.check()
     given = Schema.load(schema) if schema else None
-    with common.opened(chosen, create=True) as opened, _bar(quiet=as_json) as bar:
+    with common.opened(chosen, create=True) as opened, _LoadingBar(quiet=as_json) as bar:
         report = ingest.load(sources, opened, schema=given, options=options, progress=bar)
     if as_json:
         print(json.dumps(report.as_dict(), ensure_ascii=False))
@@ -81,7 +81,7 @@ def _columns(text: str | None) -> Any:
     return tuple(int(part) if part.strip().isdigit() else part.strip() for part in text.split(","))
 
 
-class _bar:  # noqa: N801  used as a function
+class _LoadingBar:
     """A progress bar that is an ``ingest.ProgressCallback``."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -97,7 +97,7 @@ class _bar:  # noqa: N801  used as a function
         )
         self._task = self._progress.add_task("loading", total=None, sofar="")
 
-    def __enter__(self) -> _bar:
+    def __enter__(self) -> _LoadingBar:
         self._progress.start()
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,8 +90,6 @@ def command(
 
 def drawn(questions: list[Any], limit: int | None, seed: int) -> list[Any]:
     """``limit`` of the questions, in the order a seeded shuffle gives; all of them if None."""
-    import random  # noqa: PLC0415  beside its only use
-
     shuffled = list(questions)
     random.Random(seed).shuffle(shuffled)
     return shuffled[:limit]
