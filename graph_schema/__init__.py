@@ -15,6 +15,15 @@ from graph_schema.errors import (
     StoreVersionError,
     TooManyRejects,
 )
+from graph_schema.loads import (
+    Load,
+    LoadLedger,
+    LoadPlan,
+    LoadSource,
+    Origin,
+    SourcePlan,
+    Withdrawn,
+)
 from graph_schema.ports import GraphReader, GraphStore, GraphWriter, Group, Neighbours, Offer
 from graph_schema.schema import LabelSchema, PropertySchema, RelationSchema, Schema
 from graph_schema.types import (
@@ -26,11 +35,15 @@ from graph_schema.types import (
     EvidencePath,
     EvidenceStep,
     Fact,
+    Facts,
     HopTrace,
+    Properties,
     Response,
+    Scalar,
     StoreInfo,
     Subgraph,
     Topic,
+    Value,
     Written,
 )
 
@@ -46,6 +59,7 @@ __all__ = [
     "EvidencePath",
     "EvidenceStep",
     "Fact",
+    "Facts",
     "FingerprintMismatch",
     "GraphReader",
     "GraphStore",
@@ -55,14 +69,22 @@ __all__ = [
     "InputError",
     "KgqaError",
     "LabelSchema",
+    "Load",
+    "LoadLedger",
+    "LoadPlan",
+    "LoadSource",
     "Neighbours",
     "Offer",
+    "Origin",
+    "Properties",
     "PropertySchema",
     "QuestionError",
     "RelationSchema",
     "Response",
+    "Scalar",
     "Schema",
     "SchemaError",
+    "SourcePlan",
     "StoreAccessDenied",
     "StoreError",
     "StoreInfo",
@@ -71,5 +93,7 @@ __all__ = [
     "Subgraph",
     "TooManyRejects",
     "Topic",
+    "Value",
+    "Withdrawn",
     "Written",
 ]

@@ -117,7 +117,10 @@ class GraphWriter(Protocol):
         """Write one batch in one transaction: all of it or nothing. What is there already is left as it is.
 
         An entity that comes again brings its aliases, and its name and label where they were defaults (name = id,
-        label = "Entity"); a name already set stays, and a differing one is kept as an alias.
+        label = "Entity"); a name already set stays, and a differing one is kept as an alias. Properties are added;
+        of two values for one property, of an entity or of a fact, that of the higher origin counts, and within one
+        origin the later one. Each fact and each listed entity gets the mark of ``batch.origin``, once (the first line
+        stays); a fact or entity that was there without any mark gets that of origin 0 before.
         """
 
     def delete(self, facts: Sequence[Fact]) -> int:

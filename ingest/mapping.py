@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.records import Records, Triples
+from ingest.records import Cell, Records, Triples
 
 
 class Mapping(Protocol):
@@ -26,7 +26,7 @@ class TripleMapping:
 
     def triples(self, records: Records) -> Triples:
         heads, relations, tails = (
-            [*map(str.strip, records.columns[place])] for place in (self.head, self.relation, self.tail)
+            [*map(_stripped, records.columns[place])] for place in (self.head, self.relation, self.tail)
         )
         return Triples(records.source, records.lines, heads, relations, tails, records.through)
 
@@ -34,3 +34,7 @@ class TripleMapping:
 def mapped(records: Iterable[Records], mapping: Mapping) -> Iterator[Triples]:
     """Each block by the mapping."""
     return map(mapping.triples, records)
+
+
+def _stripped(cell: Cell) -> str:
+    return cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)

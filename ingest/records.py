@@ -6,9 +6,12 @@ thousands of rows, never a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
+
+from graph_schema import Value
 
 
 class Reason(StrEnum):
@@ -36,6 +39,7 @@ class Rejected:
         detail: what exactly, as a phrase.
         row: the line as read (bytes that aren't UTF-8 as ``\\xNN``), or its fields joined by tabs; at most ROW_KEPT
             characters of it.
+        fix: what to do about it, as a sentence; empty if the detail says it.
     """
 
     source: str
@@ -43,6 +47,7 @@ class Rejected:
     reason: Reason
     detail: str
     row: str
+    fix: str = ""
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.reason}: {self.detail}"
@@ -54,6 +59,10 @@ Reject = Callable[[Rejected], None]
 """Takes what a stage sets aside. Called in line order within a stage; may raise to end the load."""
 
 
+Cell = str | int | float | bool | date | datetime | list[object] | None
+"""A field as a reader gives it: text where the format has only text, else what the file says; None: nothing there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """Rows as read.
@@ -62,12 +71,13 @@ class Records:
         source: name of the file.
         lines: 1-based line of each row, ascending.
         columns: one sequence for each column of the file, each as long as ``lines``; fields as they stand in the file.
+            Delimited text gives only ``str``.
         through: last line that was read to make this block.
     """
 
     source: str
     lines: Sequence[int]
-    columns: Sequence[Sequence[str]]
+    columns: Sequence[Sequence[Cell]]
     through: int
 
 
@@ -88,9 +98,16 @@ class Table:
     records: Iterator[Records]
 
 
+Column = Sequence[Value | None]
+"""Values of one property, a row each; None where the row has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Triples:
-    """Rows as facts: position i of ``heads``, ``relations`` and ``tails`` is the fact of line ``lines[i]``."""
+    """Rows as facts: position i of ``heads``, ``relations`` and ``tails`` is the fact of line ``lines[i]``.
+
+    ``properties``: by name, a column as long as ``lines``.
+    """
 
     source: str
     lines: Sequence[int]
@@ -98,3 +115,30 @@ class Triples:
     relations: Sequence[str]
     tails: Sequence[str]
     through: int
+    properties: Mapping[str, Column] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRows:
+    """Rows as entities of one label: position i of ``ids`` is the entity of line ``lines[i]``.
+
+    ``names``: None: the ids. ``aliases``: None: none. ``properties``: by name, a column as long as ``lines``.
+    """
+
+    source: str
+    lines: Sequence[int]
+    label: str
+    ids: Sequence[str]
+    names: Sequence[str] | None = None
+    aliases: Sequence[tuple[str, ...]] | None = None
+    properties: Mapping[str, Column] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What a block of rows means: a row may give entities, facts, or both. ``through``: as in ``Records``."""
+
+    source: str
+    through: int
+    entities: tuple[EntityRows, ...] = ()
+    facts: tuple[Triples, ...] = ()
