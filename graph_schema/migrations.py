@@ -59,6 +59,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             SimilarNameIndex("kgqa_names", DEFAULT_LABEL, "name"),
         ),
     ),
+    Migration(
+        2,
+        "loads by key and by id, their origins",
+        (
+            UniqueKey("kgqa_load_key", "KgqaLoad", "key"),
+            UniqueKey("kgqa_load_id", "KgqaLoad", "id"),
+            UniqueKey("kgqa_origin", "KgqaOrigin", "origin"),
+        ),
+    ),
 )
 
 LATEST = MIGRATIONS[-1].number

@@ -28,6 +28,28 @@ MIGRATIONS: dict[int, str] = {
         key, content='name', content_rowid='row', tokenize='trigram case_sensitive 1', detail='none'
     );
     """,
+    2: """
+    CREATE TABLE load (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        key TEXT NOT NULL,  -- of running and complete ones, no two have the same
+        state TEXT NOT NULL,
+        began TEXT NOT NULL,
+        ended TEXT NOT NULL
+    );
+    CREATE UNIQUE INDEX load_by_key ON load (key) WHERE state IN ('running', 'complete');
+    CREATE TABLE origin (
+        origin INTEGER PRIMARY KEY AUTOINCREMENT,
+        load INTEGER NOT NULL REFERENCES load,
+        name TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        through INTEGER NOT NULL DEFAULT 0,
+        facts INTEGER NOT NULL DEFAULT 0,
+        entities INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX origin_by_load ON origin (load);
+    """,
 }
 
 GET_META = "SELECT value FROM meta WHERE key = ?"
