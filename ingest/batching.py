@@ -1,35 +1,82 @@
-"""From blocks of facts to the batches that are written, each in one transaction."""
+"""From blocks of entities and facts to the batches that are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import starmap
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import TypeVar
 
-from graph_schema import Batch, Entity, Fact, Schema
+import numpy as np
+
+from graph_schema import Batch, Entity, Facts, Properties, Schema
 from graph_schema.types import DEFAULT_LABEL
-from ingest.records import Triples
+from ingest.records import EntityRows, Mapped, Triples
 
-Key = tuple[str, str, str]
+Part = TypeVar("Part", EntityRows, Triples)
+T = TypeVar("T")
+_NOTHING: Properties = {}
 
 
-def batches(blocks: Iterable[Triples], size: int, schema: Schema) -> Iterator[Batch]:
-    """Batches of at most ``size`` distinct facts, in the order of their first appearance.
+def batches(blocks: Iterable[Mapped], size: int, schema: Schema, origin: int = 0) -> Iterator[Batch]:
+    """Batches of at most ``size`` facts and declared entities, in the order of the rows.
 
-    Only the facts not yet handed on are held, so a fact that returns after its batch has gone is left to the store,
-    which merges it.
+    What one row gives stays together, so that ``through`` says of whole lines that they are in; a row that gives more
+    than ``size`` makes a larger batch. A fact that comes twice is left to the store, which merges it.
+
+    Args:
+        schema: gives the ends of a relation their labels.
+        origin: as in ``Batch``.
     """
     labels = _labels(schema)
-    waiting: dict[Key, None] = {}
-    for triples in blocks:
-        waiting |= dict.fromkeys(zip(triples.heads, triples.relations, triples.tails, strict=True))
-        if len(waiting) >= size:
-            keys = [*waiting]
-            whole = len(keys) - len(keys) % size
-            for start in range(0, whole, size):
-                yield _batch(keys[start : start + size], labels)
-            waiting = dict.fromkeys(keys[whole:])
-    if waiting:
-        yield _batch([*waiting], labels)
+    waiting: list[Mapped] = []
+    count = through = 0
+    for block in blocks:
+        rest: Mapped | None = block
+        while rest is not None and (there := _size(rest)) + count >= size:
+            piece, rest = _cut(rest, size - count, there, at_least_one=not count)
+            yield _batch([*waiting, piece], labels, origin)
+            waiting, count = [], 0
+        if rest is not None:
+            waiting.append(rest)
+            count += _size(rest)
+            through = rest.through
+    if count:
+        yield _batch([*waiting, Mapped("", through)], labels, origin)
+
+
+def _size(block: Mapped) -> int:
+    return sum(len(part.lines) for part in block.parts)
+
+
+def _cut(block: Mapped, size: int, there: int, *, at_least_one: bool) -> tuple[Mapped, Mapped | None]:
+    """The first rows of a block that give at most ``size`` in all, and the rest of it; None if nothing is left."""
+    if there <= size:
+        return block, None
+    rows = np.concatenate([np.asarray(part.places, dtype=np.int64) for part in block.parts])
+    rows.sort()
+    row = int(rows[size])  # of all rows before this one, what they give fits
+    if at_least_one and row == rows[0]:
+        row += 1
+    first, last = _split(block.entities, row), _split(block.facts, row)
+    rest = Mapped(block.source, block.through, first[1], last[1])
+    left = [part.lines[0] for part in rest.parts if part.lines]
+    return (Mapped(block.source, min(left) - 1, first[0], last[0]), rest) if left else (block, None)
+
+
+def _split(parts: tuple[Part, ...], row: int) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Each part in two: rows before ``row``, and the others."""
+    places = [bisect_left(part.places, row) for part in parts]
+    before = tuple(_pick(part, slice(place)) for part, place in zip(parts, places, strict=True))
+    after = tuple(_pick(part, slice(place, None)) for part, place in zip(parts, places, strict=True))
+    return before, after
+
+
+def _pick(part: Part, where: slice) -> Part:
+    def select(column: Sequence[T]) -> Sequence[T]:
+        return column[where]
+
+    return part.pick(select)
 
 
 def _labels(schema: Schema) -> dict[str, tuple[str, str]]:
@@ -41,16 +88,65 @@ def _labels(schema: Schema) -> dict[str, tuple[str, str]]:
     }
 
 
-def _batch(keys: list[Key], labels: dict[str, tuple[str, str]]) -> Batch:
-    """Entities are listed only where a relation gives them a label; the first one that does so counts."""
-    entities: dict[str, str] = {}
-    if labels:
-        for head, relation, tail in keys:
-            if relation in labels:
-                for name, label in zip((head, tail), labels[relation], strict=True):
-                    if label != DEFAULT_LABEL:
-                        entities.setdefault(name, label)
-    return Batch(
-        [Entity(name, name, label) for name, label in entities.items()],
-        [*starmap(Fact, keys)],
+def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int) -> Batch:
+    """Entities are those declared, and those that a relation gives a label; the first one that does so counts."""
+    triples = [part for piece in pieces for part in piece.facts if part.lines]
+    facts = Facts(
+        _joined([part.heads for part in triples]),
+        _joined([part.relations for part in triples]),
+        _joined([part.tails for part in triples]),
     )
+    lines = _joined([part.lines for part in triples])
+    declared = [part for piece in pieces for part in piece.entities if part.lines]
+    entities = [entity for part in declared for entity in _entities(part)]
+    entity_lines = [*chain.from_iterable(part.lines for part in declared)]
+    if labels:
+        given = _labelled(facts, lines, labels)
+        entities += [Entity(id_, id_, label) for id_, (label, _) in given.items()]
+        entity_lines += [line for _, line in given.values()]
+    return Batch(
+        entities,
+        facts,
+        _joined([_properties(part) for part in triples]) if any(part.properties for part in triples) else (),
+        origin,
+        entity_lines,
+        lines,
+        pieces[-1].through,
+    )
+
+
+def _joined(columns: Sequence[Sequence[T]]) -> Sequence[T]:
+    return columns[0] if len(columns) == 1 else [*chain.from_iterable(columns)]
+
+
+def _entities(part: EntityRows) -> Iterator[Entity]:
+    return map(
+        Entity,
+        part.ids,
+        part.names or part.ids,
+        repeat(part.label),
+        part.aliases or repeat(()),
+        _properties(part),
+    )
+
+
+def _properties(part: EntityRows | Triples) -> Sequence[Properties]:
+    """By row, the properties that it has."""
+    if not part.properties:
+        return [_NOTHING] * len(part.lines)
+    names = [*part.properties]
+    return [
+        {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        for values in zip(*part.properties.values(), strict=True)
+    ]
+
+
+def _labelled(facts: Facts, lines: Sequence[int], labels: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, int]]:
+    """By entity id, the first label that a relation gives it, and the line of that fact."""
+    given: dict[str, tuple[str, int]] = {}
+    for head, relation, tail, line in zip(facts.heads, facts.relations, facts.tails, lines, strict=True):
+        if relation in labels:
+            for id_, label in zip((head, tail), labels[relation], strict=True):
+                if label != DEFAULT_LABEL and id_ not in given:
+                    given[id_] = label, line
+    return given

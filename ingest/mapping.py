@@ -1,19 +1,19 @@
-"""From rows to facts."""
+"""From rows to what they mean: entities and facts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
-from ingest.records import Cell, Records, Triples
+from ingest.records import Cell, Mapped, Records, Triples
 
 
 class Mapping(Protocol):
     """Says what a block of rows means."""
 
-    def triples(self, records: Records) -> Triples:
-        """The facts of these rows, one for each, not checked yet."""
+    def mapped(self, records: Records) -> Mapped:
+        """The entities and facts of these rows, not checked yet; called once for each block of a source, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,20 @@ class TripleMapping:
     relation: int
     tail: int
 
-    def triples(self, records: Records) -> Triples:
-        heads, relations, tails = (
-            [*map(_stripped, records.columns[place])] for place in (self.head, self.relation, self.tail)
-        )
-        return Triples(records.source, records.lines, heads, relations, tails, records.through)
+    def mapped(self, records: Records) -> Mapped:
+        heads, relations, tails = (stripped(records.columns[place]) for place in (self.head, self.relation, self.tail))
+        triples = Triples(records.source, records.lines, heads, relations, tails, records.through)
+        return Mapped(records.source, records.through, facts=(triples,), records=records)
 
 
-def mapped(records: Iterable[Records], mapping: Mapping) -> Iterator[Triples]:
+def mapped(blocks: Iterable[Records], mapping: Mapping) -> Iterator[Mapped]:
     """Each block by the mapping."""
-    return map(mapping.triples, records)
+    return map(mapping.mapped, blocks)
 
 
-def _stripped(cell: Cell) -> str:
-    return cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell)
+def stripped(column: Sequence[Cell]) -> list[str]:
+    """A column as text, without the white space around each field; empty where there is nothing."""
+    try:
+        return [*map(str.strip, cast("Sequence[str]", column))]
+    except TypeError:
+        return [cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]

@@ -12,7 +12,7 @@ from ingest.header import positions
 from ingest.mapping import TripleMapping, mapped
 from ingest.options import LoadOptions
 from ingest.readers import READERS
-from ingest.records import Records, Triples
+from ingest.records import Mapped, Records
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import ByteStream, Source
 from ingest.validation import validated
@@ -140,10 +140,10 @@ class _Run:
             )
 
 
-def _counted(blocks: Iterable[Triples], tally: Tally) -> Iterator[Triples]:
-    for triples in blocks:
-        tally.read += len(triples.lines)
-        yield triples
+def _counted(blocks: Iterable[Mapped], tally: Tally) -> Iterator[Mapped]:
+    for block in blocks:
+        tally.read += sum(len(triples.lines) for triples in block.facts)
+        yield block
 
 
 def _nothing(tally: Tally, width: int | None) -> InputError:

@@ -7,11 +7,14 @@ thousands of rows, never a file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from graph_schema import Value
+
+T = TypeVar("T")
 
 
 class Reason(StrEnum):
@@ -28,6 +31,23 @@ class Reason(StrEnum):
     RELATION_CONTROL = "control character in a relation name"
 
 
+Cell = str | int | float | bool | date | datetime | list[object] | None
+"""A field as a reader gives it: text where the format has only text, else what the file says; None: nothing there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a row: the kind of fault, what exactly (a phrase), what to do about it (a sentence)."""
+
+    reason: Reason
+    detail: str
+    fix: str = ""
+
+
+Faults = Mapping[int, Fault]
+"""By position in a block: what is wrong with the row there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """One line that was set aside.
@@ -40,6 +60,7 @@ class Rejected:
         row: the line as read (bytes that aren't UTF-8 as ``\\xNN``), or its fields joined by tabs; at most ROW_KEPT
             characters of it.
         fix: what to do about it, as a sentence; empty if the detail says it.
+        fields: the row's fields as read, a cell for each column; None if the line couldn't be taken apart.
     """
 
     source: str
@@ -48,6 +69,7 @@ class Rejected:
     detail: str
     row: str
     fix: str = ""
+    fields: tuple[Cell, ...] | None = None
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.reason}: {self.detail}"
@@ -57,10 +79,6 @@ ROW_KEPT = 65_536
 
 Reject = Callable[[Rejected], None]
 """Takes what a stage sets aside. Called in line order within a stage; may raise to end the load."""
-
-
-Cell = str | int | float | bool | date | datetime | list[object] | None
-"""A field as a reader gives it: text where the format has only text, else what the file says; None: nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +120,20 @@ Column = Sequence[Value | None]
 """Values of one property, a row each; None where the row has none."""
 
 
+class Select(Protocol):
+    """Takes some rows of a column."""
+
+    def __call__(self, column: Sequence[T], /) -> Sequence[T]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Triples:
     """Rows as facts: position i of ``heads``, ``relations`` and ``tails`` is the fact of line ``lines[i]``.
 
-    ``properties``: by name, a column as long as ``lines``.
+    Attributes:
+        properties: by name, a column as long as ``lines``.
+        rows: position of each fact's row in the block of ``Records``, ascending; a row may give several facts, or none.
+            Empty: fact i is that of row i.
     """
 
     source: str
@@ -116,13 +143,35 @@ class Triples:
     tails: Sequence[str]
     through: int
     properties: Mapping[str, Column] = field(default_factory=dict)
+    rows: Sequence[int] = ()
+
+    @property
+    def places(self) -> Sequence[int]:
+        """``rows``, written out."""
+        return self.rows or range(len(self.lines))
+
+    def pick(self, select: Select) -> Triples:
+        """The same with some of its rows; ``select`` takes the same ones of every column."""
+        return replace(
+            self,
+            lines=select(self.lines),
+            heads=select(self.heads),
+            relations=select(self.relations),
+            tails=select(self.tails),
+            properties={name: select(column) for name, column in self.properties.items()},
+            rows=select(self.places),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class EntityRows:
     """Rows as entities of one label: position i of ``ids`` is the entity of line ``lines[i]``.
 
-    ``names``: None: the ids. ``aliases``: None: none. ``properties``: by name, a column as long as ``lines``.
+    Attributes:
+        names: None: the ids.
+        aliases: None: none.
+        properties: by name, a column as long as ``lines``.
+        rows: as in ``Triples``.
     """
 
     source: str
@@ -132,13 +181,46 @@ class EntityRows:
     names: Sequence[str] | None = None
     aliases: Sequence[tuple[str, ...]] | None = None
     properties: Mapping[str, Column] = field(default_factory=dict)
+    rows: Sequence[int] = ()
+
+    @property
+    def places(self) -> Sequence[int]:
+        """``rows``, written out."""
+        return self.rows or range(len(self.lines))
+
+    def pick(self, select: Select) -> EntityRows:
+        """The same with some of its rows; ``select`` takes the same ones of every column."""
+        return replace(
+            self,
+            lines=select(self.lines),
+            ids=select(self.ids),
+            names=None if self.names is None else select(self.names),
+            aliases=None if self.aliases is None else select(self.aliases),
+            properties={name: select(column) for name, column in self.properties.items()},
+            rows=select(self.places),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What a block of rows means: a row may give entities, facts, or both. ``through``: as in ``Records``."""
+    """What a block of rows means: a row may give entities, facts, or both.
+
+    A row is loaded whole or set aside whole: whatever is at fault with a part of it.
+
+    Attributes:
+        through: as in ``Records``.
+        records: the rows themselves, for what is set aside; None: they can't be had any more.
+        faults: rows of which no sense could be made, by position in ``records``; they give no entities and no facts.
+    """
 
     source: str
     through: int
     entities: tuple[EntityRows, ...] = ()
     facts: tuple[Triples, ...] = ()
+    records: Records | None = None
+    faults: Faults = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[EntityRows | Triples, ...]:
+        """Entities and facts alike."""
+        return (*self.entities, *self.facts)

@@ -66,8 +66,10 @@ def test_the_report_is_plain_json(tmp_path: Path, writer: MemoryWriter) -> None:
 def test_batches_have_the_size_asked_for(writer: MemoryWriter) -> None:
     content = b"".join(b"n%d|r|m\n" % (i % 25) for i in range(100))
     load([Source("x", stream=io.BytesIO(content))], writer, options=LoadOptions(batch_size=10))
-    assert [len(batch.facts) for batch in writer.batches] == [10, 10, 5]
+    assert [len(batch.facts) for batch in writer.batches] == [10] * 10
     assert [fact.head for fact in writer.batches[0].facts] == [f"n{i}" for i in range(10)]
+    assert [batch.through for batch in writer.batches] == [*range(10, 101, 10)]
+    assert writer.batches[1].fact_lines == range(11, 21)
 
 
 def test_entities_get_the_labels_of_their_relations(writer: MemoryWriter) -> None:
@@ -271,11 +273,19 @@ class Repeated(io.RawIOBase):
 def test_memory_does_not_grow_with_the_file(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BLOCK", 8192)
     monkeypatch.setattr(delimited, "ROWS", 1000)
+
+    class Forgetful(MemoryWriter):
+        def write(self, batch: Batch) -> Written:
+            written = super().write(batch)
+            self.batches.clear()
+            return written
+
     peaks = []
     for times in (2_000, 12_000):
         tracemalloc.start()
         try:
-            report = load([Source("x", stream=Repeated(line, times))], MemoryWriter())
+            source = Source("x", stream=Repeated(line, times))
+            report = load([source], Forgetful(), options=LoadOptions(batch_size=1000))
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
