@@ -91,7 +91,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What taking marks back did: facts and entities deleted, and those kept for other marks (or other facts)."""
+    """What taking marks back did.
+
+    Attributes:
+        facts_deleted, entities_deleted: that are gone, entities that only those facts mentioned among them.
+        facts_kept, entities_kept: that lost a mark and are still there, for other marks or (entities) for a fact.
+    """
 
     facts_deleted: int = 0
     facts_kept: int = 0
@@ -135,9 +140,11 @@ class LoadLedger(Protocol):
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         """Take the marks of these origins back, and with them what has no mark left.
 
-        A fact goes when it has no mark left; an entity when it has none and no fact mentions it. What is said of an
-        entity or of a fact (name, label, aliases, properties) is made again from what the remaining origins said.
-        May take several transactions; broken off, it is to be called again. Counts as a change.
+        A fact goes when it has no mark left; an entity that lost its last mark, or a fact, goes when it has no mark
+        and no fact mentions it. An entity that one of these origins spoke of is made again as if the remaining ones
+        had spoken one after the other, in ascending order; it is only its id if none did. So are the properties of a
+        fact. Journal and counts of these origins start again at 0.
+        May take several transactions; broken off, it is to be called again. Counts as a change if any mark was there.
 
         Args:
             undone: id of a load, which is "undoing" from before the first step and "undone" after the last.

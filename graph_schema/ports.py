@@ -119,12 +119,21 @@ class GraphWriter(Protocol):
         An entity that comes again brings its aliases, and its name and label where they were defaults (name = id,
         label = "Entity"); a name already set stays, and a differing one is kept as an alias. Properties are added;
         of two values for one property, of an entity or of a fact, that of the higher origin counts, and within one
-        origin the later one. Each fact and each listed entity gets the mark of ``batch.origin``, once (the first line
-        stays); a fact or entity that was there without any mark gets that of origin 0 before.
+        origin the later one.
+
+        Each fact and each listed entity gets the mark of ``batch.origin``, once (the first line stays), and the store
+        keeps what each origin said of it: merged, as if that origin alone had spoken. A fact that was there without
+        any mark gets that of origin 0 before; so does an entity, if it is more than an id that facts mention (it has
+        a name of its own, a label, an alias or a property). The change counter grows if anything was created, marked
+        or said anew; moving the journal on is no change.
+
+        Raises:
+            InputError: an id, a text or a value that can't be kept in every store.
         """
 
     def delete(self, facts: Sequence[Fact]) -> int:
-        """Take facts out, and with them entities that no fact mentions any more; returns how many facts were there."""
+        """Take facts out, whoever brought them, and with them those of their ends that no fact mentions any more,
+        listed ones too; returns how many facts were there."""
 
     def finish(self) -> None:
         """A load has ended: refresh what is derived from the facts."""
