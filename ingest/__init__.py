@@ -1,5 +1,6 @@
 """Loading: parse, map, validate, batch, write. Knows graph_schema alone, and writes to whatever store it is given."""
 
+from ingest.expand import expand
 from ingest.options import LoadOptions
 from ingest.pipeline import load
 from ingest.records import Reason, Reject, Rejected
@@ -16,5 +17,6 @@ __all__ = [
     "Reject",
     "Rejected",
     "Source",
+    "expand",
     "load",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from graph_schema import ConfigError, GraphWriter, InputError, Schema
 from ingest.batching import batches
+from ingest.expand import expand
 from ingest.header import positions
 from ingest.mapping import TripleMapping, mapped
 from ingest.options import LoadOptions
@@ -33,21 +34,22 @@ def load(
     that failed, or nothing had been written), and loading the same again adds what is missing and doubles nothing.
 
     Args:
-        sources: paths, ``-`` for standard input, or Source objects.
+        sources: paths, folders, patterns, ``-`` for standard input, or Source objects; as ``expand`` takes them.
         writer: the store; it is migrated before the first batch and finished after the last, and stays open.
         schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels.
         options: how to read and write; None: everything found from the files.
         progress: called after each block and each batch.
 
     Raises:
-        InputError: a source is missing, a directory, unreadable, empty, binary or damaged, or has no usable line.
+        InputError: a source is missing, unreadable, empty, binary or damaged, or has no usable line.
         TooManyRejects: more lines are bad than ``options.max_errors``.
         ConfigError: no source, or standard input twice.
         StoreError: the store failed.
     """
     options = options or LoadOptions()
     schema = schema or Schema()
-    given = [Source.of(source) for source in sources]
+    notes: list[str] = []
+    given = expand(sources, notes.append)
     _check(given)
     started = time.perf_counter()
     run = _Run(given, writer, schema, options, progress)
@@ -59,7 +61,7 @@ def load(
             writer.finish()
         raise
     writer.finish()
-    return LoadReport(tuple(run.reports), time.perf_counter() - started)
+    return LoadReport(tuple(run.reports), time.perf_counter() - started, notes=tuple(notes))
 
 
 def _check(sources: Sequence[Source]) -> None:

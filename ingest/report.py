@@ -83,10 +83,14 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What became of a load: its files one by one, their sums, and the wall-clock ``seconds`` it took."""
+    """What became of a load: its files one by one, their sums, and the wall-clock ``seconds`` it took.
+
+    ``notes``: what should be known besides, a sentence each: files left out, for instance.
+    """
 
     files: tuple[FileReport, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def lines(self) -> int:
@@ -134,6 +138,7 @@ class LoadReport:
             "merged": self.merged,
             "entities_created": self.entities_created,
             "rejected": dict(self.rejected),
+            "notes": list(self.notes),
             "seconds": self.seconds,
             "facts_per_second": self.facts_per_second,
         }

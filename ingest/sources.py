@@ -1,12 +1,12 @@
-"""Where lines come from: a file or standard input, plain or gzip, as one stream of bytes that says how far it is."""
+"""Where rows come from: a file or standard input, plain or compressed, as one stream of bytes."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
+import stat
 import sys
-import zlib
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,21 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from graph_schema import InputError
+from ingest.compression import MAGIC_BYTES, compression, damage, decompressed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 SAMPLE = 65_536
-_GZIP = b"\x1f\x8b"
+_COPIED = 1_048_576
+KINDS = "CSV, TSV or | lines"
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 _CONTROLS = frozenset(range(32)) - _TEXT_CONTROLS
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or office document",
     b"PAR1": "a Parquet file",
+    b"PARE": "an encrypted Parquet file",
     b"SQLite format 3\x00": "an SQLite database",
-    b"\x28\xb5\x2f\xfd": "Zstandard-compressed",
-    b"BZh": "bzip2-compressed",
-    b"\xfd7zXZ\x00": "xz-compressed",
+    b"\x1f\x9d": "compressed by compress",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"%PDF-": "a PDF document",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
@@ -38,25 +40,38 @@ _MAGIC = {
 class ByteStream:
     """The (decompressed) bytes of one source.
 
-    ``position`` counts the bytes taken from the file itself, compressed or not, for comparing with ``total``.
+    Attributes:
+        compressed: by what, as "gzip"; empty if it isn't.
+        path: of the file, if its bytes are these; None for what is compressed or no regular file.
+        position: bytes taken from the file itself, compressed or not, for comparing with ``total``; to be set by who
+            reads the file by its path.
     """
 
-    def __init__(self, name: str, raw: BinaryIO, total: int | None) -> None:
+    def __init__(self, name: str, raw: BinaryIO, total: int | None, path: Path | None = None) -> None:
         self.name = name
         self.total = total
-        self._counted = _Counted(raw)
+        self._ahead: bytes | None = None
+        self.compressed = ""
+        try:
+            self._counted = _Counted(raw)
+        except OSError as error:
+            raise self._failed(error) from error
         buffered = io.BufferedReader(self._counted, SAMPLE)
-        self.compressed = buffered.peek(2)[:2] == _GZIP
-        self._inner: io.BufferedIOBase = gzip.GzipFile(fileobj=buffered) if self.compressed else buffered
-        self._ahead = b""
+        self.compressed = compression(self._counted.start)
+        self.path = None if self.compressed or total is None else path
+        self._inner: io.BufferedIOBase = decompressed(buffered, self.compressed) if self.compressed else buffered
 
     @property
     def position(self) -> int:
         return self._counted.position
 
+    @position.setter
+    def position(self, bytes_: int) -> None:
+        self._counted.position = bytes_
+
     def sample(self) -> bytes:
         """The first bytes, at most SAMPLE; they are read again by ``read``. Only before the first ``read``."""
-        if not self._ahead:
+        if self._ahead is None:
             self._ahead = self._read(SAMPLE)
         return self._ahead
 
@@ -71,22 +86,58 @@ class ByteStream:
             return block
         return self._read(size)
 
+    @contextmanager
+    def seekable(self) -> Iterator[BinaryIO]:
+        """The bytes as a file that can be read at any place: the file itself, or a temporary copy of the stream.
+
+        Only before the first ``read``.
+
+        Raises:
+            InputError: the disk or the compression failed, or there is no room for the copy.
+        """
+        if self.path is not None:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        with tempfile.TemporaryFile(prefix="kgqa-") as copy:
+            while block := self.read(_COPIED):
+                try:
+                    copy.write(block)
+                except OSError as error:
+                    raise no_room(self.name, error) from error
+            copy.seek(0)
+            yield copy
+
     def _read(self, size: int) -> bytes:
         try:
             return self._inner.read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            said = "ends too early" if isinstance(error, EOFError) else f"is damaged ({error})"
-            raise InputError(
-                f"the gzip data {said}; facts of earlier lines may be in the store, and stay",
+        except Exception as error:
+            if (said := self.compressed and damage(error)) or isinstance(error, OSError):
+                raise self._failed(error, said) from error
+            raise
+
+    def _failed(self, error: Exception, damaged: str = "") -> InputError:
+        if damaged:
+            return InputError(
+                f"the {self.compressed} data {damaged}; facts of earlier lines may be in the store, and stay",
                 where=self.name,
                 fix="Get the file anew and load it again: a fact that is there already isn't doubled",
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f"can't be read on: {error.strerror or error}; facts of earlier lines may be in the store, and stay",
-                where=self.name,
-                fix="Load it again once it can be read: a fact that is there already isn't doubled",
-            ) from error
+            )
+        return InputError(
+            f"can't be read on: {getattr(error, 'strerror', None) or error}; "
+            "facts of earlier lines may be in the store, and stay",
+            where=self.name,
+            fix="Load it again once it can be read: a fact that is there already isn't doubled",
+        )
+
+
+def no_room(name: str, error: OSError) -> InputError:
+    """That a temporary copy of a stream couldn't be written."""
+    return InputError(
+        f"needs a temporary copy, which can't be written: {error.strerror or error}",
+        where=name,
+        fix="Make room, or set TMPDIR to a folder with room",
+    )
 
 
 class _Counted(io.RawIOBase):
@@ -95,13 +146,20 @@ class _Counted(io.RawIOBase):
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         self.position = 0
+        self.start = b""
+        while len(self.start) < MAGIC_BYTES and (block := raw.read(MAGIC_BYTES - len(self.start))):
+            self.start += block
+        self._waiting = self.start
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer)
-        block = self._raw.read(len(view))
+        if self._waiting:
+            block, self._waiting = self._waiting[: len(view)], self._waiting[len(view) :]
+        else:
+            block = self._raw.read(len(view))
         view[: len(block)] = block
         self.position += len(block)
         return len(block)
@@ -125,9 +183,18 @@ class Source:
         return cls(os.fspath(given), path=Path(given))
 
     @property
+    def status(self) -> os.stat_result | None:
+        """Of the path; None for a stream, and where nothing is to be found out."""
+        try:
+            return self.path.stat() if self.path else None
+        except (OSError, ValueError):  # ValueError: a NUL in the path
+            return None
+
+    @property
     def size(self) -> int | None:
         """Bytes on disk; None for what is no regular file."""
-        return self.path.stat().st_size if self.path and self.path.is_file() else None
+        status = self.status
+        return status.st_size if status and stat.S_ISREG(status.st_mode) else None
 
     @contextmanager
     def open(self) -> Iterator[ByteStream]:
@@ -152,7 +219,7 @@ class Source:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise InputError(f"can't be opened: {error}", where=self.name, fix="Check the path") from error
         with file:
-            yield _begun(ByteStream(self.name, file, self.size))
+            yield _begun(ByteStream(self.name, file, self.size, self.path))
 
     def check(self) -> None:
         """Find what ``open`` would find, without using anything up: a stream or pipe isn't touched.
@@ -160,7 +227,10 @@ class Source:
         Raises:
             InputError: as ``open`` does.
         """
-        if self.path is None or (self.path.exists() and not self.path.is_file() and not self.path.is_dir()):
+        if self.path is None:
+            return
+        status = self.status
+        if status and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             return
         with self.open():
             pass
@@ -171,18 +241,16 @@ def _begun(stream: ByteStream) -> ByteStream:
     sample = stream.sample()
     if not sample.strip():
         if len(sample) < SAMPLE:
-            raise InputError("is empty", where=stream.name, fix="Give a file of lines: head, relation, tail")
+            raise InputError("is empty", where=stream.name, fix="Give a file with something in it")
         return stream
     for magic, kind in _MAGIC.items():
         if sample.startswith(magic):
-            raise InputError(
-                f"is {kind}, not lines of UTF-8 text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip"
-            )
+            raise InputError(f"is {kind}, not lines of UTF-8 text", where=stream.name, fix=f"Give {KINDS}")
     text = sample.decode("utf-8", "surrogateescape")
     controls = sum(byte in _CONTROLS for byte in sample)
     undecodable = sum("\udc80" <= character <= "\udcff" for character in text)
     if controls + undecodable > len(text) * 0.3:
         if controls < len(sample) * 0.02:
             raise InputError("isn't UTF-8 text", where=stream.name, fix="Convert it to UTF-8, for instance with iconv")
-        raise InputError("is binary, not text", where=stream.name, fix="Give TSV, CSV or | lines, plain or gzip")
+        raise InputError("is binary, not text", where=stream.name, fix=f"Give {KINDS}")
     return stream

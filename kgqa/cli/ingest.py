@@ -16,7 +16,7 @@ from kgqa.cli import common
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(help="Files of facts, plain or gz; - for standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Files, folders, patterns; - for standard input.")],
     store: common.StoreOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
@@ -41,7 +41,8 @@ def command(
     """
     chosen = common.settings(config, store=store, user=user, password=password)
     # What can be checked without touching the store comes first, so that a typo doesn't make an empty store.
-    sources = [ingest.Source.of(name) for name in files]
+    notes: list[str] = []
+    sources = ingest.expand(files, notes.append)
     options = ingest.LoadOptions(
         **_literal(format=format_, header=header),
         columns=_columns(columns),
@@ -60,6 +61,8 @@ def command(
         f"{report.facts:,} facts read: {report.created:,} new, {report.merged:,} there already or repeated; "
         f"{report.entities_created:,} new entities; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
     )
+    for note in (*notes, *report.notes):
+        common.out.print(escape(note))
     if report.rejected_lines:
         common.out.print(f"[yellow]{report.rejected_lines:,} lines set aside:[/]")
         for file in report.files:

@@ -47,7 +47,7 @@ def test_a_bad_file_is_named_and_leaves_no_store(kgqa: Kgqa, tmp_path: Path, nam
 def test_a_missing_file_and_a_directory(kgqa: Kgqa, tmp_path: Path) -> None:
     kgqa("ingest", "gone.txt", *STORE).failed("gone.txt: no such file")
     (tmp_path / "folder").mkdir()
-    kgqa("ingest", "folder", *STORE).failed("folder: is a directory")
+    kgqa("ingest", "folder", *STORE).failed("folder: is a folder without data files")
     (tmp_path / "facts").write_text("a|r|b\n", "utf-8")
     kgqa("ingest", "facts", "gone.txt", *STORE).failed("gone.txt: no such file")
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "facts"}

@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(
 def test_missing_files_and_directories(tmp_path: Path, writer: MemoryWriter) -> None:
     for path, said in (
         (tmp_path / "gone", "no such file"),
-        (tmp_path, "is a directory"),
+        (tmp_path, "is a folder without data files"),
         (Path("a\0b"), "can't be opened"),
     ):
         with pytest.raises(InputError, match=said):
