@@ -4,10 +4,14 @@ from ingest.expand import expand
 from ingest.options import LoadOptions
 from ingest.pipeline import load
 from ingest.records import Reason, Reject, Rejected
+from ingest.replacing import Difference, Replaced, difference, replace
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback
 from ingest.sources import Source
+from ingest.targets import DryRun
 
 __all__ = [
+    "Difference",
+    "DryRun",
     "FileReport",
     "LoadOptions",
     "LoadReport",
@@ -16,7 +20,10 @@ __all__ = [
     "Reason",
     "Reject",
     "Rejected",
+    "Replaced",
     "Source",
+    "difference",
     "expand",
     "load",
+    "replace",
 ]

@@ -32,6 +32,9 @@ class LoadOptions:
         batch_size: facts in one transaction, at least 1.
         max_errors: the load ends when more lines than this are bad; None: never.
         rejects: takes each line that is set aside.
+        source: what the source goes by in the store, instead of its path; of several, each gets its path added. A
+            stream that is named is the same load each time it comes.
+        workers: batches that the store writes at once, if it gains by it; at least 1.
         examples: rejected lines kept in the report, for each reason of each file.
 
     Raises:
@@ -46,6 +49,8 @@ class LoadOptions:
     max_errors: int | None = None
     rejects: Reject = _nobody
     examples: int = 5
+    source: str | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         allowed = {
@@ -56,10 +61,11 @@ class LoadOptions:
         for name, values in allowed.items():
             if getattr(self, name) not in values:
                 raise ConfigError(f"{getattr(self, name)!r} is no {name}", where=name, fix=f"Use {', '.join(values)}")
-        if self.batch_size < 1:
-            raise ConfigError(
-                f"{self.batch_size} facts in a batch are too few", where="batch_size", fix="Use 1 or more"
-            )
+        for name in ("batch_size", "workers"):
+            if (value := getattr(self, name)) < 1:
+                raise ConfigError(f"{value} is too few", where=name, fix="Use 1 or more")
+        if self.source is not None and (not self.source.strip() or not self.source.isprintable()):
+            raise ConfigError(f"{self.source!r} is no name", where="source", fix="Use printable characters")
         if self.max_errors is not None and self.max_errors < 0:
             raise ConfigError(f"{self.max_errors} errors can't be allowed", where="max_errors", fix="Use 0 or more")
         if self.columns is not None:

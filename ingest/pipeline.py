@@ -1,27 +1,29 @@
-"""The load: parse, map, validate, batch, write; one block in flight at a time."""
+"""The load: parse, map, validate, batch, write, and the journal that lets it go on."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
-from graph_schema import ConfigError, GraphWriter, InputError, Schema
+from graph_schema import Batch, ConfigError, GraphWriter, InputError, Schema
+from graph_schema.loads import Load
 from ingest.batching import batches
 from ingest.expand import expand
-from ingest.header import positions
-from ingest.mapping import TripleMapping, mapped
 from ingest.options import LoadOptions
-from ingest.readers import READERS
-from ingest.records import Mapped, Records
+from ingest.plan import make_plan
+from ingest.reading import Reading, reading
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
-from ingest.sources import ByteStream, Source
-from ingest.validation import validated
+from ingest.sources import Source
+from ingest.targets import Target, Unjournaled
 
 
 def load(
     sources: Sequence[Source | str | os.PathLike[str]],
-    writer: GraphWriter,
+    target: Target | GraphWriter,
     *,
     schema: Schema | None = None,
     options: LoadOptions | None = None,
@@ -29,13 +31,18 @@ def load(
 ) -> LoadReport:
     """Read facts and write them to a store; what can't be a fact is set aside and counted.
 
-    All files are looked at before the first is read. Each batch is one transaction, so whenever a load ends early, by
-    an error or by Ctrl-C, whole batches are in the store, ``writer.finish`` has been called (unless it was the store
-    that failed, or nothing had been written), and loading the same again adds what is missing and doubles nothing.
+    All files are looked at before the first is read. The store keeps a journal of how far the load is, so one that
+    was ended early, by an error, Ctrl-C or force, goes on when it is begun again: its files are read from the start,
+    for the counts and what is set aside, but what is in isn't written again. A load that is complete is compared with
+    the store when it comes again, and what is missing is put back.
+
+    If a load ends early, whole batches are in the store, and ``target.finish`` has been called (unless it was the
+    store that failed, or nothing had been written).
 
     Args:
         sources: paths, folders, patterns, ``-`` for standard input, or Source objects; as ``expand`` takes them.
-        writer: the store; it is migrated before the first batch and finished after the last, and stays open.
+        target: the store; it is migrated before the first batch and finished after the last, and stays open. One that
+            keeps no loads is written to without a journal.
         schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels.
         options: how to read and write; None: everything found from the files.
         progress: called after each block and each batch.
@@ -47,24 +54,31 @@ def load(
         StoreError: the store failed.
     """
     options = options or LoadOptions()
-    schema = schema or Schema()
     notes: list[str] = []
     given = expand(sources, notes.append)
-    _check(given)
+    check(given)
     started = time.perf_counter()
-    run = _Run(given, writer, schema, options, progress)
+    if not isinstance(target, Target):
+        target = Unjournaled(target)
+    run = _Run(given, target, schema or Schema(), options, progress)
     try:
-        for source in given:
-            run.load(source)
+        run.write()
     except (InputError, OSError, KeyboardInterrupt):
-        if run.migrated:
-            writer.finish()
+        if run.load is not None:
+            target.finish()
         raise
-    writer.finish()
-    return LoadReport(tuple(run.reports), time.perf_counter() - started, notes=tuple(notes))
+    if run.load is not None:
+        target.end_load(run.load.id)
+    target.finish()
+    return LoadReport(run.reports(), time.perf_counter() - started, run.load.id if run.load else "", notes=tuple(notes))
 
 
-def _check(sources: Sequence[Source]) -> None:
+def check(sources: Sequence[Source]) -> None:
+    """Find what is wrong with the sources before anything is read or written.
+
+    Raises:
+        ConfigError: there is none, or a stream comes twice. InputError: one can't be read, as ``Source.check`` says.
+    """
     if not sources:
         raise ConfigError("nothing to load", where="sources", fix="Name at least one file, or - for standard input")
     streams = [source.name for source in sources if source.stream is not None]
@@ -75,89 +89,92 @@ def _check(sources: Sequence[Source]) -> None:
 
 
 class _Run:
-    """One load: what is the same for all of its files, and the sums over those done."""
+    """One load. Batches are read ahead of those written, as far as the store draws them."""
 
     def __init__(
         self,
         sources: Sequence[Source],
-        writer: GraphWriter,
+        target: Target,
         schema: Schema,
         options: LoadOptions,
         progress: ProgressCallback | None,
     ) -> None:
         sizes = [source.size for source in sources]
         self._total = None if None in sizes else sum(size for size in sizes if size is not None)
-        self._writer = writer
+        self._sources = sources
+        self._target = target
         self._schema = schema
         self._options = options
         self._progress = progress
-        self._bytes = self._lines = self._facts = self._rejected = 0
-        self.reports: list[FileReport] = []
-        self.migrated = False
+        self._plan = make_plan(sources, options, schema)
+        self._files: list[Reading] = []
+        self._writing: deque[tuple[Reading, int]] = deque()  # files and numbers of facts of the batches being written
+        self._bytes = self._lines = self._rejected = 0  # of the files that are read
+        self._facts = 0
+        self._open: Reading | None = None
+        self.load: Load | None = None
 
-    def load(self, source: Source) -> None:
-        """One source, from its first byte to its last batch."""
-        tally = Tally(source.name, self._options, self._rejected)
-        with source.open() as stream:
-            table = READERS[self._options.format](stream, self._options, tally.reject)
-            mapping = TripleMapping(*positions(source.name, table.header, self._options))
-            read = self._watched(table.records, stream, tally)
-            facts = _counted(validated(mapped(read, mapping), tally.reject), tally)
-            for batch in batches(facts, self._options.batch_size, self._schema):
-                self._migrate()
-                tally.written += self._writer.write(batch)
-                tally.sent += len(batch.facts)
-                self._tell(stream, tally)
-        if not tally.read:
-            raise _nothing(tally, table.width if self._options.columns is None else None)
-        self.reports.append(tally.report(table.format, table.header))
-        self._bytes += stream.position
-        self._lines += tally.lines
-        self._facts += tally.read
-        self._rejected += tally.rejects
+    def write(self) -> None:
+        """All sources, from the first byte to the last batch."""
+        drawn = self._batches()
+        # Once there is something to write, and not before: a load without a fact leaves nothing in the store.
+        first = [*islice(drawn, 1)]
+        if not first:
+            return
+        for written in self._target.write_many(_put_back(first, drawn), workers=self._options.workers):
+            file, facts = self._writing.popleft()
+            file.tally.written += written
+            self._facts += facts
+            self._tell()
 
-    def _migrate(self) -> None:
-        """Once there is something to write, and not before: of a load without a fact, nothing is left in the store."""
-        if not self.migrated:
-            self._writer.migrate(self._schema)
-            self.migrated = True
+    def reports(self) -> tuple[FileReport, ...]:
+        return tuple(file.report() for file in self._files)
 
-    def _watched(self, records: Iterable[Records], stream: ByteStream, tally: Tally) -> Iterator[Records]:
-        for block in records:
-            tally.lines = max(tally.lines, block.through)
-            self._tell(stream, tally)
-            yield block
+    def _batches(self) -> Iterator[Batch]:
+        """What is to be written, over all sources."""
+        for number, source in enumerate(self._sources):
+            tally = Tally(source.name, self._options, self._rejected)
+            with reading(source, self._options, tally, self._tell) as file:
+                self._files.append(file)
+                self._open = file
+                for batch in batches(file.blocks, self._options.batch_size, self._schema):
+                    yield from self._to_write(number, file, batch)
+            self._open = None
+            self._bytes += file.stream.position
+            self._lines += tally.lines
+            self._rejected += tally.rejects
 
-    def _tell(self, stream: ByteStream, tally: Tally) -> None:
+    def _to_write(self, number: int, file: Reading, batch: Batch) -> Iterator[Batch]:
+        """The batch with its origin, unless the journal says that it is in."""
+        if self.load is None:
+            self._target.migrate(self._schema)
+            self.load = self._target.begin_load(self._plan)
+        source = self.load.sources[number]
+        if self.load.state == "running":
+            file.tally.before = source
+            if source.digest and 0 < batch.through <= source.through:
+                self._facts += len(batch.facts)
+                self._tell()
+                return
+        self._writing.append((file, len(batch.facts)))
+        yield replace(batch, origin=source.origin)
+
+    def _tell(self) -> None:
         if self._progress:
+            now = self._open
             self._progress(
                 Progress(
-                    source=tally.source,
-                    bytes_read=self._bytes + stream.position,
+                    source=self._files[-1].tally.source,
+                    bytes_read=self._bytes + (now.stream.position if now else 0),
                     bytes_total=self._total,
-                    lines=self._lines + tally.lines,
-                    facts=self._facts + tally.sent,
-                    rejected=self._rejected + tally.rejects,
+                    lines=self._lines + (now.tally.lines if now else 0),
+                    facts=self._facts,
+                    rejected=self._rejected + (now.tally.rejects if now else 0),
                 )
             )
 
 
-def _counted(blocks: Iterable[Mapped], tally: Tally) -> Iterator[Mapped]:
-    for block in blocks:
-        tally.read += sum(len(triples.lines) for triples in block.facts)
-        yield block
-
-
-def _nothing(tally: Tally, width: int | None) -> InputError:
-    """Why a file gave no fact."""
-    if not tally.rejects:
-        return InputError("has no facts", where=tally.source, fix="Give a file of lines: head, relation, tail")
-    shown = [example for examples in tally.examples.values() for example in examples][:3]
-    fix = "Say the format and the columns, if they were found wrongly"
-    if set(tally.rejected) == {"not valid UTF-8"}:
-        fix = "Convert it to UTF-8, for instance with iconv"
-    elif width is not None:
-        fix = "A line is head, relation, tail, with tabs, | or commas between; of a wider file, say the three columns"
-    return InputError(
-        f"none of its {tally.rejects:,} lines can be read as a fact ({'; '.join(shown)})", where=tally.source, fix=fix
-    )
+def _put_back(first: list[Batch], rest: Iterator[Batch]) -> Iterator[Batch]:
+    """All batches again after a look at the first one, which is held no longer than the others."""
+    yield first.pop()
+    yield from rest

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from graph_schema import TooManyRejects, Written
+from graph_schema.loads import LoadSource
 from ingest.options import LoadOptions
 from ingest.records import Reason, Rejected
 
@@ -22,7 +23,7 @@ class Progress:
         bytes_read: bytes taken from files, compressed ones as they lie on disk.
         bytes_total: of all sources; None if the size of one of them isn't known.
         lines: lines read.
-        facts: facts written, those that were there already included.
+        facts: facts that are in the store now, those that were there already included.
         rejected: lines set aside.
     """
 
@@ -43,13 +44,16 @@ class FileReport:
 
     Attributes:
         source: its name.
-        format: "tsv", "pipe" or "csv", as said or found.
+        format: the name of its format, as said or found.
         header: the columns' names, None if the first line was read as a fact.
         lines: lines read, the header and blank ones included.
         facts: facts read; each was created or merged.
-        created: facts that the store hadn't got.
+        created: facts that the store hadn't got; of a load gone on with, before its first beginning.
         merged: facts that came more than once, or were in the store.
-        entities_created: entities that the store hadn't got.
+        unchanged: of those merged, the ones in which nothing changed: no new source, no new property.
+        entities: entities declared by rows of their own; those that facts only mention aren't counted.
+        entities_created: entities that the store hadn't got, mentioned ones included.
+        resumed_at: line up to which all was in when a broken-off load was gone on with; 0: it began at the beginning.
         rejected: lines set aside, by reason.
         examples: the first of them, by reason, as "file:line: reason: detail".
     """
@@ -61,7 +65,10 @@ class FileReport:
     facts: int
     created: int
     merged: int
+    unchanged: int
+    entities: int
     entities_created: int
+    resumed_at: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -75,7 +82,10 @@ class FileReport:
             "facts": self.facts,
             "created": self.created,
             "merged": self.merged,
+            "unchanged": self.unchanged,
+            "entities": self.entities,
             "entities_created": self.entities_created,
+            "resumed_at": self.resumed_at,
             "rejected": dict(self.rejected),
             "examples": {reason: list(shown) for reason, shown in self.examples.items()},
         }
@@ -85,11 +95,14 @@ class FileReport:
 class LoadReport:
     """What became of a load: its files one by one, their sums, and the wall-clock ``seconds`` it took.
 
-    ``notes``: what should be known besides, a sentence each: files left out, for instance.
+    Attributes:
+        load: id of the load in the store, by which it can be looked up and undone.
+        notes: what should be known besides, a sentence each: files left out, for instance.
     """
 
     files: tuple[FileReport, ...]
     seconds: float
+    load: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -109,8 +122,21 @@ class LoadReport:
         return sum(file.merged for file in self.files)
 
     @property
+    def unchanged(self) -> int:
+        return sum(file.unchanged for file in self.files)
+
+    @property
+    def entities(self) -> int:
+        return sum(file.entities for file in self.files)
+
+    @property
     def entities_created(self) -> int:
         return sum(file.entities_created for file in self.files)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether a broken-off load was gone on with."""
+        return any(file.resumed_at for file in self.files)
 
     @property
     def rejected(self) -> Mapping[str, int]:
@@ -131,12 +157,16 @@ class LoadReport:
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {
+            "load": self.load,
             "files": [file.as_dict() for file in self.files],
             "lines": self.lines,
             "facts": self.facts,
             "created": self.created,
             "merged": self.merged,
+            "unchanged": self.unchanged,
+            "entities": self.entities,
             "entities_created": self.entities_created,
+            "resumed": self.resumed,
             "rejected": dict(self.rejected),
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -145,14 +175,21 @@ class LoadReport:
 
 
 class Tally:
-    """Counts one source while it is read, and makes its report."""
+    """Counts one source while it is read, and makes its report.
+
+    Attributes:
+        lines, facts, entities: read so far.
+        written: what writing did in this run.
+        before: the source as the store knew it when a load was begun or gone on with; None: it was complete.
+    """
 
     def __init__(self, source: str, options: LoadOptions, rejected_before: int) -> None:
         self.source = source
         self.lines = 0
-        self.read = 0
-        self.sent = 0
+        self.facts = 0
+        self.entities = 0
         self.written = Written()
+        self.before: LoadSource | None = None
         self.rejected: Counter[Reason] = Counter()
         self.examples: dict[Reason, list[str]] = {}
         self._options = options
@@ -183,15 +220,24 @@ class Tally:
             )
 
     def report(self, format_: str, header: tuple[str, ...] | None) -> FileReport:
+        created, entities_created, resumed_at = self.written.facts_created, self.written.entities_created, 0
+        if self.before is not None:
+            created, entities_created = created + self.before.facts, entities_created + self.before.entities
+            resumed_at = self.before.through if self.before.digest else 0  # of a stream, all is compared
+        created = min(created, self.facts)  # another process may have counted for the same load
+        altered = self.written.facts_merged - self.written.facts_unchanged
         return FileReport(
             source=self.source,
             format=format_,
             header=header,
             lines=self.lines,
-            facts=self.read,
-            created=self.written.facts_created,
-            merged=self.read - self.sent + self.written.facts_merged,
-            entities_created=self.written.entities_created,
+            facts=self.facts,
+            created=created,
+            merged=self.facts - created,
+            unchanged=max(self.facts - created - altered, 0),
+            entities=self.entities,
+            entities_created=entities_created,
+            resumed_at=resumed_at,
             rejected=MappingProxyType({str(reason): times for reason, times in self.rejected.items()}),
             examples=MappingProxyType({str(reason): tuple(shown) for reason, shown in self.examples.items()}),
         )

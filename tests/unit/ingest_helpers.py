@@ -1,17 +1,22 @@
-"""A graph writer that keeps sets in memory, and how to load text into it."""
+"""A graph store that keeps sets in memory, and how to load text into it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from graph_schema import Batch, Entity, Fact, Schema, Written
+from graph_schema import Batch, Entity, Fact, Properties, Schema, Written
+from graph_schema.loads import Load, LoadPlan, LoadSource, Origin, Withdrawn
 from graph_schema.types import DEFAULT_LABEL
 from ingest import LoadOptions, LoadReport, Source, load
 
 
 class MemoryWriter:
-    """The port, honestly: merges, counts, and keeps the order of the calls in ``calls``."""
+    """The ports, honestly: merges, counts, keeps marks and a journal, and the order of the calls in ``calls``.
+
+    Of entities only ids, labels and marks are kept, of facts no properties.
+    """
 
     def __init__(self) -> None:
         self.facts: set[Fact] = set()
@@ -19,6 +24,9 @@ class MemoryWriter:
         self.schema = Schema()
         self.calls: list[str] = []
         self.batches: list[Batch] = []
+        self.marks: dict[Fact, dict[int, int]] = {}
+        self.entity_marks: dict[str, dict[int, int]] = {}
+        self.journal: dict[str, Load] = {}
 
     def migrate(self, schema: Schema) -> None:
         self.calls.append("migrate")
@@ -34,15 +42,29 @@ class MemoryWriter:
             brought = listed.get(name, Entity(name, name))
             known = self.entities.get(name, brought)
             self.entities[name] = brought if known.label == DEFAULT_LABEL else known
+        for entity, line in zip(batch.entities, batch.entity_lines or [0] * len(batch.entities), strict=True):
+            self.entity_marks.setdefault(entity.id, {}).setdefault(batch.origin, line)
         new = set(batch.facts) - self.facts
-        self.facts |= new
-        return Written(len(new), len(batch.facts) - len(new), len(new_ids), len(ids) - len(new_ids))
+        unchanged = len(batch.facts) - len(new)
+        for fact, line in zip(batch.facts, batch.fact_lines or [0] * len(batch.facts), strict=True):
+            marks = self.marks.setdefault(fact, {})
+            if fact in self.facts and not marks:
+                marks[0] = 0
+            unchanged -= fact in self.facts and batch.origin not in marks
+            marks.setdefault(batch.origin, line)
+            self.facts.add(fact)
+        written = Written(
+            len(new), len(batch.facts) - len(new), len(new_ids), len(ids) - len(new_ids), unchanged, len(ids - new_ids)
+        )
+        self._note(batch, written)
+        return written
 
     def delete(self, facts: Sequence[Fact]) -> int:
         there = self.facts & set(facts)
         self.facts -= there
-        kept = {end for fact in self.facts for end in (fact.head, fact.tail)}
-        self.entities = {name: entity for name, entity in self.entities.items() if name in kept}
+        for fact in there:
+            del self.marks[fact]
+        self._drop_unmentioned()
         return len(there)
 
     def finish(self) -> None:
@@ -50,6 +72,85 @@ class MemoryWriter:
 
     def close(self) -> None:
         self.calls.append("close")
+
+    # ---- loads
+
+    def begin_load(self, plan: LoadPlan) -> Load:
+        for known in self.journal.values():
+            if known.key == plan.key and known.state in ("running", "complete"):
+                return known
+        first = sum(len(known.sources) for known in self.journal.values()) + 1
+        sources = tuple(LoadSource(n, s.name, s.size, s.digest) for n, s in enumerate(plan.sources, first))
+        made = Load(f"load-{len(self.journal) + 1}", plan.key, "running", "2026-01-01T00:00:00Z", "", sources)
+        self.journal[made.id] = made
+        return made
+
+    def end_load(self, id: str) -> None:
+        self.journal[id] = replace(self.journal[id], state="complete", ended="2026-01-01T00:00:01Z")
+
+    def loads(self) -> tuple[Load, ...]:
+        return tuple(self.journal.values())
+
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        for batch in batches:
+            yield self.write(batch)
+
+    def origins(self, facts: Sequence[Fact]) -> list[tuple[Origin, ...]]:
+        of = {source.origin: (known.id, source.name) for known in self.loads() for source in known.sources}
+        return [
+            tuple(sorted(Origin(*of[o], line) for o, line in self.marks.get(fact, {}).items() if o)) for fact in facts
+        ]
+
+    def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
+        return [{} for _ in facts]
+
+    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
+        return iter([fact for fact, marks in self.marks.items() if marks.keys() & set(origins)])
+
+    def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
+        deleted = kept = 0
+        for fact in list(self.facts_of(origins)):
+            for origin in origins:
+                self.marks[fact].pop(origin, None)
+            if self.marks[fact]:
+                kept += 1
+            else:
+                deleted += 1
+                self.facts.remove(fact)
+                del self.marks[fact]
+        for marks in self.entity_marks.values():
+            for origin in origins:
+                marks.pop(origin, None)
+        before = len(self.entities)
+        self._drop_unmentioned()
+        for known in self.loads():
+            sources = tuple(replace(s, through=0) if s.origin in origins else s for s in known.sources)
+            self.journal[known.id] = replace(known, sources=sources)
+        if undone:
+            self.journal[undone] = replace(self.journal[undone], state="undone")
+        return Withdrawn(deleted, kept, before - len(self.entities), 0)
+
+    def _note(self, batch: Batch, written: Written) -> None:
+        for known in self.loads():
+            self.journal[known.id] = replace(
+                known,
+                sources=tuple(
+                    replace(
+                        source,
+                        through=max(source.through, batch.through),
+                        facts=source.facts + written.facts_created,
+                        entities=source.entities + written.entities_created,
+                    )
+                    if source.origin == batch.origin
+                    else source
+                    for source in known.sources
+                ),
+            )
+
+    def _drop_unmentioned(self) -> None:
+        kept = {end for fact in self.facts for end in (fact.head, fact.tail)}
+        kept |= {name for name, marks in self.entity_marks.items() if marks}
+        self.entities = {name: entity for name, entity in self.entities.items() if name in kept}
 
 
 def load_bytes(

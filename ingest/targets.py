@@ -1,0 +1,107 @@
+"""What a load writes to: a part of any store, and what stands in for a store where nothing is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from graph_schema import Batch, Entity, Fact, GraphWriter, Schema, Written
+from graph_schema.loads import Load, LoadPlan, LoadSource
+from ingest.hashes import Hashes
+
+
+@runtime_checkable
+class Target(Protocol):
+    """The methods of ``GraphWriter`` and ``LoadLedger`` that a load needs; see there."""
+
+    def migrate(self, schema: Schema) -> None: ...
+
+    def begin_load(self, plan: LoadPlan) -> Load: ...
+
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]: ...
+
+    def end_load(self, id: str) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Unjournaled:
+    """A writer that keeps no loads: facts are loaded without a journal and without marks."""
+
+    def __init__(self, writer: GraphWriter) -> None:
+        self._writer = writer
+        self.migrate = writer.migrate
+        self.finish = writer.finish
+
+    def begin_load(self, plan: LoadPlan) -> Load:
+        """A load that nobody remembers."""
+        sources = tuple(LoadSource(0, source.name, source.size, source.digest) for source in plan.sources)
+        return Load("", plan.key, "running", "", "", sources)
+
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        """One after another, whatever ``workers`` says."""
+        del workers
+        return map(self._writer.write, batches)
+
+    def end_load(self, id: str) -> None:
+        """Nothing."""
+
+
+class Looker(Protocol):
+    """The methods of ``GraphReader`` by which is told what is in a store."""
+
+    def holds(self, facts: Sequence[Fact]) -> list[bool]: ...
+
+    def entities(self, ids: Sequence[str]) -> dict[str, Entity]: ...
+
+
+class DryRun:
+    """A target that writes nothing, and counts what would be new in a store.
+
+    Memory: eight bytes for each fact and entity that would be new.
+
+    Args:
+        reader: the store; None: there is none yet, so everything would be new.
+    """
+
+    def __init__(self, reader: Looker | None) -> None:
+        self._reader = reader
+        self._facts = Hashes()
+        self._entities = Hashes()
+
+    def migrate(self, schema: Schema) -> None:
+        """Nothing."""
+
+    def begin_load(self, plan: LoadPlan) -> Load:
+        """A load of no store."""
+        sources = tuple(
+            LoadSource(number, source.name, source.size, source.digest) for number, source in enumerate(plan.sources, 1)
+        )
+        return Load("dry-run", plan.key, "running", "", "", sources)
+
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        """Look at each batch, whatever ``workers`` says."""
+        del workers
+        for batch in batches:
+            yield self._look(batch)
+
+    def end_load(self, id: str) -> None:
+        """Nothing."""
+
+    def finish(self) -> None:
+        """Nothing."""
+
+    def _look(self, batch: Batch) -> Written:
+        facts = list(dict.fromkeys(batch.facts))
+        ends = (end for fact in facts for end in (fact.head, fact.tail))
+        ids = list(dict.fromkeys((*(entity.id for entity in batch.entities), *ends)))
+        if self._reader is None:
+            new, new_ids = facts, ids
+        else:
+            new = [fact for fact, there in zip(facts, self._reader.holds(facts), strict=True) if not there]
+            known = self._reader.entities(ids)
+            new_ids = [id_ for id_ in ids if id_ not in known]
+        created = self._facts.add(map(hash, ((fact.head, fact.relation, fact.tail) for fact in new)))
+        entities = self._entities.add(map(hash, new_ids))
+        merged, old = len(batch.facts) - created, len(ids) - entities
+        return Written(created, merged, entities, old, merged, old)
