@@ -14,19 +14,12 @@ from graph_schema import Response
 from kgqa.answering import Answerer, Stopwatch
 from kgqa.answering.run import rank
 from kgqa.data import Question
+from kgqa.data.questions import bracketed
 from kgqa.evaluation.accuracy import link_known
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import TextStates
 
 WARM_UP = 20
-
-
-def bracketed(question: Question) -> str:
-    """The question with its topics in brackets again."""
-    text = question.plain
-    for start, end in reversed(question.spans):
-        text = f"{text[:start]}[{text[start:end]}]{text[end:]}"
-    return text
 
 
 def sample(questions: Sequence[Question], count: int, seed: int) -> list[Question]:

@@ -19,7 +19,8 @@ import ingest
 from graph_schema import GraphStore, Response
 from kgqa.answering import Answerer
 from kgqa.data import read_metaqa
-from kgqa.evaluation.speed import bracketed, sample
+from kgqa.data.questions import bracketed
+from kgqa.evaluation.speed import sample
 from kgqa.model.checkpoint import load_checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.stores import open_store

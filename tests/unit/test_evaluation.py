@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from graph_schema import InputError
 from kgqa.answering.run import Ranked
 from kgqa.data import Question
+from kgqa.data.questions import bracketed
 from kgqa.evaluation.experiment import Experiment
 from kgqa.evaluation.metrics import QuestionScores, score_questions
 from kgqa.evaluation.record import Recorder, append
-from kgqa.evaluation.speed import bracketed, sample
+from kgqa.evaluation.speed import sample
 from kgqa.linking import split_brackets
 from tests.docs.repository import ROOT
 

@@ -1,0 +1,135 @@
+"""A question set's graph in memory: loaded from its facts, with facts taken out, and walked along gold paths."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+import ingest
+from graph_schema import Fact, InputError, Schema
+from graph_schema.text import name_key
+from kgqa.data.questions import GoldPath, Question
+from kgqa.stores import open_store
+from kgqa.stores.snapshot import Snapshot
+
+
+def load_graph(facts: Path, schema: Schema | None = None) -> Snapshot:
+    """The graph of a file of facts, of any format that ``kgqa ingest`` reads.
+
+    Raises:
+        InputError: the file can't be read, or a line of it is no fact: a set that has lost facts measures nothing.
+    """
+    with TemporaryDirectory(prefix="kgqa-set-") as scratch:
+        store = open_store(f"sqlite:///{scratch}/set.db", create=True)
+        try:
+            ingest.load([facts], store, schema=schema, options=ingest.LoadOptions(max_errors=0))
+            return Snapshot.build(store)
+        finally:
+            store.close()
+
+
+def graph_of(facts: Iterable[Fact], like: Snapshot) -> Snapshot:
+    """The graph of some of the facts of ``like``, with its schema; an entity that no fact mentions is in it no more."""
+    kept = sorted(set(facts))
+    ids = sorted({end for fact in kept for end in (fact.head, fact.tail)})
+    index = {id_: position for position, id_ in enumerate(ids)}
+    relations = sorted({fact.relation for fact in kept})
+    position = {relation: at for at, relation in enumerate(relations)}
+    known = like.entities(ids)
+    return Snapshot.from_columns(
+        [known[id_] for id_ in ids],
+        relations,
+        np.fromiter((index[fact.head] for fact in kept), np.int64, len(kept)),
+        np.fromiter((position[fact.relation] for fact in kept), np.int64, len(kept)),
+        np.fromiter((index[fact.tail] for fact in kept), np.int64, len(kept)),
+        schema=like.schema(),
+        url=like.url,
+        changes=like.changes(),
+    )
+
+
+def without(snapshot: Snapshot, facts: Collection[Fact]) -> Snapshot:
+    """The graph without some facts.
+
+    Raises:
+        InputError: nothing would be left.
+    """
+    left = [fact for fact in snapshot.all_facts() if fact not in facts]
+    if not left:
+        raise InputError("no fact of the graph would be left", fix="Take out a smaller share")
+    return graph_of(left, snapshot)
+
+
+class Walker:
+    """Follows gold paths on a graph. Entities are ids; a topic or an answer may be written as id or as name."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.facts: tuple[Fact, ...] = tuple(snapshot.all_facts())
+        self._far: dict[tuple[str, str, bool], list[str]] = {}
+        self._between: dict[frozenset[str], list[Fact]] = {}
+        for fact in self.facts:
+            self._far.setdefault((fact.head, fact.relation, False), []).append(fact.tail)
+            self._far.setdefault((fact.tail, fact.relation, True), []).append(fact.head)
+            self._between.setdefault(frozenset((fact.head, fact.tail)), []).append(fact)
+
+    def ids(self, names: Iterable[str]) -> set[str]:
+        """Ids of the entities of these ids or, where there is no such id, of these names."""
+        wanted = list(names)
+        known = self.snapshot.entities(wanted)
+        named = self.snapshot.lookup([name_key(name) for name in wanted if name not in known])
+        return {*known, *(entity.id for found in named.values() for entity in found)}
+
+    def frontiers(self, path: GoldPath) -> list[set[str]]:
+        """The topic's entities, and those reached after each hop: one set more than there are hops."""
+        start = self.ids([path.topic])
+        reached = [start]
+        for relation, inverse in path.steps:
+            far = {end for node in reached[-1] for end in self._far.get((node, relation, inverse), ())}
+            reached.append(far - start if path.no_return else far)
+        return reached
+
+    def answers(self, question: Question) -> set[str]:
+        """What all the gold paths of a question reach; nothing if it has none."""
+        ends = [self.frontiers(path)[-1] for path in question.paths]
+        return set.intersection(*ends) if ends else set()
+
+    def proofs(self, path: GoldPath, answers: Collection[str]) -> list[set[Fact]]:
+        """For each hop, the facts that lie on a way of this path from its topic to one of ``answers``."""
+        frontiers = self.frontiers(path)
+        towards = frontiers[-1] & set(answers)
+        proofs: list[set[Fact]] = []
+        for (relation, inverse), sources in zip(reversed(path.steps), reversed(frontiers[:-1]), strict=True):
+            used = {
+                (node, end)
+                for node in sources
+                for end in self._far.get((node, relation, inverse), ())
+                if end in towards
+            }
+            proofs.append({Fact(end, relation, node) if inverse else Fact(node, relation, end) for node, end in used})
+            towards = {node for node, _ in used}
+        return proofs[::-1]
+
+    def entities(self, question: Question) -> set[str]:
+        """All entities a question rests on: topics, answers, and what lies on its gold paths between them."""
+        answers = self.ids(question.answers)
+        touched = self.ids(question.topics) | answers
+        for path in question.paths:
+            for facts in self.proofs(path, answers):
+                touched |= {end for fact in facts for end in (fact.head, fact.tail)}
+        return touched
+
+    def between(self, fact: Fact) -> list[Fact]:
+        """All facts between the two ends of a fact, itself among them: those that may say the same in other words."""
+        return self._between[frozenset((fact.head, fact.tail))]
+
+    def degrees(self) -> Mapping[str, int]:
+        """How many facts mention each entity."""
+        count: dict[str, int] = {}
+        for fact in self.facts:
+            for end in {fact.head, fact.tail}:
+                count[end] = count.get(end, 0) + 1
+        return count

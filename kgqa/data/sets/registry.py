@@ -1,0 +1,31 @@
+"""Sets by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graph_schema import InputError
+from kgqa.data.sets import pathquestion, wc2014
+from kgqa.data.sets.base import QuestionSet
+from kgqa.data.sets.directory import open_directory
+from kgqa.data.sets.metaqa import open_metaqa
+
+DIRECTORY = "directory"
+NAMES = ("metaqa", *pathquestion.FILES, *wc2014.FILES, DIRECTORY)
+
+
+def open_set(name: str, data: Path) -> QuestionSet:
+    """A set by its name in ``NAMES``, from the directory its files lie in; "directory": one in kgqa's own layout.
+
+    Raises:
+        InputError: no such set, or its files can't be read.
+    """
+    if name == "metaqa":
+        return open_metaqa(data)
+    if name in pathquestion.FILES:
+        return pathquestion.open_pathquestion(name, data)
+    if name in wc2014.FILES:
+        return wc2014.open_wc2014(name, data)
+    if name == DIRECTORY:
+        return open_directory(data)
+    raise InputError(f"no set is called {name!r}", fix=f"Use {', '.join(NAMES)}")
