@@ -2,8 +2,9 @@
 
 In free text every stretch of words is looked up by its normal form; of those that are names, one inside a longer one is
 dropped ("The Matrix" inside "The Matrix Reloaded"), while overlapping ones and those elsewhere are all kept: films are
-called "Stars" and "Director", so which mention is a topic can't be told by length alone. Where the asker has put
-[brackets], only what stands in them is looked up.
+called "Stars" and "Director", so which mention is a topic can't be told by length alone. A longer one doesn't hide the
+name it ends with where only that one is spelled as the graph spells it: "who is in Hell" may be about "Hell", though
+there is "In Hell". Where the asker has put [brackets], only what stands in them is looked up.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ class Mention:
     end: int
     text: str
     entities: tuple[Entity, ...]
+
+    @property
+    def written_as_name(self) -> bool:
+        """Whether the text is spelled as the graph spells the name, with a capital; a single letter tells nothing."""
+        return (
+            len(self.text) > 1
+            and any(letter.isupper() for letter in self.text)
+            and any(self.text in (entity.name, *entity.aliases) for entity in self.entities)
+        )
 
 
 def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -78,17 +88,38 @@ def find_mentions(plain: str, spans: Sequence[tuple[int, int]], reader: GraphRea
         ]
     keys = {span: name_key(plain[span[0] : span[1]]) for span in candidates}
     known = reader.lookup(sorted({key for key in keys.values() if key}))
-    named = {span for span in candidates if keys[span] in known}
-    kept = [
-        span
-        for span in candidates
-        if spans or (span in named and not any(_inside(span, other) for other in named))
-    ]  # fmt: skip
-    return tuple(_mention(plain, span, known.get(keys[span], ())) for span in sorted(kept))
+    mentions = {
+        span: _mention(plain, span, known.get(keys[span], ()))
+        for span in sorted(candidates)
+        if spans or keys[span] in known
+    }
+    if spans:
+        return tuple(mentions.values())
+    return tuple(
+        mention
+        for span, mention in mentions.items()
+        if not any(
+            _inside(span, longer) and not _begins_too_early(longer, other, span, mention, plain)
+            for longer, other in mentions.items()
+        )
+    )
 
 
 def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
     return span != other and other[0] <= span[0] and span[1] <= other[1]
+
+
+def _begins_too_early(
+    longer: tuple[int, int], other: Mention, span: tuple[int, int], mention: Mention, plain: str
+) -> bool:
+    """Whether the longer name begins in small letters that the graph writes with a capital, and this one after them."""
+    before = plain[longer[0] : span[0]]
+    return (
+        longer[1] == span[1]
+        and mention.written_as_name
+        and not other.written_as_name
+        and not any(letter.isupper() for letter in before)
+    )
 
 
 def _mention(plain: str, span: tuple[int, int], entities: tuple[Entity, ...]) -> Mention:

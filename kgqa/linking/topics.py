@@ -66,8 +66,10 @@ def choose_topics(
 ) -> tuple[list[Linked], Tensor]:
     """Decide which mentions of free-text questions are topics; what stands in brackets always is.
 
-    The best mention is kept unless it is unlikely to be one (see ``MIN_PROBABILITY``), and with it those that don't
-    overlap a better one and are likely too (see ``MORE_PROBABILITY``).
+    Where names are written as the graph writes them, with capitals, these are the topics: an asker who writes so means
+    them, and the network only settles which of those that overlap. Else the best mention is kept unless it is unlikely
+    to be one (see ``MIN_PROBABILITY``), and with it those that don't overlap a better one and are likely too (see
+    ``MORE_PROBABILITY``).
 
     Args:
         linked: questions with all their mentions. tokens: states of all their ``texts``, in order.
@@ -98,12 +100,22 @@ def choose_topics(
 
 def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
     """Positions of the mentions that are topics; equal scores are settled by length, then by place."""
-    order = sorted(range(len(mentions)), key=lambda k: (-round(logits[k], 4), mentions[k].start - mentions[k].end, k))
+    named = [k for k, mention in enumerate(mentions) if mention.written_as_name and not _opens(mention)]
+    order = sorted(
+        named or range(len(mentions)),
+        key=lambda k: (-round(logits[k], 4), mentions[k].start - mentions[k].end, k),
+    )
     kept: list[int] = []
     for k in order:
-        if logits[k] >= (_MORE if kept else _LEAST) and all(_apart(mentions[k], mentions[other]) for other in kept):
+        likely = bool(named) or logits[k] >= (_MORE if kept else _LEAST)
+        if likely and all(_apart(mentions[k], mentions[other]) for other in kept):
             kept.append(k)
     return sorted(kept)
+
+
+def _opens(mention: Mention) -> bool:
+    """Whether it is the first word of the question, which has a capital anyway."""
+    return mention.start == 0 and " " not in mention.text
 
 
 def _apart(one: Mention, other: Mention) -> bool:

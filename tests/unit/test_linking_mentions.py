@@ -15,7 +15,8 @@ from kgqa.stores import open_store
 
 NAMES = (
     "Heat", "heat", "The Matrix", "The Matrix Reloaded", "Stars", "Director", "Kill Bill: Vol. 1", "Léon", "$",
-    "Mission: Impossible", "Kill!", "Kill", "東京物語",
+    "Mission: Impossible", "Kill!", "Kill", "東京物語", "In Hell", "Hell", "The American", "American Pop", "Of Hell",
+    "Rings", "The Lord of the Rings", "Batman", "Batman Begins", "M",
 )  # fmt: skip
 
 
@@ -58,6 +59,15 @@ def found(question: str, store: GraphReader) -> dict[str, list[str]]:
         ("is Mercury hot", {"Mercury": ["m1", "m2"]}),
         ("is quicksilver hot", {"quicksilver": ["m2"]}),
         ("who are you", {}),
+        # A longer name that begins before the capitals doesn't hide the one that is spelled as in the graph.
+        ("who is in Hell", {"in Hell": ["In Hell"], "Hell": ["Hell"]}),
+        ("who is In Hell", {"In Hell": ["In Hell"]}),
+        ("who is in hell", {"in hell": ["In Hell"]}),
+        ("the American Pop director", {
+            "the American": ["The American"], "American Pop": ["American Pop"], "director": ["Director"],
+        }),
+        ("who wrote the Lord of the Rings", {"the Lord of the Rings": ["The Lord of the Rings"]}),
+        ("who wrote Batman begins", {"Batman begins": ["Batman Begins"]}),
     ],
 )  # fmt: skip
 def test_free_text(store: GraphReader, question: str, expected: dict[str, list[str]]) -> None:
@@ -110,6 +120,16 @@ def test_spans_are_what_stood_in_brackets(around: str, name: str) -> None:
     plain, spans = split_brackets(question)
     assert plain == f"{around}{name}{around}{name}"
     assert [plain[start:end] for start, end in spans] == [name, name]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("Heat", True), ("heat", False), ("HEAT", False), ("M", False), ("Quicksilver", True), ("quicksilver", False)],
+)
+def test_what_is_written_as_a_name(store: GraphReader, text: str, written: bool) -> None:
+    (mention,) = find_mentions(f"is {text} good", (), store)
+    assert mention.text == text
+    assert mention.written_as_name is written
 
 
 @pytest.mark.parametrize(

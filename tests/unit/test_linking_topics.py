@@ -56,14 +56,14 @@ def logit(probability: float) -> float:
 
 
 def test_likely_mentions_are_all_topics() -> None:
-    one = question("did Heat inspire Ali", "Heat", "Ali")
-    assert chosen([one], network(logit(MORE_PROBABILITY) + 0.01)) == ([["Heat", "Ali"]], [[]], [0, 1])
+    one = question("did heat inspire ali", "heat", "ali")
+    assert chosen([one], network(logit(MORE_PROBABILITY) + 0.01)) == ([["heat", "ali"]], [[]], [0, 1])
 
 
 def test_of_less_likely_ones_the_best_is_the_topic_and_the_others_are_named() -> None:
-    one = question("did Heat inspire Ali", "Heat", "Ali")
-    assert chosen([one], network(-1.0, 1.0)) == ([["Heat"]], [["Ali"]], [0])
-    assert chosen([one], network(-1.0, -1.0)) == ([["Ali"]], [["Heat"]], [1])
+    one = question("did heat inspire ali", "heat", "ali")
+    assert chosen([one], network(-1.0, 1.0)) == ([["heat"]], [["ali"]], [0])
+    assert chosen([one], network(-1.0, -1.0)) == ([["ali"]], [["heat"]], [1])
 
 
 def test_an_unlikely_mention_alone_is_no_topic_but_named() -> None:
@@ -88,15 +88,42 @@ def test_what_stands_in_brackets_is_a_topic_however_unlikely() -> None:
     assert chosen([one], network(-50.0)) == ([["what", "was"]], [[]], [0, 1])
 
 
+@pytest.mark.parametrize("bias", [-50.0, 50.0])
+def test_names_written_with_capitals_are_the_topics_whatever_the_network_thinks(bias: float) -> None:
+    one = question("which film has Heat and Ali in it", "film", "Heat", "Ali")
+    topics, others, rows = chosen([one], network(bias))
+    assert (topics, rows) == ([["Heat", "Ali"]], [1, 2])
+    assert others == [["film"] if bias > 0 else []]
+
+
+def test_of_names_with_capitals_that_overlap_the_network_says_which() -> None:
+    one = question("who wrote Kill Bill Murray", "Kill Bill", "Bill Murray")
+    assert chosen([one], network(-50.0, 1.0))[0] == [["Bill Murray"]]
+    assert chosen([one], network(-50.0, -1.0))[0] == [["Kill Bill"]]
+
+
+def test_a_capital_that_the_graph_has_not_tells_nothing() -> None:
+    film, heat = Mention(6, 10, "FILM", (Entity("film", "film"),)), Mention(14, 18, "heat", (Entity("heat", "heat"),))
+    one = Linked("which FILM is heat", "which FILM is heat", bracketed=False, topics=(film, heat))
+    assert chosen([one], network(-1.0))[0] == [["FILM"]]
+
+
+def test_the_first_word_has_a_capital_anyway() -> None:
+    alone = question("Who is this", "Who")
+    assert chosen([alone], network(logit(MIN_PROBABILITY) - 0.01)) == ([[]], [["Who"]], [])
+    assert chosen([question("Who is Ali", "Who", "Ali")], network(0.0))[0] == [["Ali"]]
+    assert chosen([question("The Who, what are they", "The Who")], network(-50.0))[0] == [["The Who"]]
+
+
 @pytest.mark.parametrize("empty_first", [True, False])
 def test_rows_count_over_the_questions_of_a_batch(empty_first: bool) -> None:
-    two, none = question("did Heat inspire Ali", "Heat", "Ali"), question("who are you")
+    two, none = question("did heat inspire ali", "heat", "ali"), question("who are you")
     bracketed = question("what is Heat", "Heat", bracketed=True)
     linked = [none, two, bracketed] if empty_first else [two, none, bracketed]
     topics, others, rows = chosen(linked, network(-1.0, -1.0))
     assert rows == [1, 2]
-    assert topics == ([[], ["Ali"], ["Heat"]] if empty_first else [["Ali"], [], ["Heat"]])
-    assert others == ([[], ["Heat"], []] if empty_first else [["Heat"], [], []])
+    assert topics == ([[], ["ali"], ["Heat"]] if empty_first else [["ali"], [], ["Heat"]])
+    assert others == ([[], ["heat"], []] if empty_first else [["heat"], [], []])
 
 
 def test_no_mention_at_all() -> None:
