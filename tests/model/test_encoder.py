@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,3 +111,55 @@ def test_there_is_no_encoder_there(tmp_path: Path, copy: Path) -> None:
         assert caught.value.where == str(path)
         assert caught.value.fix
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A hub that takes connections and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=8)) as server:
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr("kgqa.model.encoder.HUB_SECONDS", 0.5)
+        yield server
+
+
+def connections(server: socket.socket) -> int:
+    """How many have connected since it was asked last."""
+    server.setblocking(False)
+    count = 0
+    while True:
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_and_given_up(silent_hub: socket.socket) -> None:
+    with pytest.raises(EncoderError, match="isn't on this machine, and the model hub can't be reached") as caught:
+        Encoder("somebody/some-model")
+    assert caught.value.where == "somebody/some-model"
+    assert "directory that holds the model" in caught.value.fix
+    assert "\n" not in str(caught.value)
+    assert connections(silent_hub) == 1
+
+
+def test_a_hub_that_is_not_there_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    began = time.monotonic()
+    with pytest.raises(EncoderError, match="the model hub can't be reached"):
+        Encoder("somebody/some-model")
+    assert time.monotonic() - began < 20  # sentence-transformers' own retries take longer than a minute
+
+
+@pytest.mark.usefixtures("no_network")
+def test_what_was_downloaded_once_is_used_without_the_network(
+    encoder: Encoder, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The hub client's own layout: models--NAME/snapshots/COMMIT, and which commit is the newest.
+    kept = tmp_path / "cache/models--somebody--some-model"
+    shutil.copytree(copy, kept / "snapshots/0123456789abcdef0123456789abcdef01234567")
+    (kept / "refs").mkdir()
+    (kept / "refs/main").write_text("0123456789abcdef0123456789abcdef01234567", "utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("transformers.utils.hub.HF_HUB_CACHE", str(tmp_path / "cache"), raising=False)
+    assert Encoder("somebody/some-model").fingerprint() == encoder.fingerprint()
