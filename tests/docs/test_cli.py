@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from kgqa.cli import app
+from kgqa.cli.commands import app
 from tests.docs.repository import commands, markdown
 
 

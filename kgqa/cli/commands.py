@@ -1,4 +1,4 @@
-"""The command ``kgqa``: its subcommands, and how errors and interrupts end it."""
+"""The command ``kgqa``: its subcommands, and how errors end it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from graph_schema import KgqaError
 from kgqa import __version__
 from kgqa.cli import ask, bench, ingest, schema, store, train
 from kgqa.cli.common import errors
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="kgqa",
@@ -47,10 +45,11 @@ def _options(
     pass
 
 
-def main() -> None:
-    """Run the command line.
+def run() -> int:
+    """Run the command line and give its exit status, see ``kgqa.cli.main``.
 
-    Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 130 interrupted.
+    Raises:
+        SystemExit: where it ended otherwise than well. KeyboardInterrupt: interrupted before a command had begun.
     """
     # The Neo4j driver logs what its errors say anyway.
     logging.getLogger("neo4j").addHandler(logging.NullHandler())
@@ -64,9 +63,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
         sys.exit(1)
-    if status == INTERRUPTED:
-        errors.print("stopped; what was finished before is kept, run the same command to go on", soft_wrap=True)
-    sys.exit(status if isinstance(status, int) else 0)
+    return status if isinstance(status, int) else 0
 
 
 def _fail(message: str, status: int, advice: str = "") -> NoReturn:
