@@ -7,6 +7,7 @@ from graph_schema.errors import (
     FingerprintMismatch,
     InputError,
     KgqaError,
+    MappingError,
     QuestionError,
     SchemaError,
     StoreAccessDenied,
@@ -25,7 +26,7 @@ from graph_schema.loads import (
     Withdrawn,
 )
 from graph_schema.ports import GraphReader, GraphStore, GraphWriter, Group, Neighbours, Offer
-from graph_schema.schema import LabelSchema, PropertySchema, RelationSchema, Schema
+from graph_schema.schema import LabelSchema, PropertySchema, PropertyType, RelationSchema, Schema
 from graph_schema.types import (
     Answer,
     Batch,
@@ -73,11 +74,13 @@ __all__ = [
     "LoadLedger",
     "LoadPlan",
     "LoadSource",
+    "MappingError",
     "Neighbours",
     "Offer",
     "Origin",
     "Properties",
     "PropertySchema",
+    "PropertyType",
     "QuestionError",
     "RelationSchema",
     "Response",

@@ -4,6 +4,7 @@
     ├── ConfigError            a setting, flag or URL is wrong
     ├── InputError             a file that was given can't be read as what it should be
     │   ├── SchemaError        ... as a schema
+    │   ├── MappingError       ... as a mapping, or the mapping doesn't fit the file
     │   └── TooManyRejects     ... it can, but more of its lines are bad than was allowed
     ├── StoreError             a graph store failed
     │   ├── StoreUnavailable   ... it isn't there, or doesn't answer
@@ -50,6 +51,10 @@ class InputError(KgqaError):
 
 class SchemaError(InputError):
     """A schema file or object is wrong."""
+
+
+class MappingError(InputError):
+    """A mapping file is wrong, or doesn't fit the file that it is for."""
 
 
 class TooManyRejects(InputError):

@@ -36,11 +36,23 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+PropertyType = Literal["string", "integer", "float", "boolean", "date", "datetime"]
+
+
 class PropertySchema(_Part):
-    """A property that counts as a fact: ``words`` is how it is asked for ("release year")."""
+    """A property that counts as a fact: ``words`` is how it is asked for ("release year").
+
+    Attributes:
+        type: of the value, or with ``list`` of each of its values.
+        required: every node of the label has it.
+        unique: no two nodes of the label have the same value of it.
+    """
 
     words: Name | None = None
-    type: Literal["string", "integer", "float", "boolean", "date"] = "string"
+    type: PropertyType = "string"
+    list: bool = False
+    required: bool = False
+    unique: bool = False
 
 
 class LabelSchema(_Part):

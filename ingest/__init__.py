@@ -1,6 +1,7 @@
 """Loading: parse, map, validate, batch, write. Knows graph_schema alone, and writes to whatever store it is given."""
 
 from ingest.expand import expand
+from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
 from ingest.pipeline import load
 from ingest.records import Reason, Reject, Rejected
@@ -15,6 +16,7 @@ __all__ = [
     "FileReport",
     "LoadOptions",
     "LoadReport",
+    "MappingFile",
     "Progress",
     "ProgressCallback",
     "Reason",

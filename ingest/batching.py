@@ -100,10 +100,9 @@ def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int
     declared = [part for piece in pieces for part in piece.entities if part.lines]
     entities = [entity for part in declared for entity in _entities(part)]
     entity_lines = [*chain.from_iterable(part.lines for part in declared)]
-    if labels:
-        given = _labelled(facts, lines, labels)
-        entities += [Entity(id_, id_, label) for id_, (label, _) in given.items()]
-        entity_lines += [line for _, line in given.values()]
+    for id_, (label, line) in _labelled(triples, labels).items():
+        entities.append(Entity(id_, id_, label))
+        entity_lines.append(line)
     return Batch(
         entities,
         facts,
@@ -141,12 +140,21 @@ def _properties(part: EntityRows | Triples) -> Sequence[Properties]:
     ]
 
 
-def _labelled(facts: Facts, lines: Sequence[int], labels: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, int]]:
+def _labelled(triples: Iterable[Triples], labels: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, int]]:
     """By entity id, the first label that a relation gives it, and the line of that fact."""
     given: dict[str, tuple[str, int]] = {}
-    for head, relation, tail, line in zip(facts.heads, facts.relations, facts.tails, lines, strict=True):
-        if relation in labels:
-            for id_, label in zip((head, tail), labels[relation], strict=True):
-                if label != DEFAULT_LABEL and id_ not in given:
-                    given[id_] = label, line
+    for part in triples:
+        ends = part.ends
+        if ends is None and labels:
+            for head, relation, tail, line in zip(part.heads, part.relations, part.tails, part.lines, strict=True):
+                if relation in labels:
+                    for id_, label in zip((head, tail), labels[relation], strict=True):
+                        if label != DEFAULT_LABEL and id_ not in given:
+                            given[id_] = label, line
+        elif ends is not None and ends.create:
+            for column, label in ((part.heads, ends.head), (part.tails, ends.tail)):
+                if label != DEFAULT_LABEL:
+                    for id_, line in zip(column, part.lines, strict=True):
+                        if id_ not in given:
+                            given[id_] = label, line
     return given

@@ -158,7 +158,7 @@ class _Lines:
         try:
             fields = next(csv.reader(texts(), delimiter=self._dialect.delimiter, strict=True, skipinitialspace=True))
             longest = max(len(field) for field in fields)
-            if drawn and (len(fields) != width or (width == 3 and longest > MAX_ENTITY)):
+            if drawn and (len(fields) != width or (width == 3 and not self._dialect.table and longest > MAX_ENTITY)):
                 raise csv.Error(f"makes no fact with line {drawn[-1][0]}, where it is closed")
         except (csv.Error, UnicodeDecodeError) as error:
             waiting.put_back(drawn)

@@ -23,12 +23,14 @@ class Dialect:
     quoting: "yes", "no", or "rescue": only on a line that has the wrong number of fields without.
     header: the columns' names if the first line gives them.
     width: number of fields that each line must have.
+    table: the rows aren't facts as they stand.
     """
 
     format: str
     quoting: Literal["yes", "no", "rescue"]
     header: tuple[str, ...] | None
     width: int
+    table: bool = False
 
     @property
     def delimiter(self) -> str:
@@ -52,7 +54,7 @@ def detect(source: str, start: bytes, options: LoadOptions) -> Dialect:
 
 
 def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[bool, int, int], Dialect]:
-    """How well one format fits the lines (named columns found, lines that fit, delimiters seen), and its dialect."""
+    """How well one format fits the lines (columns found, lines that fit, delimiters seen), and its dialect."""
     delimiter = DELIMITERS[name]
     plain = [line.split(delimiter) for line in lines]
     quoting: Literal["yes", "no", "rescue"] = "rescue"
@@ -71,7 +73,11 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
         if header is not None:
             width = len(header)
             found = {column for column in options.columns if isinstance(column, str)} <= set(header)
-    return (found, widths[width], sum(len(row) - 1 for row in plain)), Dialect(name, quoting, header, width)
+    if options.table:
+        width = len(header) if header is not None else max(widths, key=lambda w: (widths[w], w))
+        found = width > 1
+    seen = sum(len(row) - 1 for row in plain)
+    return (found, widths[width], seen), Dialect(name, quoting, header, width, options.table)
 
 
 def _quoted(cell: str) -> bool:

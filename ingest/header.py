@@ -24,8 +24,8 @@ def role(cell: str) -> str | None:
 
 def is_header(cells: Sequence[str], options: LoadOptions) -> bool:
     """Whether the first line names the columns rather than stating a fact."""
-    if options.header != "auto":
-        return options.header == "yes"
+    if options.header != "auto" or options.table:
+        return options.header != "no"
     columns = options.columns
     if columns is None:
         return len(cells) == 3 and None not in (said := {role(cell) for cell in cells}) and len(said) == 3

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from ingest.records import Cell, Mapped, Records, Triples
+from ingest.records import Cell, Ends, Mapped, Records, Triples
 
 
 class Mapping(Protocol):
@@ -18,15 +18,19 @@ class Mapping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TripleMapping:
-    """Each row is a fact; the fields are positions of columns. White space around a field doesn't belong to it."""
+    """Each row is a fact; the fields are positions of columns. White space around a field doesn't belong to it.
+
+    ``ends``: as in ``Triples``.
+    """
 
     head: int
     relation: int
     tail: int
+    ends: Ends | None = None
 
     def mapped(self, records: Records) -> Mapped:
         heads, relations, tails = (stripped(records.columns[place]) for place in (self.head, self.relation, self.tail))
-        triples = Triples(records.source, records.lines, heads, relations, tails, records.through)
+        triples = Triples(records.source, records.lines, heads, relations, tails, records.through, ends=self.ends)
         return Mapped(records.source, records.through, facts=(triples,), records=records)
 
 

@@ -26,6 +26,8 @@ class LoadOptions:
             columns are asked for by name, or if it says head, relation and tail in words that mean so.
         columns: which columns hold head, relation and tail: 0-based positions, or names from the header. None: the
             lines have exactly three, in the header's order if it says one, else head, relation, tail.
+        table: the rows are those of a table of any width, with a header unless ``header`` is "no"; a mapping says what
+            they mean.
         quoting: "yes": fields may stand in double quotes as RFC 4180 has it; "no": quotes are characters like any
             other; "auto": "yes" for CSV, and where each field of the first lines is quoted; otherwise only on a line
             that has the right number of fields no other way.
@@ -44,6 +46,7 @@ class LoadOptions:
     format: Format = "auto"
     header: Header = "auto"
     columns: Columns | None = None
+    table: bool = False
     quoting: Quoting = "auto"
     batch_size: int = 20_000
     max_errors: int | None = None
@@ -69,6 +72,10 @@ class LoadOptions:
         if self.max_errors is not None and self.max_errors < 0:
             raise ConfigError(f"{self.max_errors} errors can't be allowed", where="max_errors", fix="Use 0 or more")
         if self.columns is not None:
+            if self.table:
+                raise ConfigError(
+                    "the columns of a table are its mapping's to say", where="columns", fix="Leave them out"
+                )
             self._check_columns(self.columns)
 
     def _check_columns(self, columns: Columns) -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from graph_schema import Value
+from graph_schema.types import DEFAULT_LABEL
 
 T = TypeVar("T")
 
@@ -29,6 +30,17 @@ class Reason(StrEnum):
     ENTITY_TOO_LONG = "entity name too long"
     RELATION_TOO_LONG = "relation name too long"
     RELATION_CONTROL = "control character in a relation name"
+    ID_CONTROL = "control character in an id or label"
+    BAD_NUMBER = "not a number"
+    BAD_DATE = "not a date"
+    BAD_BOOLEAN = "not true or false"
+    NESTED = "nested value"
+    VALUE_TOO_LONG = "value too long"
+    REQUIRED = "required value missing"
+    CONTRADICTION = "id declared twice"
+    NOT_UNIQUE = "value not unique"
+    DANGLING = "no such node"
+    WRONG_LABEL = "node of another label"
 
 
 Cell = str | int | float | bool | date | datetime | list[object] | None
@@ -120,6 +132,20 @@ Column = Sequence[Value | None]
 """Values of one property, a row each; None where the row has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a mapping says of the ends of some facts.
+
+    Attributes:
+        head, tail: labels; ``DEFAULT_LABEL``: any.
+        create: an end that isn't there becomes a node of its label; else it is a fault.
+    """
+
+    head: str = DEFAULT_LABEL
+    tail: str = DEFAULT_LABEL
+    create: bool = True
+
+
 class Select(Protocol):
     """Takes some rows of a column."""
 
@@ -134,6 +160,7 @@ class Triples:
         properties: by name, a column as long as ``lines``.
         rows: position of each fact's row in the block of ``Records``, ascending; a row may give several facts, or none.
             Empty: fact i is that of row i.
+        ends: what a mapping says of heads and tails; None: nothing, so the schema's labels count.
     """
 
     source: str
@@ -144,6 +171,7 @@ class Triples:
     through: int
     properties: Mapping[str, Column] = field(default_factory=dict)
     rows: Sequence[int] = ()
+    ends: Ends | None = None
 
     @property
     def places(self) -> Sequence[int]:
@@ -172,6 +200,8 @@ class EntityRows:
         aliases: None: none.
         properties: by name, a column as long as ``lines``.
         rows: as in ``Triples``.
+        merge: an id that comes again with other values is merged; else it is a fault.
+        unique: properties whose values no two nodes of the label share.
     """
 
     source: str
@@ -182,6 +212,8 @@ class EntityRows:
     aliases: Sequence[tuple[str, ...]] | None = None
     properties: Mapping[str, Column] = field(default_factory=dict)
     rows: Sequence[int] = ()
+    merge: bool = True
+    unique: tuple[str, ...] = ()
 
     @property
     def places(self) -> Sequence[int]:
@@ -210,7 +242,7 @@ class Mapped:
     Attributes:
         through: as in ``Records``.
         records: the rows themselves, for what is set aside; None: they can't be had any more.
-        faults: rows of which no sense could be made, by position in ``records``; they give no entities and no facts.
+        faults: rows of which no sense could be made, by position in ``records``; validation takes them out.
     """
 
     source: str

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from ingest import FileReport, LoadOptions, LoadReport, Progress, Reason, delimited, header, lines, validation
+from ingest import FileReport, LoadOptions, LoadReport, Progress, Reason, delimited, header, lines, validation, values
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "ingest.md").read_text("utf-8")
 
@@ -31,7 +31,14 @@ def test_every_option_is_there_with_its_default() -> None:
 
 def test_every_reason_and_limit_is_there() -> None:
     assert set(first_cells("## Lines that are set aside")) == set(Reason)
-    for limit in (lines.MAX_LINE, delimited.MAX_RECORD, validation.MAX_ENTITY, validation.MAX_RELATION):
+    for limit in (
+        lines.MAX_LINE,
+        delimited.MAX_RECORD,
+        validation.MAX_ENTITY,
+        validation.MAX_RELATION,
+        values.MAX_VALUE,
+        values.MAX_ITEMS,
+    ):
         assert f"more than {limit:,} " in PAGE
 
 
