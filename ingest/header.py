@@ -35,12 +35,20 @@ def is_header(cells: Sequence[str], options: LoadOptions) -> bool:
     return max(places) < len(cells) and [role(cells[place]) for place in places] == list(ROLES)
 
 
-def positions(source: str, header: Sequence[str] | None, options: LoadOptions) -> tuple[int, int, int]:
+def positions(
+    source: str, header: Sequence[str] | None, options: LoadOptions, *, named: bool = False
+) -> tuple[int, int, int]:
     """Positions of the columns that hold head, relation and tail.
 
+    Args:
+        named: the columns' names say what they hold, whatever their order and whatever else there is.
+
     Raises:
-        InputError: a column asked for by name isn't in the header, or is there twice.
+        InputError: a column asked for by name isn't in the header, or is there twice; or with ``named``, no columns are
+            asked for, and the names don't say which they are.
     """
+    if options.columns is None and named:
+        return _by_roles(source, header or ())
     if options.columns is None:
         said = {role(cell): place for place, cell in enumerate(header or ())}
         if len(header or ()) == 3 and said.keys() == ROLES.keys():
@@ -52,11 +60,26 @@ def positions(source: str, header: Sequence[str] | None, options: LoadOptions) -
     return head, relation, tail
 
 
+def _by_roles(source: str, header: Sequence[str]) -> tuple[int, int, int]:
+    roles = [role(name) for name in header]
+    if all(roles.count(name) == 1 for name in ROLES):
+        return roles.index("head"), roles.index("relation"), roles.index("tail")
+    raise InputError(
+        "its columns don't say which of them are head, relation and tail",
+        where=source,
+        fix=f"Say the three columns; it has {_some(header)}",
+    )
+
+
+def _some(header: Sequence[str]) -> str:
+    return ", ".join(map(repr, header[:20])) + (" and more" if len(header) > 20 else "")
+
+
 def _named(source: str, column: str, header: Sequence[str]) -> int:
     if (times := header.count(column)) == 1:
         return list(header).index(column)
     raise InputError(
         f"its header has {'no' if not times else 'more than one'} column {column!r}",
         where=source,
-        fix=f"It names {', '.join(map(repr, header[:20]))}" + (" and more" if len(header) > 20 else ""),
+        fix=f"It names {_some(header)}",
     )

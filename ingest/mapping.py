@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Protocol, cast
 
-from ingest.records import Cell, Ends, Mapped, Records, Triples
+from ingest.records import Cell, Ends, Fault, Mapped, Reason, Records, Triples
+from ingest.values import as_text
 
 
 class Mapping(Protocol):
@@ -29,9 +31,18 @@ class TripleMapping:
     ends: Ends | None = None
 
     def mapped(self, records: Records) -> Mapped:
-        heads, relations, tails = (stripped(records.columns[place]) for place in (self.head, self.relation, self.tail))
+        columns = [records.columns[place] for place in (self.head, self.relation, self.tail)]
+        faults: dict[int, Fault] = {}
+        try:
+            heads, relations, tails = ([*map(str.strip, cast("Sequence[str]", column))] for column in columns)
+        except TypeError:
+            heads, relations, tails = map(stripped, columns)
+            faults = _nested(columns)
         triples = Triples(records.source, records.lines, heads, relations, tails, records.through, ends=self.ends)
-        return Mapped(records.source, records.through, facts=(triples,), records=records)
+        if faults:
+            good = [row not in faults for row in range(len(records.lines))]
+            triples = triples.pick(lambda column: [*compress(column, good)])
+        return Mapped(records.source, records.through, facts=(triples,), records=records, faults=faults)
 
 
 def mapped(blocks: Iterable[Records], mapping: Mapping) -> Iterator[Mapped]:
@@ -44,4 +55,16 @@ def stripped(column: Sequence[Cell]) -> list[str]:
     try:
         return [*map(str.strip, cast("Sequence[str]", column))]
     except TypeError:
-        return [cell.strip() if isinstance(cell, str) else "" if cell is None else str(cell) for cell in column]
+        return ["" if cell is None else as_text(cell) for cell in column]
+
+
+def _nested(columns: Sequence[Sequence[Cell]]) -> dict[int, Fault]:
+    """Rows of which head, relation or tail is a list or an object."""
+    faults: dict[int, Fault] = {}
+    for name, column in zip(("head", "relation", "tail"), columns, strict=True):
+        for row, cell in enumerate(column):
+            if isinstance(cell, list | dict):
+                kind = "list" if isinstance(cell, list) else "object"
+                detail = f"the {name} is a {kind}, not one value"
+                faults.setdefault(row, Fault(Reason.NESTED, detail, "Say with a mapping what it means"))
+    return faults

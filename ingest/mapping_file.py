@@ -40,8 +40,9 @@ from graph_schema import (
 )
 from graph_schema.schema import Name
 from graph_schema.types import DEFAULT_LABEL
+from ingest.formats import Format
 from ingest.ids import Template
-from ingest.options import Format, Header, Quoting
+from ingest.options import Header, Quoting
 
 ColumnRef = Annotated[int, Field(ge=0)] | Name
 """A column by its name, a part of a nested one as ``outer.inner``, or its position from 0."""

@@ -13,7 +13,7 @@ from ingest.known import Known
 from ingest.mapping import Mapping, mapped
 from ingest.mapping_file import ColumnRef, MappingFile, Properties, SourceSpec
 from ingest.options import LoadOptions
-from ingest.readers import READERS
+from ingest.readers import read
 from ingest.records import Rejected
 from ingest.sources import Source
 from ingest.tables import fitted
@@ -38,13 +38,15 @@ class Planned:
 
     def options(self, options: LoadOptions) -> LoadOptions:
         """How it is to be read; what the mapping leaves open is as these options say."""
+        refs = [*_refs(self.spec)]
         said = {name: getattr(self.spec, name) for name in ("format", "header", "quoting")}
         if said["header"] == "auto" and self.spec.rdf is None:
-            said["header"] = (
-                "yes" if not self.spec.columns and any(isinstance(r, str) for r in _refs(self.spec)) else "no"
-            )
+            said["header"] = "yes" if not self.spec.columns and any(isinstance(ref, str) for ref in refs) else "no"
         chosen = {name: value for name, value in said.items() if value != "auto"}
-        return replace(options, columns=None, table=self.spec.rdf is None, **chosen)
+        named = tuple(dict.fromkeys(ref for ref in refs if isinstance(ref, str)))
+        # Positions are those among all columns, and names given by the mapping aren't the file's.
+        needed = named if len(named) == len({*refs}) and not self.spec.columns else None
+        return replace(options, columns=None, table=self.spec.rdf is None, needed=needed, **chosen)
 
     def mapping(self, header: Sequence[str] | None, width: int) -> Mapping:
         """What its rows mean, once its columns are known; as ``fitted``."""
@@ -98,7 +100,7 @@ def expect_ahead(plan: Sequence[Planned], options: LoadOptions, known: Known) ->
         if one.ahead:
             chosen = one.options(options)
             with one.source.open() as stream:
-                table = READERS[chosen.format](stream, chosen, _ignore)
+                table = read(stream, chosen, _ignore)
                 mapping = one.mapping(table.header, table.width)
                 for block in validated(mapped(table.records, mapping), _ignore):
                     known.expect(block)

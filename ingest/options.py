@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from graph_schema import ConfigError
+from ingest.formats import Format
 from ingest.records import Reject
 
-Format = Literal["auto", "tsv", "pipe", "csv"]
 Header = Literal["auto", "yes", "no"]
 Quoting = Literal["auto", "yes", "no"]
 Columns = tuple[int | str, int | str, int | str]
@@ -21,13 +21,15 @@ def _nobody(_: object) -> None:
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Attributes:
-        format: "tsv", "pipe" (``|``), "csv", or "auto": found from the first lines.
+        format: "tsv", "pipe" (``|``), "csv", "jsonl", "parquet", "ntriples", "nquads", "turtle", "trig"; or "auto":
+            found from the content and the name.
         header: "yes": the first line that isn't blank names the columns; "no": it is a fact; "auto": it is a header if
             columns are asked for by name, or if it says head, relation and tail in words that mean so.
         columns: which columns hold head, relation and tail: 0-based positions, or names from the header. None: the
             lines have exactly three, in the header's order if it says one, else head, relation, tail.
         table: the rows are those of a table of any width, with a header unless ``header`` is "no"; a mapping says what
             they mean.
+        needed: of JSON lines and Parquet, the only columns that are read; of nested ones ``outer.inner``. None: all.
         quoting: "yes": fields may stand in double quotes as RFC 4180 has it; "no": quotes are characters like any
             other; "auto": "yes" for CSV, and where each field of the first lines is quoted; otherwise only on a line
             that has the right number of fields no other way.
@@ -47,6 +49,7 @@ class LoadOptions:
     header: Header = "auto"
     columns: Columns | None = None
     table: bool = False
+    needed: tuple[str, ...] | None = None
     quoting: Quoting = "auto"
     batch_size: int = 20_000
     max_errors: int | None = None
@@ -57,7 +60,7 @@ class LoadOptions:
 
     def __post_init__(self) -> None:
         allowed = {
-            "format": ("auto", "tsv", "pipe", "csv"),
+            "format": get_args(Format),
             "header": ("auto", "yes", "no"),
             "quoting": ("auto", "yes", "no"),
         }

@@ -70,6 +70,7 @@ def load(
     if run.load is not None:
         target.end_load(run.load.id)
     target.finish()
+    notes += run.notes()
     return LoadReport(run.reports(), time.perf_counter() - started, run.load.id if run.load else "", notes=tuple(notes))
 
 
@@ -129,6 +130,10 @@ class _Run:
 
     def reports(self) -> tuple[FileReport, ...]:
         return tuple(file.report() for file in self._files)
+
+    def notes(self) -> list[str]:
+        """What is odd about the files as a whole."""
+        return [note for file in self._files for note in file.notes]
 
     def _batches(self) -> Iterator[Batch]:
         """What is to be written, over all sources."""

@@ -1,11 +1,15 @@
-"""Readers by format. A new format is a function of the kind ``Reader`` and an entry in ``READERS``."""
+"""Readers by format. A new format is a function of the kind ``Reader``, and a line in ``formats`` and here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from ingest.delimited import read_delimited
+from ingest.formats import find_format
+from ingest.jsonl import read_jsonl
 from ingest.options import LoadOptions
+from ingest.parquet import read_parquet
 from ingest.records import Reject, Table
 from ingest.sources import ByteStream
 
@@ -21,5 +25,23 @@ READERS: dict[str, Reader] = {
     "tsv": read_delimited,
     "pipe": read_delimited,
     "csv": read_delimited,
+    "jsonl": read_jsonl,
+    "parquet": read_parquet,
 }
-"""By ``LoadOptions.format``."""
+"""By format, as ``find_format`` gives it."""
+
+
+def read(stream: ByteStream, options: LoadOptions, reject: Reject) -> Table:
+    """The rows of a stream, whichever format it has.
+
+    Raises:
+        InputError: it is no such format, or a part of it can't be read that the rest can't do without; also while the
+            rows are drawn.
+    """
+    found = find_format(stream, options.format)
+    columns = tuple(column for column in options.columns or () if isinstance(column, str))
+    if options.needed is None and len(columns) == 3:
+        options = replace(options, needed=columns)
+    table = READERS[found.format](stream, options, reject)
+    table.notes[:0] = found.notes
+    return table

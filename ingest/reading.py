@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from graph_schema import InputError
+from ingest.formats import NAMED
 from ingest.header import positions
 from ingest.mapping import TripleMapping, mapped
 from ingest.options import LoadOptions
-from ingest.readers import READERS
+from ingest.readers import read
 from ingest.records import Mapped, Records
 from ingest.report import FileReport, Tally
 from ingest.sources import ByteStream, Source
@@ -24,13 +25,14 @@ class Reading:
     Attributes:
         tally: counts what is read.
         blocks: what the source says, to be drawn once.
-        format, header: as found.
+        format, header, notes: as in ``Table``.
     """
 
     tally: Tally
     stream: ByteStream
     format: str
     header: tuple[str, ...] | None
+    notes: list[str]
     blocks: Iterator[Mapped]
 
     def report(self) -> FileReport:
@@ -54,13 +56,13 @@ def reading(
         InputError: it can't be read; or, when its blocks have been drawn, there was nothing in it.
     """
     with source.open() as stream:
-        table = READERS[options.format](stream, options, tally.reject)
-        mapping = TripleMapping(*positions(source.name, table.header, options))
-        read = _watched(table.records, tally, tell)
-        blocks = _counted(validated(mapped(read, mapping), tally.reject), tally)
-        yield Reading(tally, stream, table.format, table.header, blocks)
+        table = read(stream, options, tally.reject)
+        mapping = TripleMapping(*positions(source.name, table.header, options, named=table.format in NAMED))
+        records = _watched(table.records, tally, tell)
+        blocks = _counted(validated(mapped(records, mapping), tally.reject), tally)
+        yield Reading(tally, stream, table.format, table.header, table.notes, blocks)
     if not tally.facts and not tally.entities:
-        raise _nothing(tally, table.width if options.columns is None else None)
+        raise _nothing(tally, table.width if options.columns is None and table.format not in NAMED else None)
 
 
 def _watched(records: Iterable[Records], tally: Tally, tell: Callable[[], None]) -> Iterator[Records]:

@@ -41,9 +41,11 @@ class Reason(StrEnum):
     NOT_UNIQUE = "value not unique"
     DANGLING = "no such node"
     WRONG_LABEL = "node of another label"
+    BAD_JSON = "not a JSON object"
+    BAD_VALUE = "value that can't be read"
 
 
-Cell = str | int | float | bool | date | datetime | list[object] | None
+Cell = str | int | float | bool | date | datetime | list[object] | dict[str, object] | None
 """A field as a reader gives it: text where the format has only text, else what the file says; None: nothing there."""
 
 
@@ -99,16 +101,20 @@ class Records:
 
     Attributes:
         source: name of the file.
-        lines: 1-based line of each row, ascending.
+        lines: 1-based line of each row, or of formats without lines its number; ascending, and of Turtle, several rows
+            may have the same.
         columns: one sequence for each column of the file, each as long as ``lines``; fields as they stand in the file.
             Delimited text gives only ``str``.
         through: last line that was read to make this block.
+        names: of the columns, where these come as they are found (JSON lines): the table's header, and after it what
+            came up later. Empty: there are only those of the header.
     """
 
     source: str
     lines: Sequence[int]
     columns: Sequence[Sequence[Cell]]
     through: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +124,16 @@ class Table:
     Attributes:
         format: which format it was found to be.
         header: the columns' names; None if the file doesn't say them.
-        width: number of columns of every block in ``records``.
+        width: number of columns of every block in ``records``; there may be more where ``Records.names`` says so.
         records: to be drawn once, a block at a time.
+        notes: what is odd about the file as a whole, a sentence each; complete when the records have been drawn.
     """
 
     format: str
     header: tuple[str, ...] | None
     width: int
     records: Iterator[Records]
+    notes: list[str] = field(default_factory=list)
 
 
 Column = Sequence[Value | None]

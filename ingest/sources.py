@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 SAMPLE = 65_536
 _COPIED = 1_048_576
-KINDS = "CSV, TSV or | lines"
+PARQUET = b"PAR1"
+KINDS = "CSV, TSV, JSON lines or Parquet"
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 _CONTROLS = frozenset(range(32)) - _TEXT_CONTROLS
 _MAGIC = {
     b"PK\x03\x04": "a zip archive or office document",
-    b"PAR1": "a Parquet file",
     b"PARE": "an encrypted Parquet file",
     b"SQLite format 3\x00": "an SQLite database",
     b"\x1f\x9d": "compressed by compress",
@@ -242,6 +242,8 @@ def _begun(stream: ByteStream) -> ByteStream:
     if not sample.strip():
         if len(sample) < SAMPLE:
             raise InputError("is empty", where=stream.name, fix="Give a file with something in it")
+        return stream
+    if sample.startswith(PARQUET):
         return stream
     for magic, kind in _MAGIC.items():
         if sample.startswith(magic):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from graph_schema import Batch, Entity, Fact, Properties, Schema, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource, Origin, Withdrawn
 from graph_schema.types import DEFAULT_LABEL
-from ingest import LoadOptions, LoadReport, Source, load
+from ingest import LoadOptions, LoadReport, Rejected, Source, load
+from ingest.readers import read
+from ingest.records import Cell, Table
 
 
 class MemoryWriter:
@@ -151,6 +154,28 @@ class MemoryWriter:
         kept = {end for fact in self.facts for end in (fact.head, fact.tail)}
         kept |= {name for name, marks in self.entity_marks.items() if marks}
         self.entities = {name: entity for name, entity in self.entities.items() if name in kept}
+
+
+def read_rows(
+    content: bytes | Path, options: LoadOptions | None = None, *, name: str = "rows"
+) -> tuple[Table, list[tuple[int, dict[str, Cell]]], list[Rejected]]:
+    """The table, its rows by column as (line, row), None left out, and what was set aside; blocks are held to shape."""
+    source = Source(name, path=content) if isinstance(content, Path) else Source(name, stream=io.BytesIO(content))
+    rejected: list[Rejected] = []
+    rows: list[tuple[int, dict[str, Cell]]] = []
+    through = 0
+    with source.open() as stream:
+        table = read(stream, options or LoadOptions(), rejected.append)
+        for block in table.records:
+            names = block.names or table.header or tuple(map(str, range(table.width)))
+            assert len(names) == len(block.columns) >= table.width
+            assert all(len(column) == len(block.lines) for column in block.columns)
+            lines = [through, *block.lines, block.through]
+            assert lines == sorted(lines)
+            through = block.through
+            for line, *cells in zip(block.lines, *block.columns, strict=True):
+                rows.append((line, {key: cell for key, cell in zip(names, cells, strict=True) if cell is not None}))
+    return table, rows, rejected
 
 
 def load_bytes(

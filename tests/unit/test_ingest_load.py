@@ -147,7 +147,7 @@ BAD_FILES = [
     (gzip.compress(random.Random(0).randbytes(5000)), "is binary, not text"),
     ("кино|режиссёр|Тарковский\n".encode("cp1251"), "isn't UTF-8 text"),
     (b"PK\x03\x04rest", "is a zip archive"),
-    (b"PAR1rest", "is a Parquet file"),
+    (b"PAR1rest", "is a damaged Parquet file"),
     (b"SQLite format 3\x00rest", "is an SQLite database"),
     ("a|r|b\n".encode("utf-16"), "is UTF-16 text"),
     (b"a|r|b\rc|r|d\re|r|f\r", "end in carriage returns"),
@@ -300,7 +300,7 @@ def test_memory_does_not_grow_with_the_file(line: bytes, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("given", "where"),
     [
-        ({"format": "jsonl"}, "format"),
+        ({"format": "xml"}, "format"),
         ({"header": "maybe"}, "header"),
         ({"quoting": "some"}, "quoting"),
         ({"batch_size": 0}, "batch_size"),
