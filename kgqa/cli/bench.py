@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from graph_schema import KgqaError
 from kgqa.cli import common
+from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, leakage, question_set, show, split_name
 from kgqa.cli.train import TrainingBar, drawn
 from kgqa.data import read_metaqa
+from kgqa.data.graph import Walker
+from kgqa.data.sets import open_set
 from kgqa.stores import without_password
-from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from kgqa.evaluation.record import Row
 
 app = typer.Typer(help="Measure accuracy and speed on a question set.", no_args_is_help=True)
-
-DataOption = Annotated[Path, typer.Option("--data", help="Directory of the set, in its official layout.")]
-RowsOption = Annotated[Path | None, typer.Option("--json", help="Append the figures to this file, one object a line.")]
 
 
 @app.command("metaqa")
@@ -67,6 +64,8 @@ def metaqa(
     )
     questions = list(read_metaqa(data, split, (1,) if kind == "ntm" else (1, 2, 3), kind))
     from kgqa.evaluation import metaqa as bench  # noqa: PLC0415  slow to import
+    from kgqa.evaluation.accuracy import evaluate  # noqa: PLC0415  as above
+    from kgqa.evaluation.figures import accuracy_rows, speed_rows  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
 
     about = {"store": without_password(store).partition(":")[0] if store else "sqlite", "kind": kind}
@@ -82,12 +81,12 @@ def metaqa(
         figures.append(built)
         answerer = common.answerer(chosen, opened)
         with common.errors.status(f"answering {len(questions):,} questions"):
-            found = bench.accuracy(answerer, questions, snapshot, brackets=brackets)
-        figures += bench.accuracy_rows(found, recorder, brackets=brackets)
+            found = evaluate(answerer, questions, snapshot, brackets=brackets)
+        figures += accuracy_rows("metaqa", found, recorder, brackets=brackets)
         if singles:
             with common.errors.status("measuring speed"):
-                figures += bench.speed_rows(
-                    answerer, questions, snapshot, recorder, brackets=brackets, singles=singles, batch=batch
+                figures += speed_rows(
+                    "metaqa", answerer, questions, snapshot, recorder, brackets=brackets, singles=singles, batch=batch
                 )
     if rows:
         append(rows, figures)
@@ -113,51 +112,63 @@ def experiment(
     """
     chosen = common.settings(config, encoder=encoder, device=device, threads=threads)
     from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
-    from kgqa.evaluation import metaqa as bench  # noqa: PLC0415  as above
     from kgqa.evaluation.experiment import Experiment  # noqa: PLC0415  as above
+    from kgqa.evaluation.figures import Means, mean_means, over_seeds  # noqa: PLC0415  as above
+    from kgqa.evaluation.measure import measure  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
     from kgqa.training.session import train  # noqa: PLC0415  as above
 
     wanted = Experiment.load(file)
-    training, dev = list(read_metaqa(data, "train")), list(read_metaqa(data, "dev"))
-    measured = list(read_metaqa(data, wanted.split))
+    opened = open_set(wanted.set, data)
+    walker = Walker(opened.graph())
     loaded_encoder = common.encoder(chosen)
     short: list[str] = []
-    with bench.scratch_store(data, Recorder(wanted.split, 0, chosen.device, {})) as (opened, _):
-        snapshot = Snapshot.build(opened)
-        for variant, seed in wanted.runs():
-            recorder = Recorder(wanted.split, seed, chosen.device, {"experiment": file.stem, "variant": variant})
+    for variant in wanted.variants:
+        of_seeds: list[Row] = []
+        found_means: list[Means] = []
+        for seed in wanted.seeds:
+            about = {"experiment": file.stem, "variant": variant, "split": split_name(opened, wanted.by)}
+            recorder = Recorder(wanted.split, seed, chosen.device, about)
+            split = opened.split(wanted.by, seed, walker)
+            training = drawn(list(split.train), wanted.questions, seed)
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")
                 checkpoint = train(
                     wanted.config(variant, seed),
                     loaded_encoder,
-                    snapshot,
-                    drawn(training, wanted.questions, seed),
-                    dev,
+                    split.training_graph(walker.snapshot),
+                    training,
+                    split.dev,
                     out / file.stem / f"{variant}-{seed}",
                     device=chosen.device,
-                    about={"set": "MetaQA, reconstructed train split", "experiment": file.name},
+                    about={**about_split(opened, wanted.by, seed), "experiment": file.name, "note": wanted.note},
                     progress=bar,
                 )
-            answerer = Answerer(opened, checkpoint, loaded_encoder)
-            found = bench.accuracy(answerer, measured, snapshot, brackets=True)
+            measured = measure(
+                opened.name,
+                Answerer(walker.snapshot, checkpoint, loaded_encoder),
+                split.part(wanted.split),
+                walker,
+                recorder,
+                seed=seed,
+                also=wanted.also,
+            )
             seconds = float(checkpoint.config.trained["seconds"])
-            figures = [
-                *bench.accuracy_rows(found, recorder, brackets=True),
-                recorder.row("metaqa", "train_seconds", seconds, wanted.questions),
-            ]
+            figures = [*measured.rows, recorder.row(opened.name, "train_seconds", seconds, len(training))]
             if rows:
                 append(rows, figures)
             show(figures)
-            short += wanted.shortfalls(f"{variant}", bench.means(found))
+            of_seeds += figures
+            found_means.append(measured.means)
+        if len(wanted.seeds) > 1:
+            together = over_seeds(of_seeds)
+            if rows:
+                append(rows, together)
+            show(together)
+        short += wanted.shortfalls(variant, mean_means(found_means))
     if short:
         raise KgqaError("; ".join(short), where=str(file))
 
 
-def show(figures: Iterable[Row]) -> None:
-    """The figures as a table."""
-    table = Table("set", "metric", "value", "n")
-    for row in figures:
-        table.add_row(row.set, row.metric, f"{row.value:.4f}" if row.value < 10 else f"{row.value:,.1f}", f"{row.n:,}")
-    common.out.print(table, soft_wrap=False)
+app.command("set")(question_set)
+app.command("leakage")(leakage)

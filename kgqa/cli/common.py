@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from graph_schema import ConfigError, GraphStore
+from graph_schema import ConfigError, GraphReader, GraphStore
 from kgqa.config import Settings, load_settings
 from kgqa.stores import open_store
 
@@ -105,7 +105,7 @@ def encoder(chosen: Settings) -> Encoder:
         return Encoder(chosen.encoder, chosen.device)
 
 
-def answerer(chosen: Settings, store: GraphStore) -> Answerer:
+def answerer(chosen: Settings, store: GraphReader) -> Answerer:
     """All that is needed to ask: encoder, checkpoint and store, checked against each other."""
     with errors.status("loading the reader"):
         check_device(chosen)

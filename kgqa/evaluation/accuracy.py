@@ -78,9 +78,17 @@ def evaluate(
         progress(min(begin + BATCH, len(questions)))
     gold = [answer_nodes(question.answers, snapshot) for question in questions]
     gold_question, gold_node = Ragged.of([nodes for nodes, _ in gold]).take(torch.arange(len(questions)))
-    counts = torch.tensor([len(nodes) + absent for nodes, absent in gold])
-    scores = score_questions(_joined(parts), threshold, gold_question, gold_node, counts)
+    counts = torch.tensor([len(nodes) + absent for nodes, absent in gold], dtype=torch.int64)
+    listed = torch.tensor([_listed(question, snapshot) for question in questions], dtype=torch.int64)
+    scores = score_questions(_joined(parts), threshold, gold_question, gold_node, counts, listed)
     return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
+
+
+def _listed(question: Question, snapshot: Snapshot) -> int:
+    """Node of the answer that the set lists first; see ``score_questions``. Of several of one name, the first by id."""
+    if not question.listed:
+        return -2
+    return next(iter(answer_nodes([question.listed], snapshot)[0]), -1)
 
 
 def _topics(one: Linked) -> set[str]:

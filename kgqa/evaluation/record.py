@@ -18,7 +18,10 @@ from graph_schema import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. ``set``: which question set and part; ``n``: over how many; ``config``: what else matters."""
+    """One figure. ``set``: which question set and part; ``n``: over how many; ``config``: what else matters.
+
+    ``seed``: None for a mean over the seeds that ``config`` names.
+    """
 
     set: str
     split: str
@@ -28,7 +31,7 @@ class Row:
     commit: str
     device: str
     threads: int
-    seed: int
+    seed: int | None
     config: dict[str, Any] = field(default_factory=dict)
     when: str = ""
 

@@ -23,11 +23,17 @@ from kgqa.evaluation.speed import sample
 from kgqa.linking import split_brackets
 from tests.docs.repository import ROOT
 
-METRICS = ("hits_at_1", "precision", "recall", "f1", "exact")
+METRICS = ("hits_at_1", "mrr", "precision", "recall", "f1", "exact")
 Said = list[tuple[int, float]]
 
 
-def score(said: list[Said], gold: list[set[int]], absent: list[int], threshold: float = 0.5) -> QuestionScores:
+def score(
+    said: list[Said],
+    gold: list[set[int]],
+    absent: list[int],
+    threshold: float = 0.5,
+    listed: list[int] | None = None,
+) -> QuestionScores:
     """Score rankings of (node, score) against gold nodes and how many more gold answers the graph hasn't got."""
     question = [q for q, ranking in enumerate(said) for _ in ranking]
     pairs = [(q, node) for q, nodes in enumerate(gold) for node in sorted(nodes)]
@@ -43,6 +49,7 @@ def score(said: list[Said], gold: list[set[int]], absent: list[int], threshold: 
         torch.tensor([q for q, _ in pairs], dtype=torch.int64),
         torch.tensor([node for _, node in pairs], dtype=torch.int64),
         torch.tensor([len(nodes) + more for nodes, more in zip(gold, absent, strict=True)], dtype=torch.int64),
+        None if listed is None else torch.tensor(listed, dtype=torch.int64),
     )
 
 
@@ -53,7 +60,7 @@ def figures(scores: QuestionScores, question: int) -> tuple[float, ...]:
 rankings = st.dictionaries(st.integers(0, 6), st.sampled_from([0.9, 0.5, 0.49, 0.1])).map(
     lambda scored: sorted(scored.items(), key=lambda item: -item[1])
 )
-asked = st.tuples(rankings, st.sets(st.integers(0, 6)), st.integers(0, 2)).filter(lambda one: len(one[1]) + one[2] > 0)
+asked = st.tuples(rankings, st.sets(st.integers(0, 6)), st.integers(0, 2))
 
 
 @settings(max_examples=100, deadline=None)
@@ -63,38 +70,66 @@ def test_metrics_are_those_of_a_loop_over_sets(questions: list[tuple[Said, set[i
     scores = score(said, gold, absent)
     for number, (ranking, right, more) in enumerate(questions):
         chosen = {node for node, value in ranking if value >= 0.5}
+        assert scores.confidence[number] == pytest.approx(max((value for _, value in ranking), default=0.0))
+        if not right and not more:
+            assert figures(scores, number) == (float(not chosen),) * len(METRICS)
+            continue
         precision = len(chosen & right) / len(chosen) if chosen else 0.0
         recall = len(chosen & right) / (len(right) + more)
         f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         hit = float(bool(ranking) and ranking[0][0] in right)
         exact = float(chosen == right and not more)
-        assert figures(scores, number) == pytest.approx((hit, precision, recall, f1, exact))
+        places = [place for place, (node, _) in enumerate(ranking, 1) if node in right]
+        reciprocal = 1 / places[0] if places else 0.0
+        assert figures(scores, number) == pytest.approx((hit, reciprocal, precision, recall, f1, exact))
 
 
 def test_a_question_without_a_ranking_is_wrong_and_counts() -> None:
     scores = score([[(1, 0.9)], []], [{1}, {1}], [0, 0])
-    assert figures(scores, 0) == (1, 1, 1, 1, 1)
-    assert figures(scores, 1) == (0, 0, 0, 0, 0)
+    assert figures(scores, 0) == (1, 1, 1, 1, 1, 1)
+    assert figures(scores, 1) == (0, 0, 0, 0, 0, 0)
     assert scores.means(torch.tensor([True, True])) == dict.fromkeys(METRICS, 0.5)
     assert scores.means(torch.tensor([True, False])) == dict.fromkeys(METRICS, 1.0)
 
 
 def test_an_empty_set_is_no_answer_though_the_ranking_is_right() -> None:
-    assert figures(score([[(1, 0.2)]], [{1}], [0]), 0) == (1, 0, 0, 0, 0)
+    assert figures(score([[(1, 0.2)]], [{1}], [0]), 0) == (1, 1, 0, 0, 0, 0)
+
+
+def test_a_question_without_answers_is_right_if_nothing_is_said() -> None:
+    scores = score([[(1, 0.9)], [(1, 0.2)], []], [set(), set(), set()], [0, 0, 0])
+    assert [figures(scores, q) for q in range(3)] == [(0,) * 6, (1,) * 6, (1,) * 6]
+
+
+def test_the_listed_answer_counts_alone_and_only_where_one_is_listed() -> None:
+    ranking = [(1, 0.9), (2, 0.8)]
+    scores = score([ranking] * 4 + [[]], [{1, 2}] * 5, [0] * 5, listed=[1, 2, -1, -2, 1])
+    assert scores.listed_at_1.tolist()[:3] == [1, 0, 0]
+    assert torch.isnan(scores.listed_at_1[3])
+    assert scores.listed_at_1[4] == 0
+    assert scores.means(torch.ones(5, dtype=torch.bool))["listed_at_1"] == 0.25
+    assert "listed_at_1" not in scores.means(torch.arange(5) == 3)
+    assert "listed_at_1" not in score([ranking], [{1}], [0]).means(torch.tensor([True]))
+
+
+def test_the_reciprocal_rank_is_that_of_the_first_right_one() -> None:
+    ranking = [(5, 0.9), (6, 0.8), (1, 0.7), (2, 0.6)]
+    assert score([ranking], [{1, 2}], [0]).mrr.tolist() == pytest.approx([1 / 3])
+    assert score([ranking], [{9}], [0]).mrr.tolist() == [0]
 
 
 def test_an_answer_that_the_graph_hasnt_got_is_missed() -> None:
-    hit, precision, recall, f1, exact = figures(score([[(1, 0.9)]], [{1}], [1]), 0)
+    hit, _, precision, recall, f1, exact = figures(score([[(1, 0.9)]], [{1}], [1]), 0)
     assert (hit, precision, recall, exact) == (1, 1, 0.5, 0)
     assert f1 == pytest.approx(2 / 3)
 
 
 def test_the_answer_of_another_question_doesnt_count() -> None:
-    assert figures(score([[(2, 0.9)], [(1, 0.9)]], [{1}, {2}], [0, 0]), 0) == (0, 0, 0, 0, 0)
+    assert figures(score([[(2, 0.9)], [(1, 0.9)]], [{1}, {2}], [0, 0]), 0) == (0, 0, 0, 0, 0, 0)
 
 
 def test_nothing_ranked_at_all() -> None:
-    assert figures(score([[], []], [{1}, set()], [0, 1]), 1) == (0, 0, 0, 0, 0)
+    assert figures(score([[], []], [{1}, set()], [0, 1]), 1) == (0, 0, 0, 0, 0, 0)
 
 
 GIVEN: dict[str, Any] = {
@@ -115,7 +150,7 @@ def load(tmp_path: Path, **changes: object) -> Experiment:
 
 def test_a_variant_changes_the_settings_that_it_names(tmp_path: Path) -> None:
     experiment = load(tmp_path)
-    assert list(experiment.runs()) == [("full", 0), ("full", 1), ("no-slots", 0), ("no-slots", 1)]
+    assert (list(experiment.variants), experiment.seeds) == (["full", "no-slots"], (0, 1))
     full, without = experiment.config("full", 0), experiment.config("no-slots", 1)
     assert (full.steps, full.seed, full.model.slots, full.model.slot_dim) == (7, 0, True, 16)
     assert (without.steps, without.seed, without.model.slots, without.model.slot_dim) == (9, 1, False, 16)
@@ -131,6 +166,24 @@ def test_figures_below_what_is_expected_are_named(tmp_path: Path) -> None:
         "full, 2-hop: f1 is 0.2500, expected at least 0.5",
     ]
     assert experiment.shortfalls("no-slots", means) == []
+    assert experiment.shortfalls("full", {"1-hop": {"hits_at_1": 1.0, "f1": 1.0}}) == [
+        "full, 2-hop: nothing measured f1"
+    ]
+
+
+def test_of_errors_at_most_so_much_is_expected(tmp_path: Path) -> None:
+    experiment = load(tmp_path, expected={"full": {"all": {"ece": 0.05, "aurc": 0.1, "mrr": 0.5}}})
+    assert experiment.shortfalls("full", {"all": {"ece": 0.05, "aurc": 0.0, "mrr": 0.5}}) == []
+    assert sorted(experiment.shortfalls("full", {"all": {"ece": 0.06, "aurc": 0.2, "mrr": 0.4}})) == [
+        "full, all: aurc is 0.2000, expected at most 0.1",
+        "full, all: ece is 0.0600, expected at most 0.05",
+        "full, all: mrr is 0.4000, expected at least 0.5",
+    ]
+
+
+def test_the_parts_of_a_directory_are_its_own(tmp_path: Path) -> None:
+    experiment = load(tmp_path, set="directory", by="entity", expected={"full": {"mine": {"f1": 0.5}}})
+    assert (experiment.by, experiment.shortfalls("full", {"mine": {"f1": 0.5}})) == ("entity", [])
 
 
 @pytest.mark.parametrize(
@@ -143,6 +196,9 @@ def test_figures_below_what_is_expected_are_named(tmp_path: Path) -> None:
         ({"variants": {"full": {"model": {"slotz": False}}}}, "model.slotz: Extra inputs"),
         ({"set": "freebase"}, "set: "),
         ({"questions": 0}, "questions: "),
+        ({"by": "luck"}, "by: "),
+        ({"seeds": []}, "seeds: "),
+        ({"also": ["magic"]}, "also.0: "),
         ({"split": "train"}, "split: "),
         ({"expected": {"fool": {"1-hop": {"f1": 0.5}}}}, "variants that there are not: fool"),
         ({"expected": {"full": {"4-hop": {"f1": 0.5}}}}, "expected.full.4-hop"),
@@ -172,7 +228,8 @@ def test_a_file_that_cant_be_read_as_an_experiment(tmp_path: Path, content: byte
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks/experiments").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
-    assert list(Experiment.load(path).runs())
+    experiment = Experiment.load(path)
+    assert {experiment.config(v, s).seed for v in experiment.variants for s in experiment.seeds} == {*experiment.seeds}
 
 
 def test_rows_are_appended_with_where_they_come_from(tmp_path: Path) -> None:

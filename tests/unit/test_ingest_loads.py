@@ -5,22 +5,12 @@ from __future__ import annotations
 import io
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from graph_schema import (
-    Batch,
-    ConfigError,
-    Entity,
-    Fact,
-    RelationSchema,
-    Schema,
-    StoreUnavailable,
-    TooManyRejects,
-    Written,
-)
+from graph_schema import Batch, ConfigError, Fact, RelationSchema, Schema, StoreUnavailable, TooManyRejects, Written
 from ingest import DryRun, LoadOptions, Rejected, Source, difference, lines, load, replace
 from ingest.hashes import Hashes
 from ingest.plan import make_plan, names
@@ -203,7 +193,7 @@ def test_too_many_bad_lines_leave_a_load_that_goes_on(path: Path, monkeypatch: p
 
 def test_a_dry_run_says_what_a_load_would_do_and_does_nothing(path: Path) -> None:
     class Readable(MemoryWriter):
-        def holds(self, facts: Sequence[Fact]) -> list[bool]:
+        def holds(self, facts: list[Fact]) -> list[bool]:
             return [fact in self.facts for fact in facts]
 
     store = Readable()
@@ -216,7 +206,7 @@ def test_a_dry_run_says_what_a_load_would_do_and_does_nothing(path: Path) -> Non
         holds = staticmethod(store.holds)
 
         @staticmethod
-        def entities(ids: Sequence[str]) -> dict[str, Entity]:
+        def entities(ids: list[str]) -> dict[str, object]:
             return {id_: store.entities[id_] for id_ in ids if id_ in store.entities}
 
     foreseen = load([path], DryRun(Looker()), options=options)

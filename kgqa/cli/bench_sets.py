@@ -1,0 +1,192 @@
+"""``kgqa bench set`` and ``kgqa bench leakage``, and what all benchmarks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from graph_schema import ConfigError
+from kgqa.cli import common
+from kgqa.data.graph import Walker
+from kgqa.data.leakage import Kind, check, make_split, measure
+from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
+
+if TYPE_CHECKING:
+    from kgqa.evaluation.measure import Also
+    from kgqa.evaluation.record import Row
+    from kgqa.model.checkpoint import Checkpoint
+
+NameArgument = Annotated[str, typer.Argument(help=f"The set: {', '.join(NAMES)}.")]
+DataOption = Annotated[Path, typer.Option("--data", help="Directory of the set, in its official layout.")]
+RowsOption = Annotated[Path | None, typer.Option("--json", help="Append the figures to this file, one object a line.")]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="How to split: random, path, entity, relation; else official, or random.")
+]
+
+
+def question_set(
+    name: NameArgument,
+    data: DataOption,
+    split: Annotated[str, typer.Option("--split", help="dev or test.")] = "dev",
+    by: ByOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
+    brackets: Annotated[
+        bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
+    ] = True,
+    slices: Annotated[bool, typer.Option("--slices", help="Also by hops, relation, topic, size of the set.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Also walk the shown paths again.")] = False,
+    abstention: Annotated[
+        bool, typer.Option("--abstention", help="Also ask as many questions that the graph doesn't answer.")
+    ] = False,
+    singles: Annotated[int, typer.Option("--singles", min=0, help="Questions asked one by one; 0: no speed.")] = 0,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Questions in a batch.")] = 128,
+    rows: RowsOption = None,
+    checkpoint: common.CheckpointOption = None,
+    encoder: common.EncoderOption = None,
+    device: common.DeviceOption = None,
+    threads: common.ThreadsOption = None,
+    any_schema: common.AnySchemaOption = None,
+    config: common.ConfigOption = None,
+) -> None:
+    """Any question set, every question of one part: accuracy, whole answer sets, calibration; more if asked.
+
+    Example: [bold]kgqa bench set PQ-2H --data PathQuestion --checkpoint runs/pq-2h/full-0[/]
+    """
+    chosen = common.settings(
+        config, checkpoint=checkpoint, encoder=encoder, device=device, threads=threads, any_schema=any_schema
+    )
+    if split not in PARTS[1:]:
+        raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
+    kind = split_kind(by)
+    opened = open_set(name, data)
+    walker = Walker(opened.graph())
+    questions = opened.split(kind, seed, walker).part(split)
+    if not questions:
+        raise ConfigError(f"{opened.name} has no {split} questions", where=str(data))
+    from kgqa.evaluation.figures import speed_rows  # noqa: PLC0415  slow to import
+    from kgqa.evaluation.measure import measure as measured  # noqa: PLC0415  as above
+    from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
+
+    answerer = common.answerer(chosen, walker.snapshot)
+    trained_elsewhere(answerer.checkpoint, opened, kind, seed)
+    more: dict[Also, bool] = {"slices": slices, "evidence": evidence, "abstention": abstention}
+    recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
+    with common.errors.status("") as status:
+        found = measured(
+            opened.name,
+            answerer,
+            questions,
+            walker,
+            recorder,
+            seed=seed,
+            brackets=brackets,
+            also=[what for what, wanted in more.items() if wanted],
+            say=status.update,
+        )
+        figures = found.rows
+        if singles:
+            status.update("measuring speed")
+            figures += speed_rows(
+                opened.name,
+                answerer,
+                questions,
+                walker.snapshot,
+                recorder,
+                brackets=brackets,
+                singles=singles,
+                batch=batch,
+            )
+    if rows:
+        append(rows, figures)
+    show(figures)
+
+
+def leakage(
+    name: NameArgument,
+    data: DataOption,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds to take the mean over.")] = 5,
+    by: ByOption = None,
+) -> None:
+    """How many test questions have their wording, path, topic ... in training too, for each way to split by seed.
+
+    Example: [bold]kgqa bench leakage PQ-2H --data PathQuestion[/]
+    """
+    kind = split_kind(by)
+    opened = open_set(name, data)
+    walker = Walker(opened.graph())
+    questions = [q for part in (opened.official or {"": opened.questions}).values() for q in part]
+    table = Table(title=f"{opened.name}: % of the test questions whose ... is in training")
+    for column in ("split", "test", "wording", "path", "answers", "relations", "topic", "each entity", "each relation"):
+        table.add_column(column, no_wrap=column == "split")
+    for one in [kind] if kind else get_args(Kind):
+        if one == "relation" and not all(q.paths for q in questions):
+            continue
+        found = []
+        for seed in range(seeds):
+            split = make_split(questions, one, seed, walker)
+            faults = check(split, one, walker)
+            if faults:
+                raise ConfigError("; ".join(faults), where=f"{opened.name}, split {one}, seed {seed}")
+            found.append(asdict(measure(split.train, split.test, walker)))
+        shares = {key: mean(leak[key] for leak in found) for key in found[0]}
+        table.add_row(one, f"{shares.pop('questions'):,.0f}", *(f"{100 * share:.1f}" for share in shares.values()))
+    common.out.print(table, soft_wrap=False)
+
+
+def split_kind(by: str | None) -> Kind | None:
+    """Raises:
+    ConfigError: no such way to split.
+    """
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    found = next((kind for kind in kinds if kind == by), None)
+    if by is not None and found is None:
+        raise ConfigError(f"{by!r} is no way to split", where="--by", fix=f"Use {', '.join(kinds)}")
+    return found
+
+
+def split_name(opened: QuestionSet, kind: Kind | None) -> str:
+    """How a set is split, in one word."""
+    return kind or ("official" if opened.official is not None else "random")
+
+
+def about_split(opened: QuestionSet, kind: Kind | None, seed: int) -> dict[str, str | int]:
+    """What a checkpoint shall say of the split that it was trained on."""
+    said = split_name(opened, kind)
+    return {"set": opened.name, "split": said} | ({} if said == "official" else {"split_seed": seed})
+
+
+def trained_elsewhere(checkpoint: Checkpoint, opened: QuestionSet, kind: Kind | None, seed: int) -> None:
+    """Refuse to measure a checkpoint on another split of the set that it was trained on.
+
+    Raises:
+        ConfigError: what is held out here may have been in training there.
+    """
+    own, trained = about_split(opened, kind, seed), checkpoint.config.trained
+    there = {key: trained.get(key) for key in ("set", "split", "split_seed")}
+    if there["set"] == own["set"] and there["split"] and there != {"split_seed": None, **own}:
+        seeded = f", seed {there['split_seed']}" if there["split_seed"] is not None else ""
+        raise ConfigError(
+            f"the checkpoint was trained on another split of {opened.name} ({there['split']}{seeded}), "
+            "so questions held out here may have been in its training",
+            fix="Give --by and --seed as in training",
+        )
+
+
+def show(figures: Iterable[Row]) -> None:
+    """The figures as a table."""
+    table = Table("set", "metric", "value", "n")
+    for row in figures:
+        value = f"{row.value:.4f}" if row.value < 10 else f"{row.value:,.1f}"
+        half = row.config.get("half_of_95_percent_interval")
+        where = f", {row.config['slice']} {row.config['of']}" if "slice" in row.config else ""
+        table.add_row(
+            escape(row.set + where), row.metric, value if half is None else f"{value} ± {half:.4f}", f"{row.n:,}"
+        )
+    common.out.print(table, soft_wrap=False)

@@ -1,0 +1,84 @@
+"""Whether a reader knows that it doesn't know: questions that the graph answers against questions that it doesn't."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from kgqa.answering import Answerer
+from kgqa.data.graph import Walker
+from kgqa.data.questions import Question
+from kgqa.data.unanswerable import FACTS_REMOVED, remove_facts, unknown_entities, unknown_relations
+from kgqa.evaluation.accuracy import evaluate
+from kgqa.evaluation.calibration import auroc
+from kgqa.stores.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """Half answerable, half not, of one kind of unanswerable questions.
+
+    Attributes:
+        answerable, unanswerable: how many questions of each.
+        auroc: of the confidence, for there being an answer. abstained: share of the unanswerable that get no answer.
+        f1: on the answerable ones.
+    """
+
+    answerable: int
+    unanswerable: int
+    auroc: float
+    abstained: float
+    f1: float
+
+
+def abstention(
+    answerer: Answerer, questions: Sequence[Question], walker: Walker, seed: int, *, brackets: bool
+) -> dict[str, Abstention]:
+    """Figures by kind, see ``kgqa.data.unanswerable``; "facts removed" only where every question has a gold path.
+
+    Args:
+        questions: that the graph answers. walker: over the whole graph.
+    """
+    graph = walker.snapshot
+    generator = random.Random(f"abstention {seed}")
+    shuffled = list(questions)
+    generator.shuffle(shuffled)
+    half = len(shuffled) // 2
+    answerable, others = shuffled[half:], shuffled[:half]
+    found = {}
+    if half and all(question.paths for question in questions):
+        removed = remove_facts(questions, walker, 0.5, seed)
+        lost, kept = list(removed.unanswerable), list(removed.answerable)
+        size = min(len(lost), len(kept))
+        some = generator.sample(kept, size), generator.sample(lost, size)
+        found[FACTS_REMOVED] = _measured(answerer, *some, removed.snapshot, brackets)
+    for made in (
+        unknown_entities(others, graph, half, seed),
+        unknown_relations(questions, graph, half, seed) if half else [],
+    ):
+        if made:
+            found[made[0].part] = _measured(answerer, answerable[: len(made)], made, graph, brackets)
+    return found
+
+
+def _measured(
+    answerer: Answerer,
+    answerable: Sequence[Question],
+    unanswerable: Sequence[Question],
+    graph: Snapshot,
+    brackets: bool,
+) -> Abstention:
+    # A relation that lost all its facts is no reason to refuse the checkpoint.
+    own = Answerer(graph, answerer.checkpoint, answerer.encoder, answerer.budget_edges, any_schema=True)
+    scores = evaluate(own, [*answerable, *unanswerable], graph, brackets=brackets).scores
+    has = torch.arange(len(answerable) + len(unanswerable)) < len(answerable)
+    return Abstention(
+        len(answerable),
+        len(unanswerable),
+        auroc(scores.confidence, has),
+        scores.means(~has)["exact"],
+        scores.means(has)["f1"],
+    )

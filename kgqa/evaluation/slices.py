@@ -1,0 +1,75 @@
+"""Where a reader is good and where not: the questions told apart by what makes them hard.
+
+hops         of the longest gold path
+relation     of the gold paths, each (^: walked from tail to head); a question is in the slice of each of its relations
+topic facts  how many facts are around the topic, the most popular one if there are several: its degree in the graph
+answers      size of the gold set
+namesakes    how many entities bear the topic's name, the most if there are several topics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from graph_schema.text import name_key
+from kgqa.data.questions import Question
+from kgqa.stores.snapshot import Snapshot
+
+DEGREES = (2, 10, 100)
+SIZES = (0, 1, 5, 20)
+NAMESAKES = (1, 2)
+
+Slices = dict[str, dict[str, Bool[Tensor, " Q"]]]
+
+
+def slices(questions: Sequence[Question], snapshot: Snapshot) -> Slices:
+    """For each slicing its values, and which questions have each; what isn't known of a question puts it in none."""
+    around = [_topics(question, snapshot) for question in questions]
+    labels: dict[str, list[tuple[str, ...]]] = {
+        "hops": [(str(q.hops),) if q.hops else () for q in questions],
+        "relation": [
+            tuple({f"^{r}" if inverse else r: None for path in q.paths for r, inverse in path.steps}) for q in questions
+        ],
+        "topic facts": [(binned(max(degrees), DEGREES),) if degrees else () for degrees, _ in around],
+        "answers": [(binned(len(q.answers), SIZES, 0),) for q in questions],
+        "namesakes": [(binned(bearers, NAMESAKES),) if bearers else () for _, bearers in around],
+    }
+    return {
+        name: {
+            value: torch.tensor([value in own for own in of])
+            for value in sorted({v for own in of for v in own}, key=_in_order)
+        }
+        for name, of in labels.items()
+    }
+
+
+def binned(value: int, ends: Sequence[int], low: int = 1) -> str:
+    """The bin of a count: the first from ``low``, each up to one of ``ends`` (included), and an open one after them.
+
+    >>> [binned(n, (1, 5)) for n in (1, 2, 6)]
+    ['1', '2-5', '6+']
+    """
+    for end in ends:
+        if value <= end:
+            return str(end) if low == end else f"{low}-{end}"
+        low = end + 1
+    return f"{low}+"
+
+
+def _topics(question: Question, snapshot: Snapshot) -> tuple[list[int], int]:
+    """Degrees of the entities that bear the topics' names, and how many bear the same name at most."""
+    found = snapshot.lookup([name_key(topic) for topic in question.topics])
+    nodes = snapshot.index_of([entity.id for entities in found.values() for entity in entities])
+    ends = snapshot.edge_start[snapshot.group_start[np.stack([nodes, nodes + 1])]] if len(nodes) else np.zeros((2, 0))
+    return (ends[1] - ends[0]).tolist(), max(map(len, found.values()), default=0)
+
+
+def _in_order(value: str) -> tuple[int, str]:
+    """Numbers by size, then names."""
+    number = value.rstrip("+").partition("-")[0]
+    return (int(number), "") if number.isdigit() else (-1, value)

@@ -1,0 +1,131 @@
+"""``kgqa bench``: a small set of each layout trained on, measured and split, from one command to figures in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kgqa.data.graph import Walker
+from kgqa.data.questions import as_json
+from tests.command import Kgqa
+from tests.sets import asked, family, graph
+
+FACTS = family(24)
+QUESTIONS = asked(Walker(graph(FACTS)), 24)
+TRAIN = {
+    "steps": 16,
+    "batch_size": 16,
+    "warmup": 5,
+    "evaluate_every": 16,
+    "model": {"state_dim": 32, "relation_dim": 32, "slot_dim": 8},
+}
+EXPERIMENT: dict[str, Any] = {
+    "set": "directory",
+    "by": "path",
+    "split": "dev",
+    "seeds": [0, 1],
+    "train": TRAIN,
+    "also": ["slices", "evidence", "abstention"],
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("families") / "families"
+    folder.mkdir()
+    (folder / "kb.txt").write_text("".join(f"{f.head}|{f.relation}|{f.tail}\n" for f in FACTS), "utf-8")
+    lines = "".join(json.dumps(as_json(question)) + "\n" for question in QUESTIONS)
+    (folder / "questions.jsonl").write_text(lines, "utf-8")
+    return folder
+
+
+def experiment(folder: Path, **changes: object) -> Path:
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump({**EXPERIMENT, **changes}), "utf-8")
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    words = ("bench", "experiment", experiment(tmp_path), "--data", data, "--threads", "1")
+    kgqa(*words, "--json", "rows.jsonl").succeeded()
+    rows = rows_of(tmp_path / "rows.jsonl")
+    assert {row["seed"] for row in rows} == {0, 1, None}
+    whole = [row for row in rows if "slice" not in row["config"]]
+    hits = {row["seed"]: row for row in whole if (row["set"], row["metric"]) == ("families/all", "hits_at_1")}
+    assert hits[None]["value"] == pytest.approx((hits[0]["value"] + hits[1]["value"]) / 2, abs=1e-6)
+    half = abs(hits[0]["value"] - hits[1]["value"]) / 2 * 12.7062047  # t of one degree of freedom at 97.5 %
+    assert hits[None]["config"]["half_of_95_percent_interval"] == pytest.approx(half, abs=1e-4)
+    assert hits[None]["config"]["seeds"] == [0, 1]
+    assert hits[0]["config"]["split"] == "path"
+    of_one = {(row["set"], row["metric"]): row for row in whole if row["seed"] == 1}
+    for metric in ("hits_at_1", "listed_at_1", "mrr", "precision", "recall", "f1", "exact", "ece", "aurc"):
+        assert 0 <= of_one["families/1-hop", metric]["value"] <= 1
+    assert of_one["families/all", "evidence_holds"]["value"] <= 1
+    for kind in ("facts removed", "unknown entity", "unknown relation"):
+        assert 0 <= of_one[f"families/{kind}", "abstention_auroc"]["value"] <= 1
+        assert of_one[f"families/{kind}", "abstained"]["n"] > 0
+    # Nothing is linked to a name that nobody bears, so nothing is said, and the reader is not sure of it at all.
+    assert of_one["families/unknown entity", "abstained"]["value"] == 1
+    assert {row["config"]["slice"] for row in rows if "slice" in row["config"]} == {
+        *("hops", "relation", "topic facts", "answers", "namesakes"),
+    }
+
+    again = ("bench", "set", "directory", "--data", data, "--by", "path", "--checkpoint", "runs/small/full-1")
+    kgqa(*again, "--seed", "1", "--threads", "1", "--evidence", "--json", "again.jsonl", "--singles", "2").succeeded()
+    found = {(row["set"], row["metric"]): row["value"] for row in rows_of(tmp_path / "again.jsonl")}
+    for key, row in of_one.items():
+        if key in found and key[0].partition("/")[2] in ("1-hop", "2-hop", "all"):
+            assert found[key] == row["value"], key
+    assert found["families/one question", "p50_ms"] > 0
+    # What is held out of this split may have been in the training of that.
+    kgqa(*again, "--seed", "0").failed("trained on another split of families (path, seed 1)", "Give --by and --seed")
+    kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
+
+
+def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {**TRAIN, "steps": 1, "evaluate_every": 1}
+    path = experiment(tmp_path, seeds=[0], train=few, also=[], by="entity", expected={"full": {"all": {"f1": 1.01}}})
+    done = kgqa("bench", "experiment", path, "--data", data, "--threads", "1")
+    assert done.status == 1
+    assert "families/all" in done.out
+    assert "small.yaml: full, all: f1 is " in done.err
+    assert done.err.endswith("expected at least 1.01\n")
+
+
+def test_leakage_by_kind(kgqa: Kgqa, data: Path) -> None:
+    out = kgqa("bench", "leakage", "directory", "--data", data, "--seeds", "2").succeeded()
+    shares = {line.split()[1]: line.split("│")[3:-1] for line in out.splitlines() if line.startswith("│")}
+    assert list(shares) == ["random", "path", "entity", "relation"]
+    assert float(shares["random"][1]) > 0
+    assert float(shares["path"][1]) == 0
+    assert float(shares["entity"][5]) == 0
+    assert float(shares["relation"][6]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("set", "PQ-9H", "--data", "."), "no set is called 'PQ-9H'"),
+        (("set", "PQ-2H", "--data", "."), "PQ-2H.txt: can't read the questions"),
+        (("set", "directory", "--data", "gone"), "gone: no such directory"),
+        (("set", "directory", "--data", ".", "--by", "luck"), "--by: 'luck' is no way to split. Use random, path"),
+        (("leakage", "WC-C", "--data", "."), "WC-C.txt: can't read the questions"),
+    ],
+)
+def test_what_cant_be_measured_is_said_in_one_line(kgqa: Kgqa, words: tuple[str, ...], said: str) -> None:
+    kgqa("bench", *words).failed(said)
+
+
+def test_a_part_that_a_set_hasnt_got(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text("a|b|c\n", "utf-8")
+    (tmp_path / "test.tsv").write_text("what does [a] b\tc\n", "utf-8")
+    kgqa("bench", "set", "directory", "--data", ".").failed("has no dev questions")
