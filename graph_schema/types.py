@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from graph_schema.loads import Origin
 
 Int64s = npt.NDArray[np.int64]
 Int32s = npt.NDArray[np.int32]
@@ -209,6 +212,7 @@ class Response:
         trace: one entry per hop taken.
         fusion: weight of the question's side and of the graph's side in the logits.
         seconds: wall-clock seconds by stage: encoder, linking, retrieval, reading, evidence.
+        origins: where each fact of the evidence comes from, if that was asked for and the store knows it.
     """
 
     question: str
@@ -220,12 +224,13 @@ class Response:
     trace: tuple[HopTrace, ...] = ()
     fusion: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    origins: Mapping[Fact, tuple[Origin, ...]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types; the subgraph is given as counts."""
         return {
             "question": self.question,
-            "answers": [_answer_dict(a) for a in self.answers],
+            "answers": [_answer_dict(a, self.origins) for a in self.answers],
             "ranking": [{"id": a.entity.id, "name": a.entity.name, "score": a.score} for a in self.ranking],
             "topics": [
                 {"text": t.text, "start": t.start, "end": t.end, "entities": [_entity_dict(e) for e in t.entities]}
@@ -258,7 +263,7 @@ def _entity_dict(entity: Entity) -> dict[str, Any]:
     return {"id": entity.id, "name": entity.name, "label": entity.label, "aliases": list(entity.aliases)}
 
 
-def _answer_dict(answer: Answer) -> dict[str, Any]:
+def _answer_dict(answer: Answer, origins: Mapping[Fact, tuple[Origin, ...]]) -> dict[str, Any]:
     return {
         **_entity_dict(answer.entity),
         "score": answer.score,
@@ -273,6 +278,9 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
                         "tail": s.fact.tail,
                         "inverse": s.inverse,
                         "weight": s.weight,
+                        "origins": [
+                            {"load": o.load, "source": o.source, "line": o.line} for o in origins.get(s.fact, ())
+                        ],
                     }
                     for s in path.steps
                 ],

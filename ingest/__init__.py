@@ -2,10 +2,11 @@
 
 from ingest.expand import expand
 from ingest.mapping_file import MappingFile
+from ingest.mapping_plan import files as files_of
 from ingest.options import LoadOptions
 from ingest.pipeline import load
 from ingest.records import Reason, Reject, Rejected
-from ingest.replacing import Difference, Replaced, difference, replace
+from ingest.replacing import Difference, Ledger, Replaced, difference, replace
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback
 from ingest.sources import Source
 from ingest.targets import DryRun
@@ -14,6 +15,7 @@ __all__ = [
     "Difference",
     "DryRun",
     "FileReport",
+    "Ledger",
     "LoadOptions",
     "LoadReport",
     "MappingFile",
@@ -26,6 +28,7 @@ __all__ = [
     "Source",
     "difference",
     "expand",
+    "files_of",
     "load",
     "replace",
 ]

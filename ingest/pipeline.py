@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -13,18 +14,22 @@ from graph_schema import Batch, ConfigError, GraphWriter, InputError, Schema
 from graph_schema.loads import Load
 from ingest.batching import batches
 from ingest.expand import expand
+from ingest.known import Known
+from ingest.mapping_file import MappingFile
+from ingest.mapping_plan import expect_ahead
 from ingest.options import LoadOptions
 from ingest.plan import make_plan
-from ingest.reading import Reading, reading
+from ingest.reading import Reading, items, reading
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import Source
-from ingest.targets import Target, Unjournaled
+from ingest.targets import Looker, Target, Unjournaled
 
 
 def load(
     sources: Sequence[Source | str | os.PathLike[str]],
     target: Target | GraphWriter,
     *,
+    mapping: MappingFile | None = None,
     schema: Schema | None = None,
     options: LoadOptions | None = None,
     progress: ProgressCallback | None = None,
@@ -43,7 +48,9 @@ def load(
         sources: paths, folders, patterns, ``-`` for standard input, or Source objects; as ``expand`` takes them.
         target: the store; it is migrated before the first batch and finished after the last, and stays open. One that
             keeps no loads is written to without a journal.
-        schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels.
+        mapping: what the rows mean; None: each is a fact.
+        schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels but those
+            that a mapping says.
         options: how to read and write; None: everything found from the files.
         progress: called after each block and each batch.
 
@@ -60,13 +67,14 @@ def load(
     started = time.perf_counter()
     if not isinstance(target, Target):
         target = Unjournaled(target)
-    run = _Run(given, target, schema or Schema(), options, progress)
-    try:
-        run.write()
-    except (InputError, OSError, KeyboardInterrupt):
-        if run.load is not None:
-            target.finish()
-        raise
+    with knowledge(mapping, target) as known:
+        run = _Run(given, target, mapping, schema or Schema(), options, progress, known)
+        try:
+            run.write()
+        except (InputError, OSError, KeyboardInterrupt):
+            if run.load is not None:
+                target.finish()
+            raise
     if run.load is not None:
         target.end_load(run.load.id)
     target.finish()
@@ -89,6 +97,16 @@ def check(sources: Sequence[Source]) -> None:
         source.check()
 
 
+@contextmanager
+def knowledge(mapping: MappingFile | None, target: object) -> Iterator[Known | None]:
+    """What is known of nodes while files are read by a mapping, looked up in the store if it can be read."""
+    if mapping is None:
+        yield None
+        return
+    with Known(target.entities if isinstance(target, Looker) else None) as known:
+        yield known
+
+
 class _Run:
     """One load. Batches are read ahead of those written, as far as the store draws them."""
 
@@ -96,18 +114,23 @@ class _Run:
         self,
         sources: Sequence[Source],
         target: Target,
+        mapping: MappingFile | None,
         schema: Schema,
         options: LoadOptions,
         progress: ProgressCallback | None,
+        known: Known | None,
     ) -> None:
         sizes = [source.size for source in sources]
         self._total = None if None in sizes else sum(size for size in sizes if size is not None)
-        self._sources = sources
+        self._items = items(sources, options, mapping)
         self._target = target
-        self._schema = schema
+        self._schema = schema if mapping is None else schema.merged(mapping.filled_schema())
+        self._known = known
         self._options = options
         self._progress = progress
-        self._plan = make_plan(sources, options, schema)
+        self._plan = make_plan(
+            [item.source for item in self._items], options, self._schema, mapping.fingerprint() if mapping else ""
+        )
         self._files: list[Reading] = []
         self._writing: deque[tuple[Reading, int]] = deque()  # files and numbers of facts of the batches being written
         self._bytes = self._lines = self._rejected = 0  # of the files that are read
@@ -117,6 +140,8 @@ class _Run:
 
     def write(self) -> None:
         """All sources, from the first byte to the last batch."""
+        if self._known is not None:
+            expect_ahead([item.planned for item in self._items if item.planned], self._options, self._known)
         drawn = self._batches()
         # Once there is something to write, and not before: a load without a fact leaves nothing in the store.
         first = [*islice(drawn, 1)]
@@ -137,9 +162,9 @@ class _Run:
 
     def _batches(self) -> Iterator[Batch]:
         """What is to be written, over all sources."""
-        for number, source in enumerate(self._sources):
-            tally = Tally(source.name, self._options, self._rejected)
-            with reading(source, self._options, tally, self._tell) as file:
+        for number, item in enumerate(self._items):
+            tally = Tally(item.source.name, self._options, self._rejected)
+            with reading(item, tally, self._known, self._tell) as file:
                 self._files.append(file)
                 self._open = file
                 for batch in batches(file.blocks, self._options.batch_size, self._schema):

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from graph_schema import ConfigError, Fact, Schema
-from graph_schema.loads import Load, LoadPlan, Withdrawn
+from graph_schema.loads import Load, LoadLedger, LoadPlan, Withdrawn
 from ingest.expand import expand
 from ingest.hashes import Hashes
+from ingest.known import Known
+from ingest.mapping_file import MappingFile
+from ingest.mapping_plan import expect_ahead
 from ingest.options import LoadOptions
-from ingest.pipeline import check, load
-from ingest.plan import make_plan, names, same_source
-from ingest.reading import reading
+from ingest.pipeline import check, knowledge, load
+from ingest.plan import make_plan, same_source
+from ingest.reading import Item, items, reading
 from ingest.report import LoadReport, ProgressCallback, Tally
 from ingest.sources import Source
 from ingest.targets import Target
@@ -24,14 +27,9 @@ from ingest.targets import Target
 _ROWS = 16_384
 
 
-class Ledger(Target, Protocol):
-    """What replacing needs of a store besides; see ``LoadLedger``."""
-
-    def loads(self) -> tuple[Load, ...]: ...
-
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]: ...
-
-    def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn: ...
+@runtime_checkable
+class Ledger(LoadLedger, Target, Protocol):
+    """A store that keeps loads; see ``LoadLedger``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +83,7 @@ def difference(
     sources: Sequence[Source | str | os.PathLike[str]],
     ledger: Ledger,
     *,
+    mapping: MappingFile | None = None,
     schema: Schema | None = None,
     options: LoadOptions | None = None,
 ) -> Difference:
@@ -103,20 +102,28 @@ def difference(
             raise ConfigError(
                 "a stream can't be replaced, since it can't be read twice", where=source.name, fix="Give it as a file"
             )
-    plan = make_plan(given, options, schema or Schema())
-    older = find_older(ledger.loads(), plan, names(given, options.source), options.source)
+    read = items(given, changed(options, rejects=_nobody), mapping)
+    schema = schema or Schema()
+    plan = make_plan(
+        [item.source for item in read],
+        options,
+        schema.merged(mapping.filled_schema()) if mapping else schema,
+        mapping.fingerprint() if mapping else "",
+    )
+    older = find_older(ledger.loads(), plan, options.source)
     origins = [origin for one in older for origin in one.origins]
     known, said = Hashes(), Hashes()
     for rows in _chunks(map(_hash, ledger.facts_of(origins)) if origins else ()):
         known.add(rows)
     new_examples: list[Fact] = []
-    for facts in _facts(given, options):
-        hashes = [*map(_hash, facts)]
-        if len(new_examples) < options.examples:
-            fresh = (fact for fact, there in zip(facts, known.has(hashes), strict=True) if not there)
-            seen = dict.fromkeys((*new_examples, *fresh))
-            new_examples = [*islice(seen, options.examples)]
-        said.add(hashes)
+    with knowledge(mapping, ledger) as nodes:
+        for facts in _facts(read, options, nodes):
+            hashes = [*map(_hash, facts)]
+            if len(new_examples) < options.examples:
+                fresh = (fact for fact, there in zip(facts, known.has(hashes), strict=True) if not there)
+                seen = dict.fromkeys((*new_examples, *fresh))
+                new_examples = [*islice(seen, options.examples)]
+            said.add(hashes)
     kept = said.common(known)
     gone = len(known) - kept
     return Difference(
@@ -133,6 +140,7 @@ def replace(
     sources: Sequence[Source | str | os.PathLike[str]],
     ledger: Ledger,
     *,
+    mapping: MappingFile | None = None,
     schema: Schema | None = None,
     options: LoadOptions | None = None,
     progress: ProgressCallback | None = None,
@@ -143,16 +151,17 @@ def replace(
     Nothing is missing in between for those who ask meanwhile. Broken off at any point, the same call goes on.
 
     Args:
-        sources, schema, options, progress: as for ``load``; options.source is the name whose facts are replaced.
+        sources, mapping, schema, options, progress: as for ``load``; ``options.source`` is the name whose facts are
+            replaced.
         agreed: is shown the difference before anything is written.
 
     Returns:
         None if it wasn't agreed to.
     """
-    found = difference(sources, ledger, schema=schema, options=options)
+    found = difference(sources, ledger, mapping=mapping, schema=schema, options=options)
     if not agreed(found):
         return None
-    report = load(sources, ledger, schema=schema, options=options, progress=progress)
+    report = load(sources, ledger, mapping=mapping, schema=schema, options=options, progress=progress)
     total = Withdrawn()
     for older in found.older:
         done = ledger.withdraw(older.origins, undone=older.load if older.whole else "")
@@ -167,13 +176,13 @@ def replace(
     return Replaced(found, report, total)
 
 
-def find_older(loads: Iterable[Load], plan: LoadPlan, sources: Sequence[str], name: str | None) -> tuple[Older, ...]:
+def find_older(loads: Iterable[Load], plan: LoadPlan, name: str | None) -> tuple[Older, ...]:
     """The loads with the same sources that aren't the planned one.
 
     Args:
-        sources: names of the planned load's sources.
         name: the name that stands for all of them; then a source that is no longer among them counts too.
     """
+    sources = {source.name for source in plan.sources}
     found = []
     for one in loads:
         if one.key == plan.key and one.state in ("running", "complete"):
@@ -190,13 +199,14 @@ def find_older(loads: Iterable[Load], plan: LoadPlan, sources: Sequence[str], na
     return tuple(found)
 
 
-def _facts(sources: Sequence[Source], options: LoadOptions) -> Iterator[list[Fact]]:
-    """The facts of all sources, in lists of some thousands; nothing goes to the sink of what is set aside."""
-    quiet = changed(options, rejects=_nobody)
+def _facts(read: Sequence[Item], options: LoadOptions, nodes: Known | None) -> Iterator[list[Fact]]:
+    """The facts of all sources, in lists of some thousands."""
+    if nodes is not None:
+        expect_ahead([item.planned for item in read if item.planned], options, nodes)
     rejected = 0
-    for source in sources:
-        tally = Tally(source.name, quiet, rejected)
-        with reading(source, quiet, tally) as file:
+    for item in read:
+        tally = Tally(item.source.name, item.options, rejected)
+        with reading(item, tally, nodes) as file:
             for block in file.blocks:
                 for part in block.facts:
                     yield [*map(Fact, part.heads, part.relations, part.tails)]

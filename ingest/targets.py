@@ -47,12 +47,17 @@ class Unjournaled:
         """Nothing."""
 
 
+@runtime_checkable
 class Looker(Protocol):
-    """The methods of ``GraphReader`` by which is told what is in a store."""
-
-    def holds(self, facts: Sequence[Fact]) -> list[bool]: ...
+    """The method of ``GraphReader`` by which is told which nodes a store has."""
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]: ...
+
+
+class FactLooker(Looker, Protocol):
+    """And by which is told which facts it has."""
+
+    def holds(self, facts: Sequence[Fact]) -> list[bool]: ...
 
 
 class DryRun:
@@ -64,7 +69,7 @@ class DryRun:
         reader: the store; None: there is none yet, so everything would be new.
     """
 
-    def __init__(self, reader: Looker | None) -> None:
+    def __init__(self, reader: FactLooker | None) -> None:
         self._reader = reader
         self._facts = Hashes()
         self._entities = Hashes()
@@ -90,6 +95,10 @@ class DryRun:
 
     def finish(self) -> None:
         """Nothing."""
+
+    def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
+        """Those of the store."""
+        return self._reader.entities(ids) if self._reader else {}
 
     def _look(self, batch: Batch) -> Written:
         facts = list(dict.fromkeys(batch.facts))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from graph_schema import (
     Fact,
     GraphReader,
     HopTrace,
+    Origin,
     Response,
     Subgraph,
     Topic,
@@ -31,6 +33,13 @@ from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.walk import key_node, make_key, rows_between
 
 RANKED = 10  # how many entities of the ranking are shown, answers or not
+
+
+@runtime_checkable
+class Provenance(Protocol):
+    """A store that knows where its facts come from; see ``LoadLedger``."""
+
+    def origins(self, facts: Sequence[Fact]) -> list[tuple[Origin, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +188,14 @@ class Assembler:
             return ()
         budget = f"the budget of {self.budget_edges:,} a hop"
         return (f"{total:,} facts were left out for {budget}; answers may be missing.",)
+
+
+def with_origins(response: Response, reader: GraphReader) -> Response:
+    """The response with where each fact of its evidence comes from; as it is if the store keeps no loads."""
+    facts = sorted({fact for answer in response.answers for path in answer.evidence for fact in path.facts})
+    if not facts or not isinstance(reader, Provenance):
+        return response
+    return replace(response, origins=dict(zip(facts, reader.origins(facts), strict=True)))
 
 
 def subgraph(run: Run, rows: Sequence[int]) -> Subgraph:

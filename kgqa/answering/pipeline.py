@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from graph_schema import GraphReader, Response
-from kgqa.answering.assemble import Assembler
+from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
 from kgqa.linking.topics import Linked, choose_topics, link
 from kgqa.model.checkpoint import Checkpoint
@@ -21,6 +21,7 @@ from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.scores import combine, read
 from kgqa.retrieval.walk import Budget
+from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
 
 
@@ -44,14 +45,19 @@ class Answerer:
     _table: RelationTable | None = field(default=None, init=False)
     _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
+    _following: FollowingSnapshot | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.network = self.checkpoint.network
         self.budget = Budget(self.budget_edges)
         self._relations(self.reader.relations())
 
-    def ask(self, question: str, *, explain: bool = False) -> Response:
+    def ask(self, question: str, *, explain: bool = False, origins: bool = False) -> Response:
         """Answer one question from the store as it is now.
+
+        Args:
+            explain: say why each hop went where it went. origins: say where the facts of the evidence come from, if
+                the store keeps loads; that is one more call of the store.
 
         Raises:
             QuestionError: the question can't be asked. StoreError: the store failed.
@@ -62,15 +68,25 @@ class Answerer:
         with watch.stage("retrieval"):
             expander = LiveExpander(self.reader)
         expander.seconds = 0.0
-        return self._respond([linked], expander, watch, explain)[0]
+        response = self._respond([linked], expander, watch, explain)[0]
+        return with_origins(response, self.reader) if origins else response
 
-    def ask_many(self, questions: Sequence[str], snapshot: Snapshot, *, explain: bool = False) -> list[Response]:
+    def ask_many(
+        self, questions: Sequence[str], snapshot: Snapshot | None = None, *, explain: bool = False
+    ) -> list[Response]:
         """Answer a batch from a snapshot of the store; evidence is checked against the store.
 
         Every response carries the batch's seconds divided by its size.
+
+        Args:
+            snapshot: None: one that follows the store. The first call makes it; when the store has changed, a new one
+                is made in the background, and used as soon as it is ready.
         """
         if not questions:
             return []
+        if snapshot is None:
+            self._following = self._following or FollowingSnapshot(self.reader)
+            snapshot = self._following.current()
         watch = Stopwatch()
         with watch.stage("linking"):
             linked = [link(question, snapshot) for question in questions]

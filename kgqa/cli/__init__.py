@@ -10,7 +10,7 @@ __all__ = ["main"]
 INTERRUPTED = 130
 
 # Commands that keep what they have finished, and go on from there.
-_KEEPING = (["ingest"], ["train"], ["bench", "experiment"])
+_KEEPING = (["ingest"], ["loads", "undo"], ["train"], ["bench", "experiment"])
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def command(
     with common.opened(chosen) as opened:
         answerer = common.answerer(chosen, opened)
         for one in questions:
-            response = answerer.ask(one, explain=explain)
+            response = answerer.ask(one, explain=explain, origins=explain or as_json)
             if graph:
                 from kgqa.answering.export import export  # noqa: PLC0415  only where it is asked for
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+import ingest
 from graph_schema import ConfigError, GraphReader, GraphStore
 from kgqa.config import Settings, load_settings
 from kgqa.stores import open_store
@@ -41,6 +43,7 @@ ThreadsOption = Annotated[int | None, typer.Option("--threads", help="CPU thread
 AnySchemaOption = Annotated[
     bool | None, typer.Option("--any-schema", help="Use a checkpoint on a graph of another schema, by its words.")
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Take facts away without asking.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -63,6 +66,30 @@ def opened(chosen: Settings, *, create: bool = False) -> Iterator[GraphStore]:
         yield store
     finally:
         store.close()
+
+
+def ledger(store: GraphStore) -> ingest.Ledger:
+    """The store as one that keeps loads.
+
+    Raises:
+        ConfigError: it doesn't.
+    """
+    if isinstance(store, ingest.Ledger):
+        return store
+    raise ConfigError("this kind of store keeps no loads", where=store.url, fix="Use another store")
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Whether the user agrees: asked on a terminal, unless ``yes`` says so already.
+
+    Raises:
+        ConfigError: there is nobody to ask.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise ConfigError("this takes facts away, and there is no terminal to ask on", where="--yes", fix="Add --yes")
+    return typer.confirm(question, err=True)
 
 
 @contextmanager

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import ingest
-from graph_schema import Schema
+from graph_schema import ConfigError, Schema, StoreError
 from kgqa.cli import common
+from kgqa.cli.loading import LoadingBar, difference_lines, report_lines, withdrawn_line
+from kgqa.config import Settings
+from kgqa.files import write_atomically
+from kgqa.stores import NEO4J_SCHEMES, is_there
+
+NEO4J_WORKERS = 2
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(help="Files, folders, patterns; - for standard input.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, patterns; - for standard input. Of a mapping: those beside it."),
+    ] = None,
     store: common.StoreOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
@@ -27,50 +37,157 @@ def command(
     columns: Annotated[
         str | None, typer.Option("--columns", help="Columns of head, relation and tail: 0,1,2 or names.")
     ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", help="Mapping file (YAML): what columns mean, as nodes and relationships."),
+    ] = None,
     schema: Annotated[Path | None, typer.Option("--schema", help="Schema file (YAML) to keep with the facts.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="What the source goes by, instead of the files' paths.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make the source's facts exactly what the files say; shows what changes.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do all but write, and report.")] = False,
     max_errors: Annotated[
         int | None, typer.Option("--max-errors", min=0, help="Stop when more lines than this are bad.")
     ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this file, as JSON.")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Facts in one transaction.")] = 20_000,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Batches written at once; 1, on Neo4j 2 if not given.")
+    ] = None,
+    yes: common.YesOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: common.JsonOption = False,
     config: common.ConfigOption = None,
 ) -> None:
-    """Load facts (head, relation, tail) into a store; what is there already stays as it is.
+    """Load facts into a store; what is there already stays as it is. Broken off, the same command goes on.
 
     Example: [bold]kgqa ingest kb.txt.gz --store sqlite:///films.db[/]
     """
     chosen = common.settings(config, store=store, user=user, password=password)
     # What can be checked without touching the store comes first, so that a typo doesn't make an empty store.
     notes: list[str] = []
-    sources = ingest.expand(files, notes.append)
+    by = ingest.MappingFile.load(mapping) if mapping else None
+    given: list[str | ingest.Source] = [*files] if files else []
+    if by and mapping and not files:
+        given = [*ingest.files_of(by, mapping.parent)]
+    sources = ingest.expand(given, notes.append)
     options = ingest.LoadOptions(
         **_literal(format=format_, header=header),
         columns=_columns(columns),
         max_errors=max_errors,
         batch_size=batch_size,
+        source=source,
+        workers=workers or (NEO4J_WORKERS if chosen.store.partition(":")[0] in NEO4J_SCHEMES else 1),
     )
-    for source in sources:
-        source.check()
-    given = Schema.load(schema) if schema else None
-    with common.opened(chosen, create=True) as opened, _LoadingBar(quiet=as_json) as bar:
-        report = ingest.load(sources, opened, schema=given, options=options, progress=bar)
+    for one in sources:
+        one.check()
+    if report and not report.absolute().parent.is_dir():
+        raise ConfigError("its folder doesn't exist", where=f"--report {report}", fix="Make it first")
+    load = _Load(sources, options, by, Schema.load(schema) if schema else None, quiet or as_json)
+    if dry_run and replace:
+        found = load.difference(chosen)
+        done: dict[str, Any] = {"difference": found.as_dict()}
+        lines = [*difference_lines(found), "Nothing was written (--dry-run)."]
+    elif dry_run:
+        foreseen = load.foresee(chosen)
+        done = foreseen.as_dict()
+        lines = [*notes, *report_lines(foreseen, dry=True)]
+    elif replace:
+        replaced = load.replace(chosen, yes=yes, show=not as_json)
+        done = {
+            **replaced.report.as_dict(),
+            "difference": replaced.difference.as_dict(),
+            "withdrawn": asdict(replaced.withdrawn),
+        }
+        lines = [*notes, *report_lines(replaced.report), withdrawn_line(replaced.withdrawn)]
+    else:
+        loaded = load.load(chosen)
+        done = loaded.as_dict()
+        lines = [*notes, *report_lines(loaded)]
+    if report:
+        _write(report, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
     if as_json:
-        print(json.dumps(report.as_dict(), ensure_ascii=False))
+        print(json.dumps(done, ensure_ascii=False))
         return
-    common.out.print(
-        f"{report.facts:,} facts read: {report.created:,} new, {report.merged:,} there already or repeated; "
-        f"{report.entities_created:,} new entities; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
-    )
-    for note in (*notes, *report.notes):
-        common.out.print(escape(note))
-    if report.rejected_lines:
-        common.out.print(f"[yellow]{report.rejected_lines:,} lines set aside:[/]")
-        for file in report.files:
-            for reason, shown in file.examples.items():
-                for example in shown:
-                    common.out.print(f"  {escape(example)}")
-                if file.rejected[reason] > len(shown):
-                    common.out.print(f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}")
+    for line in lines:
+        common.out.print(line)
+
+
+class _How(TypedDict):
+    """What every way to load takes."""
+
+    mapping: ingest.MappingFile | None
+    schema: Schema | None
+    options: ingest.LoadOptions
+
+
+class _Load:
+    """What is to be loaded, and the ways to do it."""
+
+    def __init__(
+        self,
+        sources: Sequence[ingest.Source],
+        options: ingest.LoadOptions,
+        mapping: ingest.MappingFile | None,
+        schema: Schema | None,
+        quiet: bool,
+    ) -> None:
+        self._sources = sources
+        self._how: _How = {"mapping": mapping, "schema": schema, "options": options}
+        self._quiet = quiet
+
+    def load(self, chosen: Settings) -> ingest.LoadReport:
+        with common.opened(chosen, create=True) as opened, self._progress() as bar:
+            return ingest.load(self._sources, opened, progress=bar, **self._how)
+
+    def foresee(self, chosen: Settings) -> ingest.LoadReport:
+        """What ``load`` would do; a store that isn't there is not made."""
+        with self._progress() as bar:
+            if not is_there(chosen.store):
+                return ingest.load(self._sources, ingest.DryRun(None), progress=bar, **self._how)
+            with common.opened(chosen) as opened:
+                return ingest.load(self._sources, ingest.DryRun(opened), progress=bar, **self._how)
+
+    def difference(self, chosen: Settings) -> ingest.Difference:
+        with common.opened(chosen) as opened, common.errors.status("comparing"):
+            return ingest.difference(self._sources, common.ledger(opened), **self._how)
+
+    def replace(self, chosen: Settings, *, yes: bool, show: bool) -> ingest.Replaced:
+        def agreed(found: ingest.Difference) -> bool:
+            if show:
+                for line in difference_lines(found):
+                    common.out.print(line)
+            return not found.gone or common.confirmed("Go on?", yes=yes)
+
+        with common.opened(chosen, create=True) as opened, self._progress() as bar:
+            ledger = common.ledger(opened)
+            done = ingest.replace(self._sources, ledger, agreed=agreed, progress=bar, **self._how)
+        if done is None:
+            common.errors.print("nothing was changed")
+            raise typer.Exit(1)
+        return done
+
+    @contextmanager
+    def _progress(self) -> Iterator[LoadingBar]:
+        with LoadingBar(quiet=self._quiet) as bar:
+            try:
+                yield bar
+            except StoreError:
+                if bar.facts:
+                    common.errors.print("what was written before is kept; run the same command to go on")
+                raise
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise ConfigError(
+            f"can't be written: {error.strerror}; the load itself is done", where=f"--report {path}"
+        ) from error
 
 
 def _literal(**values: str) -> dict[str, Any]:
@@ -82,36 +199,3 @@ def _columns(text: str | None) -> Any:
     if text is None:
         return None
     return tuple(int(part) if part.strip().isdigit() else part.strip() for part in text.split(","))
-
-
-class _LoadingBar:
-    """A progress bar that is an ``ingest.ProgressCallback``."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[sofar]}"),
-            TimeRemainingColumn(),
-            console=common.errors,
-            disable=quiet or not common.errors.is_terminal,
-            transient=True,
-        )
-        self._task = self._progress.add_task("loading", total=None, sofar="")
-
-    def __enter__(self) -> _LoadingBar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, now: ingest.Progress) -> None:
-        self._progress.update(
-            self._task,
-            completed=now.bytes_read,
-            total=now.bytes_total,
-            sofar=f"{now.facts:,} facts" + (f", {now.rejected:,} lines set aside" if now.rejected else ""),
-            description=escape(Path(now.source).name),
-        )

@@ -41,6 +41,9 @@ def path_line(path: EvidencePath) -> str:
 
 
 def _explanation(response: Response) -> Iterator[str]:
+    for fact, origins in sorted(response.origins.items()):
+        came = ", ".join(f"{o.source}{f':{o.line}' if o.line else ''}" for o in origins) or "not from a load"
+        yield f"  {escape(f'{fact.head} {fact.relation} {fact.tail}')}: [dim]{escape(came)}[/]"
     for hop in response.trace:
         yield f"  hop {hop.hop}: the last one with probability {hop.stop:.3f}"
         words = sorted((w for w in hop.words if w[0] not in ("[CLS]", "[SEP]")), key=lambda w: -w[1])[:4]

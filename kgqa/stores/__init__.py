@@ -8,9 +8,18 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from graph_schema.errors import ConfigError
 from graph_schema.ports import GraphStore
 from kgqa.stores.embedded import EmbeddedStore
+from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
 
-__all__ = ["NEO4J_SCHEMES", "EmbeddedStore", "Snapshot", "open_store", "without_password"]
+__all__ = [
+    "NEO4J_SCHEMES",
+    "EmbeddedStore",
+    "FollowingSnapshot",
+    "Snapshot",
+    "is_there",
+    "open_store",
+    "without_password",
+]
 
 NEO4J_SCHEMES = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 KINDS = (
@@ -61,6 +70,11 @@ def open_store(
             timeout=timeout,
         )
     raise ConfigError("that is no store URL of a known kind", where=shown or "store", fix=f"Use {KINDS}")
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a store to open: of an embedded one, its file; others are taken to be there."""
+    return not url.startswith("sqlite:") or _sqlite_path(url, without_password(url)).exists()
 
 
 def without_password(url: str) -> str:

@@ -14,10 +14,14 @@ from kgqa.cli.commands import app
 from tests.docs.repository import commands, markdown
 
 
-def leaves(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
-    """Every command that does something (groups are gone through), with its words after ``kgqa``."""
+def leaves(
+    group: TyperGroup, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], TyperCommand | TyperGroup]]:
+    """Every command that does something, groups that do so alone among them, with its words after ``kgqa``."""
     for name, child in group.commands.items():
         if isinstance(child, TyperGroup):
+            if child.invoke_without_command:
+                yield (*path, name), child
             yield from leaves(child, (*path, name))
         else:
             assert isinstance(child, TyperCommand)
@@ -64,7 +68,8 @@ def test_commands_in_pages_exist_with_their_options(page: str) -> None:
         if not called or not re.fullmatch(r"([A-Z_]+=\S+ )*(\S*/)?", line.partition("kgqa ")[0]):
             continue
         words = shlex.split(said)
-        command = next((known for known in COMMANDS if tuple(words[: len(known)]) == known), None)
+        fitting = [known for known in COMMANDS if tuple(words[: len(known)]) == known]
+        command = max(fitting, key=len, default=None)
         if command is None:
             assert words[-1] == "--help", f"{page}: {line}"
             assert tuple(words[:-1]) in groups, f"{page}: {line}"

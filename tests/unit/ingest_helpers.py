@@ -23,7 +23,7 @@ class MemoryWriter:
 
     def __init__(self) -> None:
         self.facts: set[Fact] = set()
-        self.entities: dict[str, Entity] = {}
+        self.nodes: dict[str, Entity] = {}
         self.schema = Schema()
         self.calls: list[str] = []
         self.batches: list[Batch] = []
@@ -40,11 +40,11 @@ class MemoryWriter:
         self.batches.append(batch)
         listed = {entity.id: entity for entity in batch.entities}
         ids = listed.keys() | {end for fact in batch.facts for end in (fact.head, fact.tail)}
-        new_ids = ids - self.entities.keys()
+        new_ids = ids - self.nodes.keys()
         for name in ids:
             brought = listed.get(name, Entity(name, name))
-            known = self.entities.get(name, brought)
-            self.entities[name] = brought if known.label == DEFAULT_LABEL else known
+            known = self.nodes.get(name, brought)
+            self.nodes[name] = brought if known.label == DEFAULT_LABEL else known
         for entity, line in zip(batch.entities, batch.entity_lines or [0] * len(batch.entities), strict=True):
             self.entity_marks.setdefault(entity.id, {}).setdefault(batch.origin, line)
         new = set(batch.facts) - self.facts
@@ -69,6 +69,12 @@ class MemoryWriter:
             del self.marks[fact]
         self._drop_unmentioned()
         return len(there)
+
+    def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
+        return {id_: self.nodes[id_] for id_ in ids if id_ in self.nodes}
+
+    def holds(self, facts: Sequence[Fact]) -> list[bool]:
+        return [fact in self.facts for fact in facts]
 
     def finish(self) -> None:
         self.calls.append("finish")
@@ -124,14 +130,14 @@ class MemoryWriter:
         for marks in self.entity_marks.values():
             for origin in origins:
                 marks.pop(origin, None)
-        before = len(self.entities)
+        before = len(self.nodes)
         self._drop_unmentioned()
         for known in self.loads():
             sources = tuple(replace(s, through=0) if s.origin in origins else s for s in known.sources)
             self.journal[known.id] = replace(known, sources=sources)
         if undone:
             self.journal[undone] = replace(self.journal[undone], state="undone")
-        return Withdrawn(deleted, kept, before - len(self.entities), 0)
+        return Withdrawn(deleted, kept, before - len(self.nodes), 0)
 
     def _note(self, batch: Batch, written: Written) -> None:
         for known in self.loads():
@@ -153,7 +159,7 @@ class MemoryWriter:
     def _drop_unmentioned(self) -> None:
         kept = {end for fact in self.facts for end in (fact.head, fact.tail)}
         kept |= {name for name, marks in self.entity_marks.items() if marks}
-        self.entities = {name: entity for name, entity in self.entities.items() if name in kept}
+        self.nodes = {name: entity for name, entity in self.nodes.items() if name in kept}
 
 
 def read_rows(

@@ -18,6 +18,7 @@ from graph_schema import (
     EvidenceStep,
     Fact,
     HopTrace,
+    Origin,
     Response,
     Subgraph,
     Topic,
@@ -110,6 +111,7 @@ def test_a_response_is_plain_json() -> None:
         trace=(HopTrace(1, (("director", 0.7),), (("directed_by", False, 0.9),), 0.1),),
         fusion={"graph": 0.8},
         seconds={"reading": 0.001},
+        origins={STEP.fact: (Origin("load-1", "films.txt", 7),)},
     )
     plain = json.loads(json.dumps(response.as_dict()))
     assert plain["answers"][0] == {
@@ -129,6 +131,7 @@ def test_a_response_is_plain_json() -> None:
                         "tail": "Dieterle",
                         "inverse": False,
                         "weight": 0.9,
+                        "origins": [{"load": "load-1", "source": "films.txt", "line": 7}],
                     },
                     {
                         "kind": "hop",
@@ -137,6 +140,7 @@ def test_a_response_is_plain_json() -> None:
                         "tail": "Dieterle",
                         "inverse": True,
                         "weight": 0.8,
+                        "origins": [],
                     },
                 ],
             }

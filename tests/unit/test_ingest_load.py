@@ -87,7 +87,7 @@ def test_entities_get_the_labels_of_their_relations(writer: MemoryWriter) -> Non
     load([Source("x", stream=io.BytesIO(content))], writer, schema=schema)
     assert writer.schema == schema
     assert writer.batches[0].entities == [Entity("Kismet", "Kismet", "Film"), Entity("Dieterle", "Dieterle", "Person")]
-    assert writer.entities["love"] == Entity("love", "love")
+    assert writer.nodes["love"] == Entity("love", "love")
     assert len(writer.batches[0].facts) == 4
 
 
@@ -341,5 +341,5 @@ def test_helper_refuses_what_the_port_refuses() -> None:
     writer = MemoryWriter()
     assert writer.write(Batch([Entity("a", "a", "Film")], [Fact("a", "r", "b")])) == Written(1, 0, 2, 0)
     assert writer.write(Batch([Entity("b", "b", "Film")], [Fact("a", "r", "b")])) == Written(0, 1, 0, 2, 1, 2)
-    assert writer.entities["b"].label == "Film"
+    assert writer.nodes["b"].label == "Film"
     assert load_bytes(b"a|r|b\n")[0] == writer.facts

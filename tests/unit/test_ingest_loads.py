@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from graph_schema import Batch, ConfigError, Fact, RelationSchema, Schema, StoreUnavailable, TooManyRejects, Written
-from ingest import DryRun, LoadOptions, Rejected, Source, difference, lines, load, replace
+from ingest import DryRun, LoadOptions, MappingFile, Rejected, Source, difference, lines, load, replace
 from ingest.hashes import Hashes
 from ingest.plan import make_plan, names
 from tests.unit.ingest_helpers import MemoryWriter
@@ -32,7 +32,7 @@ class Breaks(MemoryWriter):
 
 
 def same(one: MemoryWriter, other: MemoryWriter) -> bool:
-    return (one.facts, one.entities, one.marks) == (other.facts, other.entities, other.marks)
+    return (one.facts, one.nodes, one.marks) == (other.facts, other.nodes, other.marks)
 
 
 @pytest.fixture
@@ -188,28 +188,69 @@ def test_too_many_bad_lines_leave_a_load_that_goes_on(path: Path, monkeypatch: p
     assert store.loads()[0].state == "complete"
 
 
+# ---- by a mapping
+
+MAPPING = """
+sources:
+  - files: people.csv
+    nodes: [{label: Person, id: "person/{id}", name: name}]
+  - files: films.csv
+    nodes: [{label: Film, id: "film/{id}", name: title}]
+    relationships: [{type: directed_by, head: Film, tail: {label: Person, key: director}}]
+"""
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> list[Path]:
+    """Edges before the nodes they need; 20 of 25 films have a director that there is."""
+    films, people = tmp_path / "films.csv", tmp_path / "people.csv"
+    films.write_text("id,title,director\n" + "".join(f"{i},T{i},{i}\n" for i in range(25)), "utf-8")
+    people.write_text("id,name\n" + "".join(f"{i},N{i}\n" for i in range(20)), "utf-8")
+    return [films, people]
+
+
+@pytest.mark.parametrize("after", range(9))
+def test_by_a_mapping_a_load_goes_on_too(tables: list[Path], after: int) -> None:
+    mapping = MappingFile.from_yaml(MAPPING)
+    undisturbed, store = MemoryWriter(), Breaks(after)
+    wanted = load(tables, undisturbed, mapping=mapping, options=LoadOptions(batch_size=7))
+    assert [Path(file.source).name for file in wanted.files] == ["people.csv", "films.csv"]
+    assert (wanted.facts, wanted.entities, wanted.rejected) == (20, 40, {"no such node": 5})
+    assert undisturbed.schema.relations["directed_by"].tail == "Person"
+    with pytest.raises(StoreUnavailable):
+        load(tables, store, mapping=mapping, options=LoadOptions(batch_size=7))
+    store.after = -1
+    report = load(tables, store, mapping=mapping, options=LoadOptions(batch_size=7))
+    assert same(store, undisturbed)
+    assert (report.facts, report.entities, report.rejected) == (20, 40, {"no such node": 5})
+    again = load(tables, store, mapping=mapping)
+    assert (again.load, again.created, again.rejected) == (report.load, 0, {"no such node": 5})
+
+
+def test_by_a_mapping_a_dry_run_and_a_difference_are_as_the_load(tables: list[Path]) -> None:
+    mapping, store = MappingFile.from_yaml(MAPPING), MemoryWriter()
+    foreseen = load(tables, DryRun(store), mapping=mapping)
+    found = difference(tables, store, mapping=mapping)
+    done = load(tables, store, mapping=mapping)
+    assert foreseen.created == found.new == done.created == 20
+    assert foreseen.rejected == done.rejected
+    tables[0].write_text("id,title,director\n1,T1,2\n", "utf-8")
+    replace(tables, store, mapping=mapping, agreed=lambda shown: (shown.new, shown.gone) == (1, 20))
+    assert store.facts == {Fact("film/1", "directed_by", "person/2")}
+    assert len(store.nodes) == 21
+
+
 # ---- dry run
 
 
 def test_a_dry_run_says_what_a_load_would_do_and_does_nothing(path: Path) -> None:
-    class Readable(MemoryWriter):
-        def holds(self, facts: list[Fact]) -> list[bool]:
-            return [fact in self.facts for fact in facts]
-
-    store = Readable()
+    store = MemoryWriter()
     store.write(Batch((), [Fact("n1", "r", "m"), Fact("n2", "r", "elsewhere")]))
     before = len(store.calls)
     seen: list[Rejected] = []
     options = LoadOptions(batch_size=7, rejects=seen.append)
 
-    class Looker:
-        holds = staticmethod(store.holds)
-
-        @staticmethod
-        def entities(ids: list[str]) -> dict[str, object]:
-            return {id_: store.entities[id_] for id_ in ids if id_ in store.entities}
-
-    foreseen = load([path], DryRun(Looker()), options=options)
+    foreseen = load([path], DryRun(store), options=options)
     assert len(store.calls) == before
     assert len(seen) == 3
     done = load([path], store, options=LoadOptions(batch_size=7))

@@ -1,0 +1,138 @@
+"""How a load looks while it runs and when it has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+import ingest
+from graph_schema import Fact, Withdrawn
+from kgqa.cli import common
+
+PLAIN_SECONDS = 5.0
+"""Between two lines of progress where there is no terminal."""
+
+
+class LoadingBar:
+    """Progress as an ``ingest.ProgressCallback``: a bar on a terminal, else a line now and then; nothing if quiet."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bar = not quiet and common.errors.is_terminal
+        self._lines = not quiet and not self._bar
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[sofar]}"),
+            TimeRemainingColumn(),
+            console=common.errors,
+            disable=not self._bar,
+            transient=True,
+        )
+        self._task = self._progress.add_task("loading", total=None, sofar="")
+        self._began = self._said = time.monotonic()
+        self.facts = 0
+
+    def __enter__(self) -> LoadingBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, now: ingest.Progress) -> None:
+        self.facts = now.facts
+        seconds = time.monotonic() - self._began
+        if self._bar:
+            self._progress.update(
+                self._task,
+                completed=now.bytes_read,
+                total=now.bytes_total,
+                sofar=_so_far(now, seconds),
+                description=escape(Path(now.source).name),
+            )
+        elif self._lines and time.monotonic() - self._said >= PLAIN_SECONDS:
+            self._said = time.monotonic()
+            share = now.bytes_read / now.bytes_total if now.bytes_total else 0.0
+            left = f", about {seconds / share - seconds:,.0f} s left" if share else ""
+            percent = f"{share:.0%}, " if share else ""
+            common.errors.print(
+                f"{escape(Path(now.source).name)}: {percent}{_so_far(now, seconds)}{left}", soft_wrap=True
+            )
+
+
+def _so_far(now: ingest.Progress, seconds: float) -> str:
+    rate = f", {now.lines / seconds:,.0f} a second" if seconds > 1 else ""
+    aside = f", {now.rejected:,} set aside" if now.rejected else ""
+    return f"{now.lines:,} lines{rate}, {now.facts:,} facts{aside}"
+
+
+def report_lines(report: ingest.LoadReport, *, dry: bool = False) -> Iterator[str]:
+    """The report as lines with rich markup."""
+    new = "would be new" if dry else "new"
+    altered = report.merged - report.unchanged if report.load else 0
+    yield (
+        f"{_read(report)} read: {report.created:,} {new}, {report.merged:,} there already or repeated"
+        + (f" ({altered:,} of them with something new)" if altered else "")
+        + f"; {report.entities_created:,} new entities; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
+    )
+    if len(report.files) > 1:
+        for file in report.files[:20]:
+            yield (
+                f"  {escape(file.source)}: {_read(file)}, {file.created:,} {new}"
+                + (f", {sum(file.rejected.values()):,} lines set aside" if file.rejected else "")
+            )
+        if len(report.files) > 20:
+            yield f"  ... and {len(report.files) - 20:,} more files"
+    for file in report.files:
+        if file.resumed_at:
+            yield f"  {escape(file.source)}: gone on with after line {file.resumed_at:,}, where it had been broken off"
+    for note in report.notes:
+        yield f"  {escape(note)}"
+    if report.rejected_lines:
+        yield f"[yellow]{report.rejected_lines:,} lines set aside:[/]"
+        for file in report.files:
+            for reason, shown in file.examples.items():
+                yield from (f"  {escape(example)}" for example in shown)
+                if file.rejected[reason] > len(shown):
+                    yield f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}"
+    if dry:
+        yield "Nothing was written (--dry-run)."
+    elif report.load:
+        yield f"[dim]load {report.load}; to take it back: kgqa loads undo {report.load}[/]"
+
+
+def _read(of: ingest.LoadReport | ingest.FileReport) -> str:
+    return f"{of.facts:,} facts" + (f" and {of.entities:,} nodes" if of.entities else "")
+
+
+def difference_lines(found: ingest.Difference) -> Iterator[str]:
+    """What replacing would change, as lines with rich markup."""
+    yield f"{found.new:,} facts are new, {found.gone:,} go, {found.kept:,} stay"
+    for sign, colour, facts, count in (
+        ("+", "green", found.new_examples, found.new),
+        ("-", "red", found.gone_examples, found.gone),
+    ):
+        for fact in facts:
+            yield f"  [{colour}]{sign} {escape(fact_text(fact))}[/]"
+        if count > len(facts):
+            yield f"  [{colour}]{sign} ... and {count - len(facts):,} more[/]"
+    if found.older:
+        yield f"  taken back: {', '.join(older.load for older in found.older)}"
+
+
+def fact_text(fact: Fact) -> str:
+    """A fact on one line."""
+    return f"{fact.head} -{fact.relation}-> {fact.tail}"
+
+
+def withdrawn_line(done: Withdrawn) -> str:
+    """What taking marks back did."""
+    return (
+        f"{done.facts_deleted:,} facts and {done.entities_deleted:,} entities are gone; "
+        f"{done.facts_kept:,} facts stay, for others brought them too"
+    )

@@ -1,0 +1,71 @@
+"""A snapshot that follows its store: made anew in the background when the store's change counter has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock, Thread
+
+from graph_schema.ports import GraphReader
+from kgqa.stores.snapshot import Snapshot
+
+
+class FollowingSnapshot:
+    """Gives the newest snapshot of a store that is ready. Safe to share between threads.
+
+    A Neo4j database that only others write to has no change counter that moves; there, make a new one.
+
+    Args:
+        reader: the store; stays open as long as this is used.
+        build: makes the snapshot of a store.
+    """
+
+    def __init__(self, reader: GraphReader, build: Callable[[GraphReader], Snapshot] = Snapshot.build) -> None:
+        self._reader = reader
+        self._build = build
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+        self._builder: Thread | None = None
+        self._failed: Exception | None = None
+
+    def current(self) -> Snapshot:
+        """The newest one that is ready. Only the first call waits for a snapshot to be made.
+
+        Raises:
+            StoreError: the store failed, now or when it was last read in the background.
+        """
+        changes = self._reader.changes()
+        with self._lock:
+            if self._failed is not None:
+                failed, self._failed = self._failed, None
+                raise failed
+            if self._snapshot is None:
+                self._snapshot = self._build(self._reader)
+            elif self._snapshot.changes() != changes and self._builder is None:
+                self._builder = Thread(target=self._renew, name="snapshot", daemon=True)
+                self._builder.start()
+            return self._snapshot
+
+    def newest(self) -> Snapshot:
+        """One that has all that was in the store at the call; waits until it is ready.
+
+        Raises:
+            StoreError: the store failed.
+        """
+        snapshot = self.current()
+        if (builder := self._builder) is not None:
+            builder.join()
+            snapshot = self.current()
+            if (builder := self._builder) is not None:  # the one before had begun to read before the call
+                builder.join()
+                snapshot = self.current()
+        return snapshot
+
+    def _renew(self) -> None:
+        try:
+            made = self._build(self._reader)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is for the next caller to hear
+            with self._lock:
+                self._failed, self._builder = error, None
+            return
+        with self._lock:
+            self._snapshot, self._builder = made, None

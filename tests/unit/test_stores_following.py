@@ -1,0 +1,103 @@
+"""A snapshot that follows its store: the old one is served until the new one is ready."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graph_schema import Batch, Fact, GraphReader, Schema, StoreUnavailable
+from kgqa.stores import EmbeddedStore, FollowingSnapshot, Snapshot
+
+ONE, TWO, THREE = Fact("a", "r", "b"), Fact("c", "r", "d"), Fact("e", "r", "f")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
+    made = EmbeddedStore(tmp_path / "graph.db", create=True)
+    made.migrate(Schema())
+    made.write(Batch((), [ONE]))
+    yield made
+    made.close()
+
+
+class Slow:
+    """Builds when it is let; counts."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.begun = threading.Event()
+        self.built = 0
+        self.fails = False
+
+    def __call__(self, reader: GraphReader) -> Snapshot:
+        if self.built:
+            self.begun.set()
+            assert self.let.wait(20)
+        if self.fails:
+            raise StoreUnavailable("gone")
+        self.built += 1
+        return Snapshot.build(reader)
+
+
+def wait_for(following: FollowingSnapshot, fact: Fact) -> None:
+    ended = threading.Event()
+    for _ in range(400):
+        if following.current().holds([fact]) == [True]:
+            return
+        ended.wait(0.05)
+    raise AssertionError(f"{fact} never appeared")
+
+
+def test_nothing_is_built_again_while_the_store_stays_as_it_is(store: EmbeddedStore) -> None:
+    following = FollowingSnapshot(store)
+    assert following.current() is following.current()
+
+
+def test_the_old_one_is_served_until_the_new_one_is_ready(store: EmbeddedStore) -> None:
+    build = Slow()
+    following = FollowingSnapshot(store, build)
+    old = following.current()
+    store.write(Batch((), [TWO]))
+    assert following.current() is old
+    assert build.begun.wait(20)
+    assert following.current() is old, "not waited for"
+    assert build.built == 1
+    build.let.set()
+    wait_for(following, TWO)
+    assert build.built == 2
+
+
+def test_newest_waits_and_has_all_that_was_there(store: EmbeddedStore) -> None:
+    build = Slow()
+    following = FollowingSnapshot(store, build)
+    following.current()
+    build.let.set()
+    store.write(Batch((), [TWO]))
+    assert following.newest().holds([ONE, TWO]) == [True, True]
+    store.write(Batch((), [THREE]))
+    assert following.newest().holds([THREE]) == [True]
+
+
+def test_a_write_of_another_process_is_followed(store: EmbeddedStore) -> None:
+    following = FollowingSnapshot(store)
+    following.current()
+    other = EmbeddedStore(Path(store.url.removeprefix("sqlite:///")))
+    other.write(Batch((), [TWO]))
+    other.close()
+    wait_for(following, TWO)
+
+
+def test_a_failure_in_the_background_is_heard_and_can_be_got_over(store: EmbeddedStore) -> None:
+    build = Slow()
+    following = FollowingSnapshot(store, build)
+    following.current()
+    build.let.set()
+    build.fails = True
+    store.write(Batch((), [TWO]))
+    with pytest.raises(StoreUnavailable):
+        following.newest()
+    build.fails = False
+    wait_for(following, TWO)
