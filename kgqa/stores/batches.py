@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graph_schema.errors import InputError
 from graph_schema.text import name_key
-from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact
+from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Properties, Value
+from kgqa.stores.properties import check_properties, storable
+
+__all__ = [
+    "Prepared",
+    "Said",
+    "by_relation",
+    "check_ids",
+    "check_relations",
+    "combined",
+    "keys_of_names",
+    "name_keys",
+    "prepare",
+    "said_of_entities",
+    "shown",
+    "storable",
+]
 
 MAX_ID_BYTES = 8_000  # of UTF-8; Neo4j's index takes 8,167 and stops the whole database beyond its limits
 MAX_NAME_CHARACTERS = 500  # of a relation or label; the same limit as in a schema file
+Pair = tuple[str, str]
+_NO_WORD = re.compile(r"[^\w\n]+")
+
+
+@dataclass(slots=True)
+class Said:
+    """What a batch says of one entity.
+
+    Attributes:
+        line: of the first time; 0: not known.
+        told: each time, in order.
+    """
+
+    line: int
+    told: list[Entity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,56 +55,95 @@ class Prepared:
         entities: what the batch says of entities, by id, in its order.
         facts: the distinct facts by relation name, each list ascending.
         given: how many facts the batch had, duplicates counted.
+        entity_lines: of each entity that the batch says something of, the first line.
+        fact_lines: for each list of ``facts``, the first line of each fact.
+        fact_properties: of the facts that have any, by relation, head and tail, merged in the batch's order.
     """
 
     ids: list[str]
     entities: dict[str, list[Entity]]
-    facts: dict[str, list[tuple[str, str]]]
+    facts: dict[str, list[Pair]]
     given: int
+    entity_lines: dict[str, int] = field(default_factory=dict)
+    fact_lines: dict[str, list[int]] = field(default_factory=dict)
+    fact_properties: dict[tuple[str, str, str], dict[str, Value]] = field(default_factory=dict)
 
 
 def prepare(batch: Batch) -> Prepared:
     """Check and sort a batch.
 
     Raises:
-        InputError: an id, name or relation that can't be kept in every store.
+        InputError: an id, name, relation or property that can't be kept in every store.
     """
-    said: dict[str, list[Entity]] = {}
-    for entity in batch.entities:
-        said.setdefault(entity.id, []).append(entity)
-    pairs: dict[str, set[tuple[str, str]]] = {}
-    for fact in batch.facts:
-        pairs.setdefault(fact.relation, set()).add((fact.head, fact.tail))
-    mentioned = set(said)
-    for found in pairs.values():
-        for pair in found:
-            mentioned.update(pair)
-    ids = sorted(mentioned)
-    _check_ids(ids)
-    _check_texts(text for entity in batch.entities for text in (entity.name, *entity.aliases))
-    _check_identifiers("relation", pairs)
-    _check_identifiers("label", {entity.label for entity in batch.entities} - {""})
+    said = said_of_entities(batch)
+    facts = Facts.of(batch.facts)
+    lines = batch.fact_lines or [0] * len(facts)
+    pairs: dict[str, dict[Pair, int]] = {relation: {} for relation in sorted(set(facts.relations))}
+    for head, relation, tail, line in zip(facts.heads, facts.relations, facts.tails, lines, strict=True):
+        pairs[relation].setdefault((head, tail), line)
+    properties: dict[tuple[str, str, str], dict[str, Value]] = {}
+    if batch.fact_properties:
+        check_properties(batch.fact_properties)
+        for head, relation, tail, given in zip(
+            facts.heads, facts.relations, facts.tails, batch.fact_properties, strict=True
+        ):
+            if given:
+                properties.setdefault((relation, head, tail), {}).update(given)
+    ids = sorted(said.keys() | set(facts.heads) | set(facts.tails))
+    check_ids(ids)
+    check_relations(pairs)
+    ordered = {relation: sorted(found) for relation, found in pairs.items()}
     return Prepared(
         ids,
-        said,
-        {relation: sorted(pairs[relation]) for relation in sorted(pairs)},
-        len(batch.facts),
+        {id_: heard.told for id_, heard in said.items()},
+        ordered,
+        len(facts),
+        {id_: heard.line for id_, heard in said.items()},
+        {relation: [pairs[relation][pair] for pair in found] for relation, found in ordered.items()},
+        properties,
     )
+
+
+def said_of_entities(batch: Batch) -> dict[str, Said]:
+    """What a batch says of entities, by id, in its order; checked, but for the ids.
+
+    Raises:
+        InputError: a name, alias, label or property that can't be kept in every store.
+    """
+    said: dict[str, Said] = {}
+    lines = batch.entity_lines or [0] * len(batch.entities)
+    for entity, line in zip(batch.entities, lines, strict=True):
+        if (known := said.get(entity.id)) is None:
+            said[entity.id] = Said(line, [entity])
+        else:
+            known.told.append(entity)
+    _check_texts(text for entity in batch.entities for text in (entity.name, *entity.aliases))
+    _check_identifiers("label", {entity.label for entity in batch.entities} - {""})
+    check_properties(entity.properties for entity in batch.entities if entity.properties)
+    return said
 
 
 def combined(old: Entity | None, said: Iterable[Entity]) -> Entity:
     """What is said of an entity, merged in order into what is stored of it, as ``GraphWriter.write`` describes.
 
     What comes back is to be stored: unlike in an entity that is shown, an alias may equal the name while that is only
-    the id, since it stays one when a name comes. So a batch written twice changes nothing the second time.
+    the id, since it stays one when a name comes. So a batch written twice changes nothing the second time. Of two
+    values for a property, the later counts: right within one origin.
     """
     for new in said:
+        if old is None and new.name and not new.aliases and new.label:
+            old = new
+            continue
         old = old or Entity(new.id, new.id)
         name = new.name if old.name == old.id and new.name else old.name
         second = (new.name,) if new.name != new.id else ()
         aliases = dict.fromkeys((*old.aliases, *second, *new.aliases))
         kept = tuple(alias for alias in aliases if alias and (alias != name or name == old.id))
-        old = Entity(old.id, name, (new.label or DEFAULT_LABEL) if old.label == DEFAULT_LABEL else old.label, kept)
+        label = (new.label or DEFAULT_LABEL) if old.label == DEFAULT_LABEL else old.label
+        properties: Properties = old.properties
+        if new.properties:
+            properties = {**properties, **new.properties}
+        old = Entity(old.id, name, label, kept, properties)
     if old is None:
         raise ValueError("nothing was said of the entity")
     return old
@@ -82,7 +154,7 @@ def shown(stored: Entity) -> Entity:
     if stored.name not in stored.aliases:
         return stored
     aliases = tuple(alias for alias in stored.aliases if alias != stored.name)
-    return Entity(stored.id, stored.name, stored.label, aliases)
+    return Entity(stored.id, stored.name, stored.label, aliases, stored.properties)
 
 
 def name_keys(entity: Entity) -> tuple[str, ...]:
@@ -93,26 +165,34 @@ def name_keys(entity: Entity) -> tuple[str, ...]:
     return tuple(key for key in dict.fromkeys(map(name_key, (entity.name, *entity.aliases))) if key)
 
 
-def by_relation(facts: Sequence[Fact]) -> dict[str, list[tuple[str, str]]]:
+def keys_of_names(names: Sequence[str]) -> list[str]:
+    """``text.name_key`` of each, many at once: all are folded as one text."""
+    if any("\n" in name for name in names):
+        return list(map(name_key, names))
+    folded = "\n".join(names)
+    if not folded.isascii():
+        decomposed = unicodedata.normalize("NFKD", folded)
+        folded = "".join(c for c in decomposed if not unicodedata.combining(c))
+    keys = _NO_WORD.sub(" ", folded.casefold()).split("\n")
+    if len(keys) != len(names):
+        return list(map(name_key, names))
+    return [key.strip(" ") or name_key(name) for key, name in zip(keys, names, strict=True)]
+
+
+def by_relation(facts: Sequence[Fact]) -> dict[str, list[Pair]]:
     """The distinct facts as (head, tail) by relation, both sorted."""
-    pairs: dict[str, set[tuple[str, str]]] = {}
+    pairs: dict[str, set[Pair]] = {}
     for fact in facts:
         pairs.setdefault(fact.relation, set()).add((fact.head, fact.tail))
     return {relation: sorted(pairs[relation]) for relation in sorted(pairs)}
 
 
-def storable(text: str) -> bool:
-    """Whether the text is one that any store can hold: neither a NUL nor half of a surrogate pair in it."""
-    if "\0" in text:
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def check_ids(ids: Sequence[str]) -> None:
+    """Refuse ids that can't be kept in every store.
 
-
-def _check_ids(ids: Sequence[str]) -> None:
+    Raises:
+        InputError: naming the first of them.
+    """
     _check_texts(ids)
     for id_ in ids:
         if not id_:
@@ -122,6 +202,15 @@ def _check_ids(ids: Sequence[str]) -> None:
                 f"the entity id {id_[:60]!r}... is longer than {MAX_ID_BYTES:,} bytes",
                 fix="Use a shorter id and keep the text as the entity's name",
             )
+
+
+def check_relations(names: Iterable[str]) -> None:
+    """Refuse relations that can't be kept in every store.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    _check_identifiers("relation", names)
 
 
 def _check_texts(texts: Iterable[str]) -> None:

@@ -55,6 +55,30 @@ class Csr:
             edge_target=target.astype(np.int32),
         )
 
+    @classmethod
+    def of_keys(cls, keys: Int64s, entity_bits: int, relation_bits: int, entities: int) -> Csr:
+        """From both edges of each fact, packed: near in the upper bits, then the directed relation, then far.
+
+        Args:
+            keys: int64 [2 F], ascending.
+
+        Raises:
+            StoreError: more than 2^31 - 1 entities.
+        """
+        if entities > np.iinfo(np.int32).max:
+            raise StoreError(f"{entities:,} entities are more than arrays can hold", fix="Use Neo4j")
+        first = np.ones(len(keys), dtype=bool)
+        np.not_equal(keys[1:] >> entity_bits, keys[:-1] >> entity_bits, out=first[1:])
+        starts = np.flatnonzero(first)
+        groups = keys[starts] >> entity_bits
+        groups_of_node = np.bincount(groups >> relation_bits, minlength=entities)
+        return cls(
+            group_start=np.concatenate((np.zeros(1, np.int64), np.cumsum(groups_of_node, dtype=np.int64))),
+            group_relation=(groups & ((1 << relation_bits) - 1)).astype(np.int32),
+            edge_start=np.append(starts, len(keys)),
+            edge_target=(keys & ((1 << entity_bits) - 1)).astype(np.int32),
+        )
+
     def groups_of(self, nodes: Int64s) -> tuple[Int64s, Int64s]:
         """All groups of each node: (position in ``nodes``, group), both int64, ascending; -1 nodes have none."""
         known = np.maximum(nodes, 0)

@@ -1,10 +1,10 @@
-"""The embedded store: one SQLite file, and beside it a memory-mapped ``Snapshot`` for speed."""
+"""The embedded store: one SQLite file, and beside it memory-mapped arrays for speed."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -12,25 +12,31 @@ from threading import RLock
 import numpy as np
 
 from graph_schema.errors import StoreError
+from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.ports import Group, Neighbours, Offer
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
-from graph_schema.types import Batch, Entity, Fact, StoreInfo, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
+from kgqa.stores import embedded_arrays, embedded_ledger, embedded_read
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import shown, storable
+from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_file import connect, translated
-from kgqa.stores.embedded_write import EmbeddedWriter, entity_of
+from kgqa.stores.embedded_log import FactIndex, origin_set
+from kgqa.stores.embedded_names import alike, entity_of, index_likeness
+from kgqa.stores.embedded_write import EmbeddedWriter
+from kgqa.stores.keys import KeySet
 from kgqa.stores.likeness import most_alike
-from kgqa.stores.snapshot import Snapshot
 
 CANDIDATES = 100  # names that are compared closely for a suggestion
 
 
 class EmbeddedStore:
-    """A ``GraphStore`` in one file. Safe to share between threads and to open in several processes.
+    """A ``GraphStore`` and ``LoadLedger`` in one file, for several threads and processes at once.
 
-    ``offer``, ``expand`` and ``holds`` run on the snapshot in ``<file>.csr/`` while its change counter equals the
-    file's, and as SQL otherwise; ``finish`` brings it up to date.
+    ``offer``, ``expand`` and ``holds`` run on the arrays in ``<file>.csr/`` while these know all facts of the file,
+    otherwise on those and on what has come since, taken up from the file's log; ``finish`` brings the arrays up to
+    date.
 
     Args:
         path: the file.
@@ -46,9 +52,12 @@ class EmbeddedStore:
         self._writer = EmbeddedWriter(self._connection)
         self._lock = RLock()
         self._unused = new
-        self._csr_path = path.with_name(path.name + ".csr")
-        self._csr: Snapshot | None = None
-        self._csr_seen: tuple[int, int] | None = None
+        self._arrays_path = path.with_name(path.name + ".csr")
+        self._arrays: EmbeddedArrays | None = None
+        self._arrays_seen: tuple[int, int] | None = None
+        self._index = FactIndex()
+        self._as_of = -1  # the change counter that the index is as of
+        self._gone = False  # whether others have deleted something that the writer doesn't know of
         with self._reading() as connection:
             self._source = str(connection.execute(sql.GET_META, ("source",)).fetchone()[0])
 
@@ -62,16 +71,16 @@ class EmbeddedStore:
     # ---- reading
 
     def info(self) -> StoreInfo:
-        with self._reading() as connection, _transaction(connection, "BEGIN"):
+        with self._consistent() as connection:
             facts, entities, changes = connection.execute(sql.COUNTS).fetchone()
             return StoreInfo(facts, entities, self._relations(connection)[0], changes)
 
     def changes(self) -> int:
         with self._reading() as connection:
-            return int(connection.execute(sql.CHANGES).fetchone()[0])
+            return _changes(connection)
 
     def schema(self) -> Schema:
-        with self._reading() as connection, _transaction(connection, "BEGIN"):
+        with self._consistent() as connection:
             return self._schema(connection).with_relations(self._relations(connection)[0])
 
     def relations(self) -> tuple[str, ...]:
@@ -82,69 +91,49 @@ class EmbeddedStore:
         with self._reading() as connection:
             found: dict[str, list[Entity]] = {}
             for key, *columns in connection.execute(sql.LOOKUP, (_distinct(keys),)):
-                found.setdefault(key, []).append(_shown((columns[0], columns[1], columns[2], columns[3])))
+                found.setdefault(key, []).append(_shown(columns))
             return {key: tuple(found[key]) for key in keys if key in found}
 
     def suggest(self, name: str, limit: int = 5) -> tuple[Entity, ...]:
         key = name_key(name)
         if not key or not storable(key):
             return ()
-        with self._reading() as connection:
-            rows = connection.execute(sql.STARTS_WITH, (key, key + "\U0010ffff", CANDIDATES)).fetchall()
-            trigrams = sorted({key[at : at + 3] for at in range(len(key) - 2)})[:CANDIDATES]
-            if trigrams:
-                query = " OR ".join('"' + trigram.replace('"', '""') + '"' for trigram in trigrams)
-                rows += connection.execute(sql.LIKE, (query, CANDIDATES)).fetchall()
+        with self._consistent() as connection:
+            rows = alike(connection, key, CANDIDATES)
         return most_alike(name, map(_shown, rows), limit)
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
         with self._reading() as connection:
-            rows = connection.execute(sql.ENTITIES, (_distinct(ids),))
-            return {row[1]: _shown(row[1:]) for row in rows}
+            found = map(_shown, connection.execute(sql.ENTITIES, (_distinct(ids),)))
+            return {entity.id: entity for entity in found}
 
     def offer(self, ids: Sequence[str]) -> Offer:
-        with self._reading() as connection:
-            if fresh := self._fresh_csr(connection):
-                return fresh.offer(ids)
-            with _transaction(connection, "BEGIN"):
-                index = self._relations(connection)[1]
-                asked = json.dumps([id_ if storable(id_) else None for id_ in ids])
-                rows = connection.execute(sql.OFFER, (asked,)).fetchall()
-        table = np.array([(o, 2 * index[r] + d, n) for o, r, d, n in rows], np.int64).reshape(-1, 3)
-        table = table[np.lexsort((table[:, 1], table[:, 0]))]
-        return Offer(table[:, 0], table[:, 1], table[:, 2])
+        with self._consistent() as connection:
+            index = self._current(connection)
+            if fresh := self._fresh():
+                return fresh.adjacency.offer(ids)
+            return embedded_read.offer(connection, index, ids, self._relations(connection)[1])
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
-        with self._reading() as connection:
-            if fresh := self._fresh_csr(connection):
-                return fresh.expand(groups)
-            ids: list[str] = []
-            counts: list[int] = []
-            with _transaction(connection, "BEGIN"):
-                for group in groups:
-                    found: list[tuple[str]] = []
-                    if storable(group.entity) and storable(group.relation):
-                        asked = (group.entity, group.relation, max(group.limit, 0))
-                        found = connection.execute(sql.HEADS if group.inverse else sql.TAILS, asked).fetchall()
-                    ids += [id_ for (id_,) in found]
-                    counts.append(len(found))
-            return Neighbours(np.repeat(np.arange(len(groups)), np.array(counts, np.int64)), ids)
+        with self._consistent() as connection:
+            index = self._current(connection)
+            if fresh := self._fresh():
+                return fresh.adjacency.expand(groups)
+            relations = dict(connection.execute(sql.RELATION_KEYS))
+            return embedded_read.expand(connection, index, groups, relations, self._arrays)
 
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
-        with self._reading() as connection:
-            if fresh := self._fresh_csr(connection):
-                return fresh.holds(facts)
-            with _transaction(connection, "BEGIN"):
-                asked = [(fact.head, fact.relation, fact.tail) for fact in facts]
-                return [
-                    all(map(storable, fact)) and bool(connection.execute(sql.HOLDS, fact).fetchone()[0])
-                    for fact in asked
-                ]
+        with self._consistent() as connection:
+            index = self._current(connection)
+            if fresh := self._fresh():
+                return fresh.adjacency.holds(facts)
+            held = np.zeros(len(facts), bool)
+            at, keys = embedded_read.keys_of(connection, index, facts)
+            held[at] = index.forward.contains(keys)
+            return [bool(fact) for fact in held]
 
     def all_facts(self) -> Iterator[Fact]:
-        with self._stream() as connection:
-            for head, relation, tail in connection.execute(sql.ALL_FACTS):
-                yield Fact(head, relation, tail)
+        return self._facts(())
 
     def all_entities(self) -> Iterator[Entity]:
         with self._stream() as connection:
@@ -164,27 +153,89 @@ class EmbeddedStore:
         with self._writing():
             return self._writer.write(batch)
 
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        """See ``LoadLedger``. SQLite has one writer, so ``workers`` changes nothing."""
+        del workers
+        for batch in batches:
+            yield self.write(batch)
+
     def delete(self, facts: Sequence[Fact]) -> int:
         with self._writing():
             return self._writer.delete(facts)
 
     def finish(self) -> None:
-        """Bring the snapshot beside the file up to date; reads the whole graph, unless it is already."""
+        """Bring the arrays beside the file up to date, which reads the whole graph, and the index of similar names."""
         with self._reading() as connection:
-            if not self._fresh_csr(connection):
-                with _transaction(connection, "BEGIN"):
-                    snapshot = self._build(connection)
-                snapshot.save(self._csr_path)
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            with self._transaction("BEGIN IMMEDIATE"):
+                index_likeness(connection)
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # what the arrays know is on the disk before they are
+            with self._transaction("BEGIN"):
+                index = self._current(connection)
+                if self._fresh():
+                    return
+                embedded_arrays.write(connection, index, self._arrays_path, self._source)
+            self._as_of = -1
 
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-                self._connection = self._csr = None
+                self._connection = self._arrays = None
+                self._index = FactIndex()
                 if self._unused:
                     for suffix in ("", "-wal", "-shm"):
                         self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    # ---- loads
+
+    def begin_load(self, plan: LoadPlan) -> Load:
+        with self._writing() as connection:
+            return embedded_ledger.begin_load(connection, plan)
+
+    def end_load(self, id: str) -> None:
+        with self._writing() as connection:
+            embedded_ledger.end_load(connection, id)
+
+    def loads(self) -> tuple[Load, ...]:
+        with self._consistent() as connection:
+            return embedded_ledger.loads(connection)
+
+    def origins(self, facts: Sequence[Fact]) -> list[tuple[Origin, ...]]:
+        with self._consistent() as connection:
+            index = self._current(connection)
+            at, keys = embedded_read.keys_of(connection, index, facts)
+            asked, place = np.unique(keys, return_inverse=True)
+            marked = embedded_ledger.marks(connection, asked, self._arrays, index.layout)
+            said = embedded_ledger.origins(connection, marked)
+        found: list[tuple[Origin, ...]] = [()] * len(facts)
+        for position, which in zip(at.tolist(), place.tolist(), strict=True):
+            found[position] = said[which]
+        return found
+
+    def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
+        with self._consistent() as connection:
+            found: list[Properties] = [{}] * len(facts)
+            if connection.execute(sql.ANY_FACT_PROPERTY).fetchone()[0]:
+                index = self._current(connection)
+                at, keys = embedded_read.keys_of(connection, index, facts)
+                said = embedded_ledger.fact_properties(connection, index.layout.triples(keys))
+                for position, properties in zip(at.tolist(), said, strict=True):
+                    found[position] = properties
+            return found
+
+    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
+        return self._facts(tuple(origins) or (-2,))
+
+    def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
+        """See ``LoadLedger``; one transaction, after that which says that the load is being undone."""
+        if undone:
+            with self._writing() as connection:
+                embedded_ledger.set_undoing(connection, undone)
+        with self._writing() as connection:
+            done = embedded_ledger.withdraw(connection, self._writer, origins)
+            if undone:
+                embedded_ledger.set_undone(connection, undone)
+            return done
 
     # ---- inside
 
@@ -196,15 +247,39 @@ class EmbeddedStore:
             yield self._connection
 
     @contextmanager
+    def _consistent(self) -> Iterator[sqlite3.Connection]:
+        """For what reads more than once: all of it as of one moment."""
+        with self._reading() as connection, self._transaction("BEGIN"):
+            yield connection
+
+    @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._reading() as connection:
             try:
-                with _transaction(connection, "BEGIN IMMEDIATE"):
+                with self._transaction("BEGIN IMMEDIATE"):
+                    index = self._current(connection)
+                    self._writer.begin(index, self._as_of, forget=self._gone)
+                    self._gone = False
                     yield connection
+                    self._writer.end()
             except BaseException:
-                self._writer.forget()
+                self._writer.rolled_back()
                 raise
+            self._index, self._as_of = self._writer.committed()
             self._unused = False
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        connection = self._connection
+        assert connection is not None
+        connection.execute(begin)
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _stream(self) -> Iterator[sqlite3.Connection]:
@@ -216,6 +291,20 @@ class EmbeddedStore:
             finally:
                 connection.close()
 
+    def _facts(self, origins: tuple[int, ...]) -> Iterator[Fact]:
+        """Every fact, or every one that has a mark of these origins."""
+        with self._consistent() as connection:
+            index = self._current(connection).copy()
+        with self._stream() as connection:
+            connection.execute("BEGIN")
+            index.catch_up(connection)
+            facts = index.forward
+            if origins:
+                facts = KeySet()
+                for origin in origins:
+                    facts.add(origin_set(connection, origin, index.layout).all())
+            yield from embedded_read.facts_in_words(connection, index, facts.all())
+
     def _relations(self, connection: sqlite3.Connection) -> tuple[tuple[str, ...], dict[int, int]]:
         """Relation names ascending, and the position of each relation's row key among them."""
         rows = connection.execute(sql.RELATIONS).fetchall()
@@ -225,64 +314,50 @@ class EmbeddedStore:
         found = connection.execute(sql.GET_META, ("schema",)).fetchone()
         return Schema.from_yaml(found[0], where=self.url) if found else Schema()
 
-    def _fresh_csr(self, connection: sqlite3.Connection) -> Snapshot | None:
-        changes = connection.execute(sql.CHANGES).fetchone()[0]
-        if self._csr is None or self._csr.changes() != changes:
-            self._reopen_csr()
-        csr = self._csr
-        return csr if csr is not None and csr.changes() == changes and csr.source == self._source else None
+    def _current(self, connection: sqlite3.Connection) -> FactIndex:
+        """The facts as of the transaction that has begun."""
+        changes = _changes(connection)
+        known = changes == self._as_of
+        if not (known and self._fresh()) and self._look_at_arrays(connection):
+            known = False
+        if not known:
+            self._gone |= self._index.catch_up(connection)
+            self._as_of = changes
+        return self._index
 
-    def _reopen_csr(self) -> None:
-        """Look at the snapshot on disk again if another one is in force there; a damaged one counts as none."""
+    def _fresh(self) -> EmbeddedArrays | None:
+        """The arrays, if nothing is in the index but what they know."""
+        return self._arrays if self._index.forward.pristine else None
+
+    def _look_at_arrays(self, connection: sqlite3.Connection) -> bool:
+        """Take the arrays on disk, if others than those taken are in force there; damaged ones count as none.
+
+        Returns whether the index is now that of the arrays.
+        """
         try:
-            status = (self._csr_path / "current.json").stat()
+            status = (self._arrays_path / "current.json").stat()
         except OSError:
-            self._csr = self._csr_seen = None
-            return
+            return False
         seen = (status.st_mtime_ns, status.st_ino)
-        if seen != self._csr_seen:
-            self._csr_seen = seen
-            try:
-                self._csr = Snapshot.open(self._csr_path)
-            except StoreError:
-                self._csr = None
-
-    def _build(self, connection: sqlite3.Connection) -> Snapshot:
-        rows = connection.execute(sql.ENTITIES_WITH_KEY).fetchall()
-        keys = np.array([row[0] for row in rows], np.int64)
-        rank = np.zeros(int(keys.max(initial=0)) + 1, np.int64)  # row key → dense index
-        rank[keys] = np.arange(len(keys))
-        names, relation_rank = self._relations(connection)
-        facts = np.array(connection.execute(sql.FACT_KEYS).fetchall(), np.int64).reshape(-1, 3)
-        relation_of = np.zeros(max(relation_rank, default=0) + 1, np.int64)
-        for key, position in relation_rank.items():
-            relation_of[key] = position
-        return Snapshot.from_columns(
-            [_shown(row[1:]) for row in rows],
-            names,
-            rank[facts[:, 0]],
-            relation_of[facts[:, 1]],
-            rank[facts[:, 2]],
-            schema=self._schema(connection),
-            url=self.url,
-            changes=connection.execute(sql.CHANGES).fetchone()[0],
-            source=self._source,
-        )
+        if seen == self._arrays_seen:
+            return False
+        self._arrays_seen = seen
+        try:
+            arrays = EmbeddedArrays.open(self._arrays_path)
+        except StoreError:
+            return False
+        if not arrays.fits(connection, self._source):
+            return False
+        self._gone |= arrays.seq > self._index.seq  # what was deleted in between isn't seen any more
+        self._arrays, self._index = arrays, arrays.index()
+        return True
 
 
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+def _changes(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(sql.CHANGES).fetchone()[0])
 
 
-def _shown(columns: tuple[str, str, str, str]) -> Entity:
+def _shown(columns: Sequence[object]) -> Entity:
     return shown(entity_of(columns))
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from graph_schema.errors import StoreAccessDenied, StoreError, StoreUnavailable, StoreVersionError
 from graph_schema.migrations import LATEST
 from kgqa.stores import embedded_sql as sql
+from kgqa.stores.embedded_log import BROUGHT, INT32, ROW_FACTS
 
 NOT_OURS = "Give the path of a store that `kgqa ingest` has made, or another path to make a new one"
 
@@ -49,7 +52,7 @@ def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Conn
             _check_or_migrate(connection, path, create)
             connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-                "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824;"
+                "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824; PRAGMA wal_autocheckpoint = 8192;"
             )
         except BaseException:
             connection.close()
@@ -81,6 +84,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         for number in range(version + 1, LATEST + 1):
             for statement in _statements(sql.MIGRATIONS[number]):
                 connection.execute(statement)
+        if version < 2:
+            _facts_into_the_log(connection)
         if version == 0:
             connection.execute(sql.SET_META, ("changes", 0))
             connection.execute(sql.SET_META, ("source", secrets.token_hex(8)))
@@ -90,6 +95,18 @@ def migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _facts_into_the_log(connection: sqlite3.Connection) -> None:
+    """The second half of migration 2: rows of facts become rows of the log, of origin 0."""
+    rows = connection.execute(sql.OLD_FACTS)
+    while part := rows.fetchmany(ROW_FACTS):
+        columns = (np.fromiter(column, INT32, len(part)).tobytes() for column in zip(*part, strict=True))
+        connection.execute(sql.ADD_LOG, (BROUGHT, 0, *columns, b""))
+    for statement in sql.AFTER_2:
+        connection.execute(statement)
+    for key, query in (("last_entity", sql.MAX_ENTITY), ("last_name", sql.MAX_NAME), ("likeness", sql.MAX_NAME)):
+        connection.execute(sql.SET_META, (key, connection.execute(query).fetchone()[0]))
 
 
 def _statements(script: str) -> Iterator[str]:

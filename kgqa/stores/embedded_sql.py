@@ -49,8 +49,60 @@ MIGRATIONS: dict[int, str] = {
         entities INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX origin_by_load ON origin (load);
+
+    -- What was written and taken out, in order. A fact is there if it was brought since it was last taken out.
+    CREATE TABLE log (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind INTEGER NOT NULL,  -- 0: facts that an origin brought; 1: facts taken out; 2: an origin taken back
+        origin INTEGER NOT NULL,  -- -1 for kind 1
+        heads BLOB NOT NULL,  -- a row key for each fact: int32, little-endian; so are relations and tails
+        relations BLOB NOT NULL,
+        tails BLOB NOT NULL,
+        lines BLOB NOT NULL  -- int64, little-endian; empty: all 0
+    );
+    CREATE INDEX log_by_origin ON log (origin);
+    CREATE TABLE fact_property (
+        head INTEGER NOT NULL,
+        relation INTEGER NOT NULL,
+        tail INTEGER NOT NULL,
+        origin INTEGER NOT NULL,
+        properties TEXT NOT NULL,  -- JSON, see properties.py
+        PRIMARY KEY (head, relation, tail, origin)
+    ) WITHOUT ROWID;
+
+    -- NULL: name = id, label = Entity, no aliases, no properties. sole: the origin that alone has spoken of the entity,
+    -- so that the row is all it said; NULL: none has; -1: what each origin said stands in the table said.
+    ALTER TABLE entity RENAME TO old_entity;
+    CREATE TABLE entity (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT,
+        label TEXT,
+        aliases TEXT,  -- JSON list
+        properties TEXT,  -- JSON, see properties.py
+        sole INTEGER,
+        line INTEGER  -- of the sole origin; NULL: 0
+    );
+    INSERT INTO entity SELECT key, id, nullif(name, id), nullif(label, 'Entity'), nullif(aliases, '[]'), NULL, 0, NULL
+        FROM old_entity ORDER BY key;
+    DROP TABLE old_entity;
+    CREATE TABLE said (
+        entity INTEGER NOT NULL,
+        origin INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        name TEXT,
+        label TEXT,
+        aliases TEXT,
+        properties TEXT,
+        PRIMARY KEY (entity, origin)
+    ) WITHOUT ROWID;
+    CREATE INDEX said_by_origin ON said (origin);
     """,
 }
+# What follows migration 2: its rows go into the log before; 'likeness' is the last row of name that is in there.
+MAX_ENTITY = "SELECT coalesce(max(key), 0) FROM entity"
+MAX_NAME = "SELECT coalesce(max(row), 0) FROM name"
+AFTER_2 = ("DROP INDEX fact_by_tail", "DROP TABLE fact")
 
 GET_META = "SELECT value FROM meta WHERE key = ?"
 SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
@@ -60,75 +112,102 @@ COUNTS = """
            (SELECT value FROM meta WHERE key = 'changes')
 """
 RELATIONS = "SELECT key, name FROM relation WHERE facts > 0 ORDER BY name"
+RELATION_KEYS = "SELECT name, key FROM relation"
 
-ENTITIES = """
-    SELECT e.key, e.id, e.name, e.label, e.aliases FROM json_each(?) asked CROSS JOIN entity e ON e.id = asked.value
-"""
+# ---- entities
+
+_COLUMNS = "e.key, e.id, e.name, e.label, e.aliases, e.properties"
+ENTITIES = f"SELECT {_COLUMNS} FROM json_each(?) asked CROSS JOIN entity e ON e.id = asked.value"
+ENTITIES_BY_KEY = f"SELECT {_COLUMNS} FROM json_each(?) asked CROSS JOIN entity e ON e.key = asked.value"
+STORED = f"SELECT {_COLUMNS}, e.sole, e.line FROM json_each(?) asked CROSS JOIN entity e ON e.id = asked.value"
+STORED_BY_KEY = f"SELECT {_COLUMNS}, e.sole, e.line FROM json_each(?) asked CROSS JOIN entity e ON e.key = asked.value"
 KEYS = "SELECT e.id, e.key FROM json_each(?) asked CROSS JOIN entity e ON e.id = asked.value"
-LOOKUP = """
-    SELECT n.key, e.id, e.name, e.label, e.aliases
+ALL_KEYS = "SELECT id, key FROM entity"
+IDS = "SELECT e.key, e.id FROM json_each(?) asked CROSS JOIN entity e ON e.key = asked.value"
+IDS_ASCENDING = "SELECT id, key FROM entity ORDER BY id"
+COUNT_ENTITIES = "SELECT count(*) FROM entity"
+LOOKUP = f"""
+    SELECT n.key, {_COLUMNS}
     FROM json_each(?) asked CROSS JOIN name n ON n.key = asked.value CROSS JOIN entity e ON e.key = n.entity
     ORDER BY e.id
 """
-LIKE = """
-    SELECT e.id, e.name, e.label, e.aliases
+LIKE = f"""
+    SELECT {_COLUMNS}
     FROM (SELECT rowid AS row FROM likeness WHERE likeness MATCH ? ORDER BY rank LIMIT ?) hit
     CROSS JOIN name n ON n.row = hit.row CROSS JOIN entity e ON e.key = n.entity
 """
-STARTS_WITH = """
-    SELECT e.id, e.name, e.label, e.aliases FROM name n CROSS JOIN entity e ON e.key = n.entity
+STARTS_WITH = f"""
+    SELECT {_COLUMNS} FROM name n CROSS JOIN entity e ON e.key = n.entity
     WHERE n.key >= ? AND n.key < ? ORDER BY n.key LIMIT ?
 """
+NAMES_AFTER = "SELECT key, entity FROM name WHERE row > ?"
+ALL_ENTITIES = f"SELECT {_COLUMNS} FROM entity e"
 
-OFFER = """
-    SELECT asked.key, f.relation, 0, count(*)
-    FROM json_each(?1) asked CROSS JOIN entity e ON e.id = asked.value CROSS JOIN fact f ON f.head = e.key
-    GROUP BY asked.key, f.relation
-    UNION ALL
-    SELECT asked.key, f.relation, 1, count(*)
-    FROM json_each(?1) asked CROSS JOIN entity e ON e.id = asked.value CROSS JOIN fact f ON f.tail = e.key
-    GROUP BY asked.key, f.relation
-"""
-TAILS = """
-    SELECT far.id FROM fact f CROSS JOIN entity far ON far.key = f.tail
-    WHERE f.head = (SELECT key FROM entity WHERE id = ?) AND f.relation = (SELECT key FROM relation WHERE name = ?)
-    ORDER BY far.id LIMIT ?
-"""
-HEADS = """
-    SELECT far.id FROM fact f CROSS JOIN entity far ON far.key = f.head
-    WHERE f.tail = (SELECT key FROM entity WHERE id = ?) AND f.relation = (SELECT key FROM relation WHERE name = ?)
-    ORDER BY far.id LIMIT ?
-"""
-HOLDS = """
-    SELECT EXISTS (
-        SELECT 1 FROM fact WHERE head = (SELECT key FROM entity WHERE id = ?)
-        AND relation = (SELECT key FROM relation WHERE name = ?) AND tail = (SELECT key FROM entity WHERE id = ?)
-    )
-"""
-ALL_FACTS = """
-    SELECT h.id, r.name, t.id FROM fact f
-    CROSS JOIN entity h ON h.key = f.head CROSS JOIN relation r ON r.key = f.relation
-    CROSS JOIN entity t ON t.key = f.tail
-"""
-ALL_ENTITIES = "SELECT id, name, label, aliases FROM entity"
-ENTITIES_WITH_KEY = "SELECT key, id, name, label, aliases FROM entity ORDER BY id"
-FACT_KEYS = "SELECT head, relation, tail FROM fact"
-
-LAST_ENTITY_KEY = "SELECT coalesce(max(key), 0) FROM entity"
-LAST_NAME_ROW = "SELECT coalesce(max(row), 0) FROM name"
-ADD_ENTITY = "INSERT INTO entity VALUES (?, ?, ?, ?, ?)"
-SET_ENTITY = "UPDATE entity SET name = ?, label = ?, aliases = ? WHERE key = ?"
-ADD_NAME = "INSERT INTO name VALUES (?, ?, ?)"
-ADD_LIKENESS = "INSERT INTO likeness (rowid, key) VALUES (?, ?)"
-FIND_NAME = "SELECT row FROM name WHERE key = ? AND entity = ?"
-DROP_LIKENESS = "INSERT INTO likeness (likeness, rowid, key) VALUES ('delete', ?, ?)"
-DROP_NAME = "DELETE FROM name WHERE row = ?"
-ADD_RELATION = "INSERT INTO relation (name, facts) VALUES (?, 0) ON CONFLICT (name) DO NOTHING"
-RELATION_KEY = "SELECT key FROM relation WHERE name = ?"
-COUNT_RELATION = "UPDATE relation SET facts = facts + ? WHERE key = ?"
-ADD_FACT = "INSERT OR IGNORE INTO fact VALUES (?, ?, ?)"
-DROP_FACT = "DELETE FROM fact WHERE head = ? AND relation = ? AND tail = ?"
-MENTIONED = """
-    SELECT EXISTS (SELECT 1 FROM fact WHERE head = ?1) OR EXISTS (SELECT 1 FROM fact WHERE tail = ?1)
+ADD_BARE = "INSERT INTO entity SELECT ? + key, value, NULL, NULL, NULL, NULL, NULL, NULL FROM json_each(?)"
+ADD_ENTITY = "INSERT INTO entity VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+SET_ENTITY = """
+    UPDATE entity SET name = ?2, label = ?3, aliases = ?4, properties = ?5, sole = ?6, line = ?7 WHERE key = ?1
 """
 DROP_ENTITY = "DELETE FROM entity WHERE key = ?"
+SAID = "SELECT origin, line, name, label, aliases, properties FROM said WHERE entity = ? ORDER BY origin"
+SAY = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?)"
+UNSAY = "DELETE FROM said WHERE entity = ? AND origin = ?"
+UNSAY_ALL = "DELETE FROM said WHERE entity = ?"
+SPOKEN_OF = """
+    SELECT entity FROM said WHERE origin = ?1 UNION ALL SELECT key FROM entity WHERE sole = ?1
+"""
+
+LAST_KEYS = """
+    SELECT (SELECT value FROM meta WHERE key = 'last_entity'), (SELECT value FROM meta WHERE key = 'last_name')
+"""
+ADD_BARE_NAMES = "INSERT INTO name SELECT ?1 + key, value, ?2 + key FROM json_each(?3) WHERE value <> ''"
+ADD_NAME = "INSERT INTO name VALUES (?, ?, ?)"
+FIND_NAME = "SELECT row FROM name WHERE key = ? AND entity = ?"
+DROP_NAME = "DELETE FROM name WHERE row = ?"
+DROP_LIKENESS = "INSERT INTO likeness (likeness, rowid, key) VALUES ('delete', ?, ?)"
+ADD_LIKENESS = "INSERT INTO likeness (rowid, key) SELECT row, key FROM name WHERE row > ?"
+
+# ---- facts
+
+LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM log"
+LOG_ROW = "SELECT kind, origin, heads, relations, tails, lines FROM log WHERE seq = ?"
+LOG_AFTER = "SELECT seq, kind, heads, relations, tails FROM log WHERE seq > ? ORDER BY seq"
+MARKS_OF = """
+    SELECT seq, kind, heads, relations, tails FROM log WHERE origin IN (-1, ?) AND kind < 2 ORDER BY seq
+"""
+MARKS_AFTER = "SELECT kind, origin, heads, relations, tails, lines FROM log WHERE seq > ? ORDER BY seq"
+ADD_LOG = "INSERT INTO log (kind, origin, heads, relations, tails, lines) VALUES (?, ?, ?, ?, ?, ?)"
+DROP_MARKS = "DELETE FROM log WHERE origin = ? AND kind = 0"
+OLD_FACTS = "SELECT head, relation, tail FROM fact"
+ADD_RELATION = "INSERT INTO relation (name, facts) VALUES (?, 0)"
+COUNT_RELATION = "UPDATE relation SET facts = facts + ? WHERE key = ?"
+
+FACT_PROPERTIES = "SELECT origin, properties FROM fact_property WHERE head = ? AND relation = ? AND tail = ?"
+FACT_PROPERTY = """
+    SELECT properties FROM fact_property WHERE head = ? AND relation = ? AND tail = ? AND origin = ?
+"""
+SET_FACT_PROPERTY = "INSERT OR REPLACE INTO fact_property VALUES (?, ?, ?, ?, ?)"
+DROP_FACT_PROPERTIES = "DELETE FROM fact_property WHERE head = ? AND relation = ? AND tail = ?"
+DROP_ORIGIN_PROPERTIES = "DELETE FROM fact_property WHERE origin = ?"
+ANY_FACT_PROPERTY = "SELECT EXISTS (SELECT 1 FROM fact_property)"
+ALL_FACT_PROPERTIES = "SELECT head, relation, tail, origin, properties FROM fact_property ORDER BY head, relation, tail"
+
+LAST_ROW_KEYS = """
+    SELECT (SELECT value FROM meta WHERE key = 'last_entity'), (SELECT coalesce(max(key), 0) FROM relation)
+"""
+
+# ---- loads
+
+FIND_LOAD = "SELECT number FROM load WHERE key = ? AND state IN ('running', 'complete')"
+ADD_LOAD = "INSERT INTO load (id, key, state, began, ended) VALUES (?, ?, 'running', ?, '')"
+LAST_LOAD = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'load'"
+ADD_ORIGIN = "INSERT INTO origin (load, name, size, digest) VALUES (?, ?, ?, ?)"
+LOADS = "SELECT number, id, key, state, began, ended FROM load ORDER BY number"
+ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities FROM origin ORDER BY origin"
+END_LOAD = "UPDATE load SET state = ?2, ended = ?3 WHERE id = ?1"
+LOAD_STATE = "SELECT state FROM load WHERE id = ?"
+COUNT_ORIGIN = """
+    UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4 WHERE origin = ?1
+"""
+RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0 WHERE origin = ?"
+SOURCES = "SELECT o.origin, l.id, o.name FROM origin o JOIN load l ON l.number = o.load"

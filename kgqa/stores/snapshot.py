@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -16,13 +16,16 @@ from graph_schema.errors import StoreError
 from graph_schema.ports import GraphReader, Group, Neighbours, Offer
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
-from graph_schema.types import Entity, Fact, Int32s, Int64s, StoreInfo
+from graph_schema.types import Entity, Fact, Int32s, Int64s, Properties, StoreInfo
+from kgqa.stores.adjacency import Adjacency
 from kgqa.stores.batches import name_keys
 from kgqa.stores.csr import Csr
 from kgqa.stores.likeness import most_alike
+from kgqa.stores.properties import decoded, encoded
 from kgqa.stores.snapshot_files import REBUILD, read_arrays, write_arrays
 from kgqa.stores.strings import HashedStrings, Strings
 
+FACTS_ASKED = 10_000  # for their properties, at once
 ATTEMPTS = 3  # to read a store that others write to between one counter value and the same one
 
 
@@ -39,17 +42,19 @@ class Snapshot:
         """Use ``build`` or ``open``."""
         self._arrays = arrays
         self._facts = facts
-        self._csr = Csr(*(arrays[name] for name in ("group_start", "group_relation", "edge_start", "edge_target")))
-        self.group_start: Int64s = self._csr.group_start
-        self.group_relation: Int32s = self._csr.group_relation
-        self.edge_start: Int64s = self._csr.edge_start
-        self.edge_target: Int32s = self._csr.edge_target
+        csr = Csr(*(arrays[name] for name in ("group_start", "group_relation", "edge_start", "edge_target")))
+        self.group_start: Int64s = csr.group_start
+        self.group_relation: Int32s = csr.group_relation
+        self.edge_start: Int64s = csr.edge_start
+        self.edge_target: Int32s = csr.edge_target
         self._ids = HashedStrings(*(arrays[f"id_{part}"] for part in ("text", "offset", "hash", "at")))
         self._names = Strings(arrays["name_text"], arrays["name_offset"])
         self._aliases = Strings(arrays["alias_text"], arrays["alias_offset"])
         self._keys = HashedStrings(*(arrays[f"key_{part}"] for part in ("text", "offset", "hash", "at")))
         self._relations = tuple(facts["relations"])
-        self._relation_index = {name: index for index, name in enumerate(self._relations)}
+        self._adjacency = Adjacency(self._ids, self._relations, csr)
+        self._properties = Strings(arrays["property_text"], arrays["property_offset"])
+        self._fact_properties = Strings(arrays["fact_property_text"], arrays["fact_property_offset"])
         self._labels: list[str] = facts["labels"]
         self._schema = Schema.from_dict(facts["schema"], where=str(facts["url"])).with_relations(self._relations)
 
@@ -57,11 +62,16 @@ class Snapshot:
 
     @classmethod
     def build(cls, reader: GraphReader) -> Snapshot:
-        """Read the whole graph of ``reader``; its change counter before the reading is the snapshot's."""
+        """Read the whole graph of ``reader``; its change counter before the reading is the snapshot's.
+
+        Properties of facts come along if the reader tells them (``LoadLedger.fact_properties``).
+        """
+        properties_of = getattr(reader, "fact_properties", None)
         for _ in range(ATTEMPTS):
             changes = reader.changes()
             schema, url = reader.schema(), reader.url
             facts, entities = list(reader.all_facts()), list(reader.all_entities())
+            properties = _having(facts, properties_of) if properties_of else []
             if reader.changes() == changes:
                 break
         known = {entity.id for entity in entities}
@@ -81,6 +91,7 @@ class Snapshot:
             schema=schema,
             url=url,
             changes=changes,
+            fact_properties=properties,
         )
 
     @classmethod
@@ -95,12 +106,12 @@ class Snapshot:
         schema: Schema,
         url: str,
         changes: int,
-        source: str = "",
+        fact_properties: Sequence[tuple[Fact, str]] = (),
     ) -> Snapshot:
         """From entities ascending by id, relation names ascending, and facts as dense ints (int64 [F] each).
 
         Args:
-            source: identifies the very store, so that a snapshot isn't taken for that of another at the same URL.
+            fact_properties: of the facts that have any, as JSON (``properties.encoded``).
         """
         csr = Csr.build(head, relation, tail, len(entities))
         ids = HashedStrings.build([entity.id for entity in entities])
@@ -113,6 +124,11 @@ class Snapshot:
             for key in name_keys(entity):
                 bearers.setdefault(key, []).append(position)
         keys = HashedStrings.build(list(bearers))
+        entity_properties = [
+            (at, encoded(entity.properties)) for at, entity in enumerate(entities) if entity.properties
+        ]
+        edges = Adjacency(ids, relations, csr).edge_at([fact for fact, _ in fact_properties]).tolist()
+        by_edge = sorted(zip(edges, (text for _, text in fact_properties), strict=True))
         arrays: dict[str, npt.NDArray[Any]] = {
             "group_start": csr.group_start,
             "group_relation": csr.group_relation,
@@ -128,10 +144,11 @@ class Snapshot:
             **{f"key_{part}": getattr(keys, part) for part in ("text", "offset", "hash", "at")},
             "key_start": _starts(map(len, bearers.values())),
             "key_entity": np.fromiter(chain.from_iterable(bearers.values()), np.int64),
+            **_sparse_arrays("property", entity_properties),
+            **_sparse_arrays("fact_property", by_edge),
         }
         facts = {
             "changes": changes,
-            "source": source,
             "url": url,
             "facts": len(head),
             "relations": list(relations),
@@ -146,7 +163,7 @@ class Snapshot:
         Raises:
             StoreError: the disk is full, or the directory can't be written.
         """
-        write_arrays(directory, self._arrays, self._facts)
+        write_arrays(directory, self._arrays.items(), self._facts)
 
     @classmethod
     def open(cls, directory: Path) -> Snapshot:
@@ -177,8 +194,7 @@ class Snapshot:
 
     def directed(self, relation: str, *, inverse: bool = False) -> int:
         """Directed relation index of a name; -1 if no fact has it."""
-        found = self._relation_index.get(relation)
-        return -1 if found is None else 2 * found + inverse
+        return self._adjacency.directed(relation, inverse=inverse)
 
     @cached_property
     def names(self) -> list[str]:
@@ -189,12 +205,9 @@ class Snapshot:
         """The entity of one dense index."""
         start, end = self._arrays["alias_start"][index : index + 2].tolist()
         aliases = tuple(self._aliases.take(np.arange(start, end)))
-        return Entity(self._ids[index], self._names[index], self._labels[int(self._arrays["label"][index])], aliases)
-
-    @property
-    def source(self) -> str:
-        """What ``from_columns`` was given as the store's identity."""
-        return str(self._facts["source"])
+        label = self._labels[int(self._arrays["label"][index])]
+        properties = decoded(_sparse(self._arrays["property_at"], self._properties, index))
+        return Entity(self._ids[index], self._names[index], label, aliases, properties)
 
     # ---- GraphReader
 
@@ -243,27 +256,21 @@ class Snapshot:
         return {id_: self.entity_at(index) for id_, index in found if index >= 0}
 
     def offer(self, ids: Sequence[str]) -> Offer:
-        owner, groups = self._csr.groups_of(self.index_of(ids))
-        count = self.edge_start[groups + 1] - self.edge_start[groups]
-        return Offer(owner, self.group_relation[groups].astype(np.int64), count)
+        return self._adjacency.offer(ids)
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
-        nodes = self.index_of([group.entity for group in groups])
-        directed = np.fromiter((self.directed(g.relation, inverse=g.inverse) for g in groups), np.int64, len(groups))
-        limit = np.fromiter((group.limit for group in groups), np.int64, len(groups))
-        group, far = self._csr.edges_of(self._csr.group_at(nodes, directed), limit)
-        return Neighbours(group, self.ids_of(far))
+        return self._adjacency.expand(groups)
 
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
-        heads = self.index_of([fact.head for fact in facts])
-        tails = self.index_of([fact.tail for fact in facts]).tolist()
-        directed = np.fromiter((self.directed(fact.relation) for fact in facts), np.int64, len(facts))
-        held = []
-        for group, tail in zip(self._csr.group_at(heads, directed).tolist(), tails, strict=True):
-            far = self.edge_target[self.edge_start[group] : self.edge_start[group + 1]] if group >= 0 else ()
-            place = int(np.searchsorted(far, tail)) if group >= 0 else 0
-            held.append(tail >= 0 and place < len(far) and int(far[place]) == tail)
-        return held
+        return self._adjacency.holds(facts)
+
+    def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
+        """Properties of each fact; empty for a fact that isn't there."""
+        edges = self._adjacency.edge_at(facts)
+        return [
+            {} if edge < 0 else decoded(_sparse(self._arrays["fact_property_at"], self._fact_properties, edge))
+            for edge in edges.tolist()
+        ]
 
     def all_facts(self) -> Iterator[Fact]:
         ids = self._ids.all()
@@ -286,3 +293,26 @@ class Snapshot:
 def _starts(counts: Iterable[int]) -> Int64s:
     """Where each of consecutive runs of these lengths starts, and the end: int64 [n + 1]."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(np.fromiter(counts, np.int64), dtype=np.int64)))
+
+
+def _sparse_arrays(name: str, rows: Sequence[tuple[int, str]]) -> dict[str, npt.NDArray[Any]]:
+    """Texts at some of many positions: ``<name>_at`` (int64, ascending), ``<name>_text`` and ``<name>_offset``."""
+    texts = Strings.build([text for _, text in rows])
+    places = np.fromiter((at for at, _ in rows), np.int64, len(rows))
+    return {f"{name}_at": places, f"{name}_text": texts.text, f"{name}_offset": texts.offset}
+
+
+def _sparse(places: Int64s, texts: Strings, at: int) -> str:
+    found = int(np.searchsorted(places, at))
+    return texts[found] if found < len(places) and int(places[found]) == at else ""
+
+
+def _having(
+    facts: Sequence[Fact], properties_of: Callable[[Sequence[Fact]], Sequence[Properties]]
+) -> list[tuple[Fact, str]]:
+    """The facts that have properties, with these."""
+    found = []
+    for start in range(0, len(facts), FACTS_ASKED):
+        part = facts[start : start + FACTS_ASKED]
+        found += [(f, encoded(had)) for f, had in zip(part, properties_of(part), strict=True) if had]
+    return found

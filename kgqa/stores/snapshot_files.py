@@ -15,15 +15,16 @@ import shutil
 import tempfile
 import time
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_schema.errors import StoreError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "current.json"
 VERIFIED_BYTES = 64 * 2**20  # up to this size every byte is checked on opening (about 20 ms); beyond it, only sizes
 ABANDONED_SECONDS = 24 * 3600
@@ -32,8 +33,8 @@ Array = npt.NDArray[Any]
 REBUILD = "Build the snapshot again (for a store's own: kgqa ingest, or remove the directory)"
 
 
-def write_arrays(directory: Path, arrays: dict[str, Array], facts: dict[str, Any]) -> None:
-    """Put a new version in force; ``facts`` are JSON values kept beside the arrays.
+def write_arrays(directory: Path, arrays: Iterable[tuple[str, Array]], facts: dict[str, Any]) -> None:
+    """Put a new version in force; ``facts`` are JSON values kept beside the arrays, which are written as they come.
 
     Raises:
         StoreError: the disk is full, or the directory can't be written.
@@ -42,7 +43,7 @@ def write_arrays(directory: Path, arrays: dict[str, Array], facts: dict[str, Any
         directory.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=directory))
         try:
-            sizes = {name: _write_array(temporary / f"{name}.npy", array) for name, array in arrays.items()}
+            sizes = {name: _write_array(temporary / f"{name}.npy", array) for name, array in arrays}
             _sync_directory(temporary)
             version = directory / f"v-{temporary.name.removeprefix('.new-')}"
             temporary.rename(version)
@@ -89,10 +90,24 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
 
 def _write_array(path: Path, array: Array) -> dict[str, int]:
     with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+        checked = _Checked(file)
+        np.lib.format.write_array(checked, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
-    return {"bytes": path.stat().st_size, "crc32": zlib.crc32(path.read_bytes())}
+    return {"bytes": checked.size, "crc32": checked.crc}
+
+
+class _Checked:
+    """Counts and sums up what is written through it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = self.crc = 0
+
+    def write(self, data: bytes) -> int:
+        self.size += len(data)
+        self.crc = zlib.crc32(data, self.crc)
+        return self._file.write(data)
 
 
 def _open_array(path: Path, size: dict[str, int], verify: bool) -> Array:

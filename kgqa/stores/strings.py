@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from graph_schema.types import Int64s
 
 Bytes = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
+HASHED_BYTES = 1_000_000  # at once
 
 
 class Strings:
@@ -29,10 +29,7 @@ class Strings:
 
     @classmethod
     def build(cls, strings: Sequence[str]) -> Strings:
-        encoded = [string.encode() for string in strings]
-        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        offset = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), offset)
+        return cls(*_columns([strings]))
 
     def __len__(self) -> int:
         return len(self.offset) - 1
@@ -66,15 +63,20 @@ class HashedStrings(Strings):
 
     @classmethod
     def build(cls, strings: Sequence[str]) -> HashedStrings:
-        plain = Strings.build(strings)
-        hashes = np.fromiter((hash64(string.encode()) for string in strings), np.uint64, len(strings))
-        order = np.argsort(hashes, kind="stable").astype(np.int64)
-        return cls(plain.text, plain.offset, hashes[order], order)
+        return cls.of_parts([strings])
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[Sequence[str]]) -> HashedStrings:
+        """Of all strings of these lists, which needn't be in memory together."""
+        text, offset = _columns(parts)
+        hashes = hashed(text, offset)
+        order = np.argsort(hashes, kind="stable")
+        return cls(text, offset, hashes[order], order)
 
     def find(self, strings: Sequence[str]) -> Int64s:
         """Position of each string, int64; -1 where it isn't here."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
-        hashes = np.fromiter(map(hash64, encoded), np.uint64, len(encoded))
+        hashes = hashed(*_joined(encoded))
         found = np.full(len(encoded), -1, np.int64)
         low, view = np.searchsorted(self.hash, hashes, "left"), self._view
         present = np.flatnonzero(low < len(self.hash))
@@ -97,6 +99,49 @@ class HashedStrings(Strings):
         return -1
 
 
-def hash64(encoded: bytes) -> int:
-    """A 64-bit hash, the same on every machine. Collisions cost time, never correctness: the strings are compared."""
-    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "little")
+def hashed(text: Bytes, offset: Int64s) -> Hashes:
+    """A 64-bit hash of each string, uint64 [n]: sum of (byte i + 1) times M to the i, modulo 2^64, M odd.
+
+    The same on every machine. Collisions cost time, never correctness: the strings are compared.
+    """
+    count = len(offset) - 1
+    hashes = np.zeros(count, np.uint64)
+    start = 0
+    while start < count:
+        end = int(np.searchsorted(offset, int(offset[start]) + HASHED_BYTES, "right")) - 1
+        end = min(max(end, start + 1), count)
+        first, last = int(offset[start]), int(offset[end])
+        lengths = np.diff(offset[start : end + 1])
+        place = np.arange(last - first) - np.repeat(offset[start:end] - first, lengths)
+        powers = np.full(int(lengths.max(initial=0)) + 1, 0x9E3779B97F4A7C15, np.uint64)
+        np.cumprod(powers, out=powers)
+        terms = (text[first:last].astype(np.uint64) + np.uint64(1)) * powers[place]
+        sums = np.zeros(last - first + 1, np.uint64)
+        np.cumsum(terms, out=sums[1:])
+        hashes[start:end] = sums[offset[start + 1 : end + 1] - first] - sums[offset[start:end] - first]
+        start = end
+    return hashes
+
+
+def _columns(parts: Iterable[Sequence[str]]) -> tuple[Bytes, Int64s]:
+    texts: list[bytes] = []
+    lengths: list[Int64s] = []
+    for strings in parts:
+        joined = "".join(strings)
+        if joined.isascii():
+            texts.append(joined.encode())
+            lengths.append(np.fromiter(map(len, strings), np.int64, len(strings)))
+        else:
+            encoded = [string.encode() for string in strings]
+            texts.append(b"".join(encoded))
+            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+    return np.frombuffer(b"".join(texts), np.uint8), _offsets(np.concatenate(lengths or [np.zeros(0, np.int64)]))
+
+
+def _joined(encoded: Sequence[bytes]) -> tuple[Bytes, Int64s]:
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    return np.frombuffer(b"".join(encoded), np.uint8), _offsets(lengths)
+
+
+def _offsets(lengths: Int64s) -> Int64s:
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from graph_schema import Batch, Entity, Fact, GraphReader, Group, Written
+from graph_schema import (
+    Batch,
+    Entity,
+    Fact,
+    GraphReader,
+    Group,
+    LoadLedger,
+    Origin,
+    Value,
+    Withdrawn,
+    Written,
+)
 from graph_schema.text import name_key
 
 NASTY = (
@@ -43,61 +57,178 @@ few_texts = st.lists(texts, min_size=2, max_size=6, unique=True)
 
 
 @dataclass
-class Model:
-    """A graph as dicts; ``write`` and ``delete`` do what the port's docstrings say."""
+class Told:
+    """What is known of an entity; the name may be among the aliases while it is only the id."""
 
-    names: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    aliases: dict[str, list[str]] = field(default_factory=dict)  # the name may be among them while it is only the id
-    facts: set[Fact] = field(default_factory=set)
+    name: str
+    label: str = "Entity"
+    aliases: list[str] = field(default_factory=list)
+    properties: dict[str, Value] = field(default_factory=dict)
+
+    def say(self, entity: Entity) -> None:
+        if self.name == entity.id:
+            self.name = entity.name
+        elif entity.name not in (entity.id, self.name):
+            self.aliases.append(entity.name)
+        if self.label == "Entity":
+            self.label = entity.label
+        self.aliases += entity.aliases
+        self.aliases = [a for a in dict.fromkeys(self.aliases) if a != self.name or a == entity.id]
+        self.properties |= entity.properties
+
+
+@dataclass
+class Mark:
+    """One origin's mark on a fact."""
+
+    line: int
+    properties: dict[str, Value] = field(default_factory=dict)
+
+
+@dataclass
+class Journal:
+    through: int = 0
+    facts: int = 0
+    entities: int = 0
+
+
+@dataclass
+class Model:
+    """A graph as dicts; its methods do what the docstrings of the ports say."""
+
+    live: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, dict[int, Told]] = field(default_factory=dict)  # by entity, by origin
+    facts: dict[Fact, dict[int, Mark]] = field(default_factory=dict)  # by origin
+    journals: dict[int, Journal] = field(default_factory=dict)
 
     def write(self, batch: Batch) -> Written:
-        before, old_facts = set(self.names), len(self.facts)
+        before, old_facts, origin = set(self.live), set(self.facts), batch.origin
+        records, marks = exact(self.told), exact(self.facts)
         for entity in batch.entities:
-            self._say(entity)
-        for fact in batch.facts:
-            self._say(Entity(fact.head, fact.head))
-            self._say(Entity(fact.tail, fact.tail))
-            self.facts.add(fact)
+            self.live.setdefault(entity.id, Told(entity.id)).say(entity)
+            said = self.told.setdefault(entity.id, {})
+            said.setdefault(origin, Told(entity.id)).say(entity)
+            self.live[entity.id].properties = together({o: told.properties for o, told in said.items()})
+        lines = batch.fact_lines or [0] * len(batch.facts)
+        properties = batch.fact_properties or [{}] * len(batch.facts)
+        for fact, line, had in zip(batch.facts, lines, properties, strict=True):
+            for end in (fact.head, fact.tail):
+                self.live.setdefault(end, Told(end))
+            self.facts.setdefault(fact, {}).setdefault(origin, Mark(line)).properties |= had
         mentioned = {e.id for e in batch.entities} | {i for f in batch.facts for i in (f.head, f.tail)}
-        created = len(self.facts) - old_facts
-        return Written(created, len(batch.facts) - created, len(set(self.names) - before), len(mentioned & before))
+        created, new = len(self.facts) - len(old_facts), len(self.live) - len(before)
+        changed = sum(marks.get(fact) != exact(self.facts[fact]) for fact in set(batch.facts) & old_facts)
+        altered = sum(records.get(id_, {}) != exact(self.told.get(id_, {})) for id_ in mentioned & before)
+        if origin:
+            journal = self.journals.setdefault(origin, Journal())
+            journal.through = max(journal.through, batch.through)
+            journal.facts, journal.entities = journal.facts + created, journal.entities + new
+        merged, again = len(batch.facts) - created, len(mentioned & before)
+        return Written(created, merged, new, again, merged - changed, again - altered)
 
-    def delete(self, facts: list[Fact]) -> int:
-        there = set(facts) & self.facts
-        self.facts -= there
-        for id_ in {i for f in there for i in (f.head, f.tail)} - {i for f in self.facts for i in (f.head, f.tail)}:
-            for table in (self.names, self.labels, self.aliases):
-                del table[id_]
+    def delete(self, facts: Sequence[Fact]) -> int:
+        there = set(facts) & set(self.facts)
+        for fact in there:
+            del self.facts[fact]
+        self._drop(self._lonely(there))
         return len(there)
 
+    def withdraw(self, origins: Sequence[int]) -> Withdrawn:
+        lost = {fact for fact, marks in self.facts.items() if set(marks) & set(origins)}
+        spoken = {id_ for id_, told in self.told.items() if set(told) & set(origins)}
+        for origin in origins:
+            self.journals[origin] = Journal()
+            for marks in self.facts.values():
+                marks.pop(origin, None)
+        gone = {fact for fact in lost if not self.facts[fact]}
+        for fact in gone:
+            del self.facts[fact]
+        for id_ in spoken:
+            self.told[id_] = {o: told for o, told in self.told[id_].items() if o not in origins}
+            self.live[id_] = Told(id_)
+            for _, told in sorted(self.told[id_].items()):
+                self.live[id_].say(Entity(id_, told.name, told.label, tuple(told.aliases), told.properties))
+        lonely = self._lonely(gone, *spoken)
+        dropped = {id_ for id_ in lonely if not self.told.get(id_)}
+        self._drop(dropped)
+        return Withdrawn(len(gone), len(lost - gone), len(dropped), len(spoken - dropped))
+
     def entity(self, id_: str) -> Entity:
-        return Entity(
-            id_, self.names[id_], self.labels[id_], tuple(a for a in self.aliases[id_] if a != self.names[id_])
-        )
+        told = self.live[id_]
+        return Entity(id_, told.name, told.label, tuple(a for a in told.aliases if a != told.name), told.properties)
+
+    def properties(self, fact: Fact) -> dict[str, Value]:
+        return together({origin: mark.properties for origin, mark in self.facts.get(fact, {}).items()})
 
     def neighbours(self, id_: str, relation: str, inverse: bool) -> list[str]:
         if inverse:
             return sorted(f.head for f in self.facts if f.tail == id_ and f.relation == relation)
         return sorted(f.tail for f in self.facts if f.head == id_ and f.relation == relation)
 
-    def _say(self, entity: Entity) -> None:
-        id_ = entity.id
-        if id_ not in self.names:
-            self.names[id_], self.labels[id_], self.aliases[id_] = id_, "Entity", []
-        if self.names[id_] == id_:
-            self.names[id_] = entity.name
-        elif entity.name not in (id_, self.names[id_]):
-            self.aliases[id_].append(entity.name)
-        if self.labels[id_] == "Entity":
-            self.labels[id_] = entity.label
-        self.aliases[id_] += entity.aliases
-        self.aliases[id_] = [a for a in dict.fromkeys(self.aliases[id_]) if a != self.names[id_] or a == id_]
+    def graph(self) -> object:
+        """All but the journals, to be compared."""
+        return exact((self.live, self.told, self.facts))
+
+    def _lonely(self, gone: set[Fact], *more: str) -> set[str]:
+        ends = {i for f in gone for i in (f.head, f.tail)} | set(more)
+        return ends - {i for f in self.facts for i in (f.head, f.tail)}
+
+    def _drop(self, ids: set[str]) -> None:
+        for id_ in ids:
+            del self.live[id_]
+            self.told.pop(id_, None)
+
+
+def together(said: dict[int, dict[str, Value]]) -> dict[str, Value]:
+    """Of two origins that give a property, the higher one counts."""
+    found: dict[str, Value] = {}
+    for _, properties in sorted(said.items()):
+        found |= properties
+    return found
+
+
+def exact(value: object) -> object:
+    """A copy that equals another only if the types do too: 1 isn't True."""
+    if isinstance(value, dict):
+        return {key: exact(part) for key, part in value.items() if part != {}}
+    if isinstance(value, list | tuple):
+        return [exact(part) for part in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [exact(getattr(value, part.name)) for part in fields(value)]
+    return type(value).__name__, value
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """A step of a history: origins, as places among those there are, whose marks are taken back."""
+
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A step of a history: the store is finished."""
+
+
+Step = Batch | list[Fact] | Withdraw | Finish
+ORIGINS = 4  # of a history; the first is none, 0
+
+scalars = (
+    texts
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.booleans()
+    | st.dates()
+    | st.datetimes(timezones=st.just(UTC))
+)
+values = scalars | st.lists(texts, max_size=3).map(tuple) | st.lists(st.integers(0, 9), max_size=3).map(tuple)
+names_of_properties = st.sampled_from(["born", "name", "id", "x` }", "properties", "0", "line", "Ünï cödé"])
+properties = st.dictionaries(names_of_properties, values | st.sampled_from([1, 1.0, True]), max_size=2)
 
 
 @st.composite
 def batches(draw: st.DrawFn, ids: list[str], relations: list[str]) -> Batch:
-    """A batch over these ids and relations, duplicates and self-loops among it."""
+    """A batch over these ids and relations, duplicates and self-loops among it; its origin is a place."""
     id_, relation = st.sampled_from(ids), st.sampled_from(relations)
     facts = draw(st.lists(st.builds(Fact, id_, relation, id_), max_size=8))
     said = st.builds(
@@ -106,18 +237,39 @@ def batches(draw: st.DrawFn, ids: list[str], relations: list[str]) -> Batch:
         texts | id_,
         st.sampled_from(["Entity", "Film", 'La"b`el']),
         st.lists(texts, max_size=2).map(tuple),
+        properties | st.just({}),
     )
-    return Batch(draw(st.lists(said, max_size=3)), facts)
+    entities = draw(st.lists(said, max_size=3))
+    lines = st.integers(1, 2**40 - 1)
+
+    def column(of: st.SearchStrategy[Any], length: int) -> Any:
+        return draw(st.just([]) | st.lists(of, min_size=length, max_size=length))
+
+    return Batch(
+        entities,
+        facts,
+        column(properties, len(facts)),
+        draw(st.integers(0, ORIGINS - 1)),
+        column(lines, len(entities)),
+        column(lines, len(facts)),
+        draw(st.integers(0, 9)),
+    )
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Batch | list[Fact]]:
-    """What happens to a store: batches to write, and lists of facts to delete."""
+def histories(draw: st.DrawFn) -> list[Step]:
+    """What happens to a store."""
     ids, relations = draw(few_texts), draw(few_texts)[:3]
     deletions = st.lists(
         st.builds(Fact, st.sampled_from(ids), st.sampled_from(relations), st.sampled_from(ids)), max_size=6
     )
-    steps: list[Batch | list[Fact]] = draw(st.lists(batches(ids, relations) | deletions, min_size=1, max_size=4))
+    withdrawals = st.lists(st.integers(1, ORIGINS - 1), min_size=1, max_size=2, unique=True).map(
+        lambda places: Withdraw(tuple(places))
+    )
+    written = batches(ids, relations)
+    steps: list[Step] = draw(
+        st.lists(written | written | deletions | withdrawals | st.just(Finish()), min_size=1, max_size=6)
+    )
     return steps
 
 
@@ -125,24 +277,27 @@ def check(reader: GraphReader, model: Model, changes: int | None = None) -> None
     """Hold everything that can be read against the model."""
     relations = tuple(sorted({fact.relation for fact in model.facts}))
     info = reader.info()
-    assert (info.facts, info.entities, info.relations) == (len(model.facts), len(model.names), relations)
+    assert (info.facts, info.entities, info.relations) == (len(model.facts), len(model.live), relations)
     assert info.changes == reader.changes() == (info.changes if changes is None else changes)
     assert reader.relations() == relations
     assert set(relations) <= set(reader.schema().relations)
 
-    everything = {id_: model.entity(id_) for id_ in model.names}
+    everything = {id_: model.entity(id_) for id_ in model.live}
     listed, facts = list(reader.all_entities()), list(reader.all_facts())
     assert len(listed) == len(everything)
-    assert {entity.id: entity for entity in listed} == everything
-    assert Counter(facts) == Counter(model.facts)
+    assert exact({entity.id: entity for entity in listed}) == exact(everything)
+    assert Counter(facts) == Counter(set(model.facts))
 
-    ids = [*sorted(model.names), "nobody has this id", *sorted(model.names)[:2]]
-    assert reader.entities(ids) == everything
+    ids = [*sorted(model.live), "nobody has this id", *sorted(model.live)[:2]]
+    assert exact(reader.entities(ids)) == exact(everything)
     check_neighbourhoods(reader, model, ids, relations)
 
     asked = [*sorted(model.facts), *(Fact(f.tail, f.relation, f.head) for f in sorted(model.facts))]
     asked += [Fact("nobody has this id", "r", "x"), *(Fact(f.head, f.relation + "?", f.tail) for f in model.facts)]
     assert reader.holds(asked) == [fact in model.facts for fact in asked]
+
+    if properties_of := getattr(reader, "fact_properties", None):
+        assert exact(properties_of(asked)) == exact([model.properties(fact) for fact in asked])
 
     bearers: dict[str, set[Entity]] = {}
     for entity in everything.values():
@@ -177,3 +332,17 @@ def check_neighbourhoods(reader: GraphReader, model: Model, ids: list[str], rela
     assert neighbours.group.dtype == np.int64
     assert neighbours.group.tolist() == [position for position, found in enumerate(reached) for _ in found]
     assert neighbours.entities == [id_ for found in reached for id_ in found]
+
+
+def check_marks(ledger: LoadLedger, model: Model, sources: dict[int, tuple[str, str]]) -> None:
+    """Hold marks and journals against the model; ``sources``: load and name by origin."""
+    asked = [*sorted(model.facts), Fact("nobody has this id", "r", "x"), *sorted(model.facts)[:2]]
+    assert ledger.origins(asked) == [
+        tuple(sorted(Origin(*sources[o], mark.line) for o, mark in model.facts.get(fact, {}).items() if o))
+        for fact in asked
+    ]
+    for origins in ([], [0], [*sources], *([origin] for origin in sources)):
+        expected = {fact for fact, marks in model.facts.items() if set(marks) & set(origins)}
+        assert Counter(ledger.facts_of(origins)) == Counter(expected)
+    journals = {s.origin: Journal(s.through, s.facts, s.entities) for load in ledger.loads() for s in load.sources}
+    assert journals == {origin: model.journals.get(origin, Journal()) for origin in sources}

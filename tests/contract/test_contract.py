@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -13,12 +16,24 @@ from graph_schema import (
     Group,
     InputError,
     LabelSchema,
+    LoadPlan,
     RelationSchema,
     Schema,
+    SourcePlan,
     StoreInfo,
     Written,
 )
-from tests.contract.graph_model import NASTY, Model, check, histories
+from tests.contract.graph_model import (
+    NASTY,
+    ORIGINS,
+    Finish,
+    Model,
+    Step,
+    Withdraw,
+    check,
+    check_marks,
+    histories,
+)
 from tests.contract.kinds import Kind
 
 
@@ -30,19 +45,50 @@ def test_any_history_reads_back_as_the_model_says(kind: Kind) -> None:
         phases=[phase for phase in Phase if phase is not Phase.explain],
     )
     @given(history=histories())
-    def run(history: list[Batch | list[Fact]]) -> None:
-        model = Model()
+    def run(history: list[Step]) -> None:
         with kind.empty() as store:
-            for step in history:
-                before, state = store.changes(), repr(model)
-                if isinstance(step, Batch):
-                    assert store.write(step) == model.write(step)
-                else:
-                    assert store.delete(step) == model.delete(step)
-                assert (store.changes() > before) == (repr(model) != state)
-            check(kind.reader(store), model, store.changes())
+            sources = begun(store) if kind.ledger else {}
+            run_history(kind, store, history, [0, *sources])
 
     run()
+
+
+def begun(ledger: Any) -> dict[int, tuple[str, str]]:
+    """Origins for a history: load and name of each."""
+    plans = [
+        LoadPlan("one", (SourcePlan("one"),)),
+        LoadPlan("more", tuple(SourcePlan(f"s{number}") for number in range(2, ORIGINS))),
+    ]
+    loads = [ledger.begin_load(plan) for plan in plans]
+    return {source.origin: (load.id, source.name) for load in loads for source in load.sources}
+
+
+def run_history(kind: Kind, store: Any, history: list[Step], origins: list[int]) -> None:
+    """Do to the store and to a model what the history says, and hold the one against the other."""
+    model = Model()
+    for step in history:
+        before, state = store.changes(), model.graph()
+        match step:
+            case Batch() if kind.ledger:
+                batch = replace(step, origin=origins[step.origin])
+                assert store.write(batch) == model.write(batch)
+            case Batch():
+                batch = Batch([replace(entity, properties={}) for entity in step.entities], step.facts)
+                assert kind.written(store.write(batch)) == kind.written(model.write(batch))
+            case Withdraw() if kind.ledger:
+                taken = [origins[place] for place in step.places]
+                assert store.withdraw(taken) == model.withdraw(taken)
+            case Withdraw():
+                continue
+            case Finish():
+                store.finish()
+            case _:
+                assert store.delete(step) == model.delete(step)
+        assert (store.changes() > before) == (model.graph() != state)
+    check(kind.reader(store), model, store.changes())
+    if kind.ledger:
+        sources = {source.origin: (load.id, source.name) for load in store.loads() for source in load.sources}
+        check_marks(store, model, sources)
 
 
 def test_empty(kind: Kind, store: GraphStore) -> None:
@@ -64,7 +110,7 @@ def test_names_that_look_like_code_are_only_names(kind: Kind, store: GraphStore)
     facts = [Fact(head, relation, NASTY[0]) for head, relation in zip(NASTY, reversed(NASTY), strict=True)]
     facts += [Fact(text, text, text) for text in NASTY]
     entities = [Entity(f"id of {text}", text, text, (f"{text}2",)) for text in NASTY]
-    assert store.write(Batch(entities, facts)) == model.write(Batch(entities, facts))
+    assert kind.written(store.write(Batch(entities, facts))) == kind.written(model.write(Batch(entities, facts)))
     check(kind.reader(store), model)
     assert store.delete(facts[:10]) == model.delete(facts[:10])
     check(kind.reader(store), model)
@@ -101,15 +147,16 @@ def test_deleting_takes_orphans_and_their_names_along(kind: Kind, store: GraphSt
     assert reader.suggest("Alpha") == ()
     assert reader.relations() == ("r",)
     assert store.delete([facts[0]]) == 0
-    assert store.write(Batch(facts=facts[:1])) == Written(1, 0, 1, 1)
+    assert kind.written(store.write(Batch(facts=facts[:1]))) == kind.written(Written(1, 0, 1, 1, 0, 1))
     assert kind.reader(store).entities(["a"]) == {"a": Entity("a", "a")}
 
 
 def test_writing_again_changes_nothing(kind: Kind, store: GraphStore, other: GraphStore) -> None:
     batch = Batch([Entity("a", "Alpha", "Letter", ("First", "A")), Entity("b", "b")], [Fact("a", "r", "b")] * 3)
-    assert store.write(batch) == Written(1, 2, 2, 0)
+    assert kind.written(store.write(batch)) == kind.written(Written(1, 2, 2, 0, 2, 0))
     changes = store.changes()
-    assert store.write(batch) == other.write(batch) == Written(0, 3, 0, 2)
+    for writer in (store, other):
+        assert kind.written(writer.write(batch)) == kind.written(Written(0, 3, 0, 2, 3, 2))
     assert store.changes() == changes
 
 
@@ -206,14 +253,14 @@ def test_others_writes_are_seen_at_the_next_call(kind: Kind, store: GraphStore, 
     model = Model()
     for relation in ("r", "a new kind", "z"):
         batch = Batch([Entity("h", "Head")], [Fact("h", relation, f"t {relation}"), Fact("h", "r", relation)])
-        assert other.write(batch) == model.write(batch)
+        assert kind.written(other.write(batch)) == kind.written(model.write(batch))
         check(kind.reader(store), model)
         assert other.changes() == store.changes()
     gone = [Fact("h", "a new kind", "t a new kind")]
     assert store.delete(gone) == model.delete(gone)
     check(other, model)
     batch = Batch(facts=[Fact("h", "r", "t a new kind"), Fact("t a new kind", "r", "h")])
-    assert other.write(batch) == model.write(batch)
+    assert kind.written(other.write(batch)) == kind.written(model.write(batch))
     check(kind.reader(store), model)
 
 

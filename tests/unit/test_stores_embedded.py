@@ -7,12 +7,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from graph_schema import Batch, Entity, Fact, Group, Schema, StoreError, StoreUnavailable, Written
-from kgqa.stores import EmbeddedStore
+from graph_schema import (
+    Batch,
+    Entity,
+    Fact,
+    Group,
+    LoadPlan,
+    Schema,
+    SourcePlan,
+    StoreError,
+    StoreUnavailable,
+    Written,
+)
+from kgqa.stores import EmbeddedStore, embedded_sql, open_store
 
 FACTS = [Fact(f"h{number % 7}", f"r{number % 3}", f"t{number}") for number in range(50)]
 
@@ -26,8 +38,9 @@ def store(tmp_path: Path) -> Iterator[EmbeddedStore]:
 
 
 def uses_arrays(store: EmbeddedStore) -> bool:
-    with store._reading() as connection:
-        return store._fresh_csr(connection) is not None
+    with store._consistent() as connection:
+        store._current(connection)
+        return store._fresh() is not None
 
 
 def test_another_process_writes_and_finishes(store: EmbeddedStore) -> None:
@@ -130,3 +143,128 @@ def test_threads_share_a_store(store: EmbeddedStore) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(16)), Written()).facts_created == 16
     assert store.info().facts == 16
+
+
+def test_a_store_of_format_1_is_taken_over_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(embedded_sql.MIGRATIONS[1])
+        connection.executescript(
+            f"""
+            INSERT INTO meta VALUES ('changes', 7), ('source', 'abcdef');
+            INSERT INTO entity VALUES (1, 'a', 'Alpha', 'Letter', '["First"]'), (2, 'b', 'b', 'Entity', '[]'),
+                (3, 'alone', 'alone', 'Entity', '[]');
+            INSERT INTO relation VALUES (1, 'r', 1), (2, 'q', 1), (3, 'unused', 0);
+            INSERT INTO fact VALUES (1, 1, 2), (2, 2, 2);
+            INSERT INTO name VALUES (1, 'alpha', 1), (2, 'first', 1), (3, 'b', 2), (4, 'alone', 3);
+            INSERT INTO likeness (rowid, key) SELECT row, key FROM name;
+            PRAGMA application_id = {embedded_sql.APPLICATION_ID};
+            PRAGMA user_version = 1;
+            """
+        )
+    with closing(EmbeddedStore(path)) as store:
+        assert (store.info().facts, store.info().entities, store.changes()) == (2, 3, 7)
+        assert set(store.all_facts()) == set(store.facts_of([0])) == {Fact("a", "r", "b"), Fact("b", "q", "b")}
+        assert store.expand([Group("b", "r", True, 9)]).entities == ["a"]
+        alpha = Entity("a", "Alpha", "Letter", ("First",))
+        assert store.lookup(["first"]) == {"first": (alpha,)}
+        assert store.suggest("alphas")[0] == alpha
+        origin = store.begin_load(LoadPlan("k", (SourcePlan("s"),))).sources[0].origin
+        batch = Batch(
+            [Entity("a", "Alef"), Entity("new", "New")], [Fact("a", "r", "b"), Fact("new", "r", "b")], (), origin
+        )
+        assert store.write(batch) == Written(1, 1, 1, 2, 0, 1)
+        store.finish()
+        store.withdraw([origin])
+        assert {entity.id: entity for entity in store.all_entities()} == {
+            "a": alpha,
+            "b": Entity("b", "b"),
+            "alone": Entity("alone", "alone"),
+        }
+        assert set(store.all_facts()) == {Fact("a", "r", "b"), Fact("b", "q", "b")}
+        assert store.lookup(["alef", "new"]) == {}
+
+
+def test_names_are_suggested_before_and_after_finishing(store: EmbeddedStore) -> None:
+    store.write(Batch([Entity("g", "The Godfather")]))
+    store.finish()
+    store.write(Batch([Entity("c", "Casablanca"), Entity("g", "Il padrino")]))
+    for _ in range(2):
+        assert store.suggest("the godfater")[0].id == store.suggest("il padrin")[0].id == "g"
+        assert store.suggest("cassablanca")[0].id == "c"
+        store.finish()
+    store.write(Batch(facts=[Fact("c", "r", "g")]))
+    store.delete([Fact("c", "r", "g")])
+    assert store.suggest("cassablanca") == store.suggest("the godfater") == ()
+
+
+def test_what_came_after_finishing_is_read_together_with_the_arrays(store: EmbeddedStore) -> None:
+    store.write(Batch(facts=FACTS))
+    store.finish()
+    store.write(Batch(facts=[Fact("h0", "r0", name) for name in ("a", "t0a", "zz")]))
+    store.delete([Fact("h0", "r0", "t21")])
+    assert not uses_arrays(store)
+    for limit in range(9):
+        expected = sorted(["t0", "t42", "a", "t0a", "zz"])[:limit]
+        assert store.expand([Group("h0", "r0", False, limit)]).entities == expected
+    assert store.offer(["h0"]).count[0] == 5
+    assert store.origins(FACTS[:1]) == [()]
+
+
+def test_arrays_that_know_more_than_the_file_are_not_used(store: EmbeddedStore, tmp_path: Path) -> None:
+    """As after a power cut that took the last transactions with it."""
+    store.write(Batch(facts=FACTS[:10]))
+    store.close()
+    before = (tmp_path / "graph.db").read_bytes()
+    with closing(EmbeddedStore(tmp_path / "graph.db")) as other:
+        other.write(Batch(facts=FACTS[10:20]))
+        other.finish()
+    (tmp_path / "graph.db").write_bytes(before)
+    for facts in ([], FACTS[20:30], FACTS[30:]):
+        with closing(EmbeddedStore(tmp_path / "graph.db")) as other:
+            other.write(Batch(facts=facts))
+            assert not uses_arrays(other)
+            assert other.holds(FACTS[10:20]) == [False] * 10
+            assert other.holds(FACTS[:10]) == [True] * 10
+
+
+def test_ended_by_force_it_has_every_batch_that_was_reported(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/killed.db"
+    code = (
+        "import sys; from itertools import count; from kgqa.stores import open_store; from graph_schema import *;"
+        "s = open_store(sys.argv[1], create=True); "
+        "origin = s.begin_load(LoadPlan('k', (SourcePlan('f'),))).sources[0].origin; "
+        "start = s.loads()[0].sources[0].through; "
+        "bs = (Batch(facts=[Fact(f'h{n}', 'r', f't{m}') for m in range(50)], origin=origin, through=n + 1)"
+        "      for n in count(start));"
+        "[(print(n + 1 + start, flush=True), n % 7 or s.finish()) for n, _ in enumerate(s.write_many(bs))]"
+    )
+    for lines in (1, 20, 33):
+        process = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        reported = [int(process.stdout.readline()) for _ in range(lines)][-1]
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        with closing(open_store(url)) as store:
+            assert isinstance(store, EmbeddedStore)
+            through = store.loads()[0].sources[0].through
+            assert through >= reported
+            assert store.info().facts == len(list(store.all_facts())) == 50 * through
+            assert store.info().entities == 50 + through
+            assert store.offer([f"h{through - 1}", f"h{through}"]).count.tolist() == [50]
+
+
+def test_many_relations_and_entities_make_keys_wider(store: EmbeddedStore) -> None:
+    facts = [Fact(f"h{n % 50}", f"r{n}", f"t{n % 90}") for n in range(1500)]
+    store.write(Batch(facts=facts[:900]))
+    store.finish()
+    assert store.write(Batch(facts=facts)) == Written(600, 900, 0, 140, 900, 140)
+    for _ in range(2):
+        assert store.holds(facts) == [True] * 1500
+        assert store.expand([Group("h0", "r1400", False, 2)]).entities == ["t50"]
+        assert len(store.relations()) == 1500
+        store.finish()
+    assert uses_arrays(store)
+    assert store.delete(facts[100:]) == 1400
+    assert set(store.all_facts()) == set(facts[:100])
