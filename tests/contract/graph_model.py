@@ -187,7 +187,7 @@ def together(said: dict[int, dict[str, Value]]) -> dict[str, Value]:
     return found
 
 
-def exact(value: object) -> object:
+def exact(value: object) -> Any:
     """A copy that equals another only if the types do too: 1 isn't True."""
     if isinstance(value, dict):
         return {key: exact(part) for key, part in value.items() if part != {}}
