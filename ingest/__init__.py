@@ -5,6 +5,7 @@ from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import files as files_of
 from ingest.options import LoadOptions
 from ingest.pipeline import load
+from ingest.quarantine import Quarantine
 from ingest.records import Reason, Reject, Rejected
 from ingest.replacing import Difference, Ledger, Replaced, difference, replace
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback
@@ -21,6 +22,7 @@ __all__ = [
     "MappingFile",
     "Progress",
     "ProgressCallback",
+    "Quarantine",
     "Reason",
     "Reject",
     "Rejected",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from ingest.dialect import Dialect, detect, quoted_fields
@@ -42,7 +42,14 @@ def read_delimited(stream: ByteStream, options: LoadOptions, reject: Reject) -> 
         number += 1
     begun = Records(stream.name, (), ((),) * dialect.width, number - 1)
     records = _Lines(stream.name, dialect, reject).records(chain([(number, start)] if start else [], numbered))
-    return Table(dialect.format, dialect.header, dialect.width, chain([begun], records))
+    return Table(dialect.format, dialect.header, dialect.width, chain([begun], records), quoting=dialect.quoting)
+
+
+def read_lines(
+    source: str, dialect: Dialect, numbered: Iterable[tuple[int, bytes]], reject: Reject
+) -> Iterator[Records]:
+    """Rows of blocks of lines whose dialect is known; each block with the number of its first line."""
+    return _Lines(source, dialect, reject).records(iter(numbered))
 
 
 class _Lines:

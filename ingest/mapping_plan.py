@@ -59,7 +59,7 @@ def planned(file: MappingFile, sources: Sequence[Source]) -> tuple[Planned, ...]
     Raises:
         MappingError: the mapping has nothing for a source; or ids of a stream are needed before its turn.
     """
-    matched = [(source, _spec(file, source)) for source in sources]
+    matched = [(source, spec_for(file, source)) for source in sources]
     missing = [source.name for source, spec in matched if spec is None]
     if missing:
         patterns = ", ".join(dict.fromkeys(pattern for spec in file.sources for pattern in spec.files))
@@ -130,7 +130,7 @@ def _globbed(folder: Path, pattern: str) -> list[Path]:
     return sorted({path for packed in ("", *_PACKED) for path in folder.glob(pattern + packed) if path.is_file()})
 
 
-def _spec(file: MappingFile, source: Source) -> SourceSpec | None:
+def spec_for(file: MappingFile, source: Source) -> SourceSpec | None:
     """The first part of the mapping that is for this source."""
     return next((spec for spec in file.sources if any(_fits(source, pattern) for pattern in spec.files)), None)
 

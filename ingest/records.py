@@ -43,7 +43,21 @@ class Reason(StrEnum):
     WRONG_LABEL = "node of another label"
     BAD_JSON = "not a JSON object"
     BAD_VALUE = "value that can't be read"
+    NOT_A_ROW = "not a quarantined row"
 
+
+_FIXES = {
+    Reason.FIELD_COUNT: "Add what is missing, or quote or take out the delimiter that is too many",
+    Reason.EMPTY_FIELD: "Fill it in",
+    Reason.NOT_UTF8: "Write the character that is meant, as UTF-8",
+    Reason.NUL: "Take it out",
+    Reason.QUOTING: "Close the quotes, and double those inside of a field",
+    Reason.LINE_TOO_LONG: "Find out whether line ends are missing, and write it as several lines",
+    Reason.ENTITY_TOO_LONG: "Use a short id, and keep the text as a name or property",
+    Reason.RELATION_TOO_LONG: "Shorten it",
+    Reason.RELATION_CONTROL: "Take it out",
+    Reason.BAD_JSON: "Mend its quotes, commas and braces; a line is one object",
+}
 
 Cell = str | int | float | bool | date | datetime | list[object] | dict[str, object] | None
 """A field as a reader gives it: text where the format has only text, else what the file says; None: nothing there."""
@@ -73,8 +87,9 @@ class Rejected:
         detail: what exactly, as a phrase.
         row: the line as read (bytes that aren't UTF-8 as ``\\xNN``), or its fields joined by tabs; at most ROW_KEPT
             characters of it.
-        fix: what to do about it, as a sentence; empty if the detail says it.
+        fix: what to do about it, as a sentence; that of the reason, if none is given.
         fields: the row's fields as read, a cell for each column; None if the line couldn't be taken apart.
+        names: as in ``Records``.
     """
 
     source: str
@@ -84,6 +99,11 @@ class Rejected:
     row: str
     fix: str = ""
     fields: tuple[Cell, ...] | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.fix:
+            object.__setattr__(self, "fix", _FIXES.get(self.reason, "Mend the line"))
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.reason}: {self.detail}"
@@ -127,6 +147,7 @@ class Table:
         width: number of columns of every block in ``records``; there may be more where ``Records.names`` says so.
         records: to be drawn once, a block at a time.
         notes: what is odd about the file as a whole, a sentence each; complete when the records have been drawn.
+        quoting: of delimited text, as in ``Dialect``.
     """
 
     format: str
@@ -134,6 +155,7 @@ class Table:
     width: int
     records: Iterator[Records]
     notes: list[str] = field(default_factory=list)
+    quoting: str = ""
 
 
 Column = Sequence[Value | None]

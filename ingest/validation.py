@@ -208,7 +208,8 @@ def _reject(block: Mapped, faults: Faults, reject: Reject) -> None:
         fault = faults[row]
         fields = None if records is None else tuple(column[row] for column in records.columns)
         shown = "\t".join("" if cell is None else str(cell) for cell in fields or ())[:ROW_KEPT]
-        reject(Rejected(block.source, lines[row], fault.reason, fault.detail, shown, fault.fix, fields))
+        names = () if records is None else records.names
+        reject(Rejected(block.source, lines[row], fault.reason, fault.detail, shown, fault.fix, fields, names))
 
 
 def _kept_rows(block: Mapped, faults: Faults) -> Mapped:

@@ -220,5 +220,18 @@ def as_text(cell: object) -> str:
     return str(cell)
 
 
+def plain(cell: object) -> object:
+    """A cell as JSON has it; what JSON hasn't got, as text."""
+    if cell is None or isinstance(cell, str | bool | int):
+        return cell
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else str(cell)
+    if isinstance(cell, list | tuple):
+        return [*map(plain, cell)]
+    if isinstance(cell, dict):
+        return {str(key): plain(value) for key, value in cell.items()}
+    return as_text(cell)
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graph_schema import Entity, Fact, Properties
+from graph_schema import Entity, Fact, Properties, Schema
 from ingest import LoadOptions, Rejected, Source
 from ingest.batching import batches
+from ingest.formats import NAMED
+from ingest.header import positions
 from ingest.known import Known
-from ingest.mapping import mapped
+from ingest.mapping import TripleMapping, mapped
 from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import expect_ahead, planned
-from ingest.readers import READERS
+from ingest.quarantine import Quarantine, context_of
+from ingest.quarantine_file import QuarantineFile, is_quarantine
+from ingest.readers import read
+from ingest.records import Mapped
 from ingest.validation import validated
 from kgqa.stores.batches import combined
 
@@ -53,35 +59,76 @@ def load_mapped(
 
 
 def load_paths(
-    file: MappingFile,
+    file: MappingFile | None,
     paths: list[Path],
     *,
     there: Mapping[str, Entity] | None = None,
     options: LoadOptions | None = None,
+    quarantine: Quarantine | None = None,
 ) -> Graph:
+    """Without a mapping, the files are of facts; quarantine files are read as they say."""
     graph = Graph()
     stored = there or {}
     options = options or LoadOptions()
-    plan = planned(file, [Source.of(path) for path in paths])
-    with Known(lambda ids: {id_: stored[id_] for id_ in ids if id_ in stored}) as known:
+    sources = [Source.of(path) for path in paths]
+
+    def reject(rejected: Rejected) -> None:
+        graph.rejected.append(rejected)
+        if quarantine is not None:
+            quarantine(rejected)
+
+    with (
+        quarantine or nullcontext(),
+        Known(lambda ids: {id_: stored[id_] for id_ in ids if id_ in stored}) as known,
+    ):
+        fresh = []
+        for source in sources:
+            with source.open() as stream:
+                again = is_quarantine(stream)
+            if not again:
+                fresh.append(source)
+                continue
+            held = QuarantineFile(source.name, file)
+            with source.open() as stream:
+                held.learn(stream)
+            with source.open() as stream:
+                for block in validated(held.mapped(stream, lambda _: None), lambda _: None):
+                    known.expect(block)
+            if quarantine is not None:
+                quarantine.begin_again(held)
+            with source.open() as stream:
+                _take(graph, validated(held.mapped(stream, reject), reject, known=known), options, Schema())
+        if file is None:
+            for source in fresh:
+                with source.open() as stream:
+                    table = read(stream, options, reject)
+                    if quarantine is not None:
+                        quarantine.begin(context_of(source.name, table, options))
+                    mapping = TripleMapping(*positions(source.name, table.header, options, named=table.format in NAMED))
+                    _take(graph, validated(mapped(table.records, mapping), reject), options, Schema())
+            return graph
+        plan = planned(file, fresh)
         expect_ahead(plan, options, known)
         for one in plan:
             graph.order.append(Path(one.source.name).name)
             chosen = one.options(options)
             with one.source.open() as stream:
-                table = READERS[chosen.format](stream, chosen, graph.rejected.append)
-                mapping = one.mapping(table.header, table.width)
-                blocks = validated(mapped(table.records, mapping), graph.rejected.append, known=known)
-                for batch in batches(blocks, options.batch_size, file.filled_schema()):
-                    for entity in batch.entities:
-                        old = graph.entities.get(entity.id)
-                        new = combined(old, [entity])
-                        properties = {**(old.properties if old else {}), **entity.properties}
-                        graph.entities[entity.id] = Entity(new.id, new.name, new.label, new.aliases, properties)
-                    for fact, properties in zip(
-                        batch.facts, batch.fact_properties or [{}] * len(batch.facts), strict=True
-                    ):
-                        graph.facts[fact] = {**graph.facts.get(fact, {}), **properties}
-                        for id_ in (fact.head, fact.tail):
-                            graph.entities.setdefault(id_, Entity(id_, id_))
+                table = read(stream, chosen, reject)
+                if quarantine is not None:
+                    quarantine.begin(context_of(one.source.name, table, chosen, file))
+                blocks = mapped(table.records, one.mapping(table.header, table.width))
+                _take(graph, validated(blocks, reject, known=known), options, file.filled_schema())
     return graph
+
+
+def _take(graph: Graph, blocks: Iterable[Mapped], options: LoadOptions, schema: Schema) -> None:
+    for batch in batches(blocks, options.batch_size, schema):
+        for entity in batch.entities:
+            old = graph.entities.get(entity.id)
+            new = combined(old, [entity])
+            properties = {**(old.properties if old else {}), **entity.properties}
+            graph.entities[entity.id] = Entity(new.id, new.name, new.label, new.aliases, properties)
+        for fact, properties in zip(batch.facts, batch.fact_properties or [{}] * len(batch.facts), strict=True):
+            graph.facts[fact] = {**graph.facts.get(fact, {}), **properties}
+            for id_ in (fact.head, fact.tail):
+                graph.entities.setdefault(id_, Entity(id_, id_))
