@@ -128,7 +128,7 @@ def _take(graph: Graph, blocks: Iterable[Mapped], options: LoadOptions, schema: 
             new = combined(old, [entity])
             properties = {**(old.properties if old else {}), **entity.properties}
             graph.entities[entity.id] = Entity(new.id, new.name, new.label, new.aliases, properties)
-        for fact, properties in zip(batch.facts, batch.fact_properties or [{}] * len(batch.facts), strict=True):
-            graph.facts[fact] = {**graph.facts.get(fact, {}), **properties}
+        for fact, given in zip(batch.facts, batch.fact_properties or [{}] * len(batch.facts), strict=True):
+            graph.facts[fact] = {**graph.facts.get(fact, {}), **given}
             for id_ in (fact.head, fact.tail):
                 graph.entities.setdefault(id_, Entity(id_, id_))

@@ -23,7 +23,7 @@ drawn = st.tuples(st.sampled_from(sorted(WALKERS)), st.integers(0, 50), shares)
 
 def rests_on(question: Question, facts: set[Fact]) -> set[str]:
     """Entities of a question by walking every way from the topic and keeping those that end in an answer."""
-    ways = [(path.topic,) for path in question.paths]
+    ways: list[tuple[str, ...]] = [(path.topic,) for path in question.paths]
     for path in question.paths:
         for relation, inverse in path.steps:
             ways = [

@@ -22,7 +22,7 @@ def test_the_docstring_draws_the_tree() -> None:
             above = [(at, parent) for at, parent in above if at < depth]
             drawn[name] = above[-1][1] if above else "Exception"
             above.append((depth, name))
-    assert drawn == {cls.__name__: cls.__base__.__name__ for cls in CLASSES}
+    assert drawn == {cls.__name__: cls.__bases__[0].__name__ for cls in CLASSES}
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -20,7 +21,7 @@ INNER = {"Name", "Int64s", "Int32s", "Float32s", "DEFAULT_LABEL"}
 
 
 @pytest.mark.parametrize("package", [graph_schema, ingest])
-def test_all_is_sorted_and_can_be_imported(package: object) -> None:
+def test_all_is_sorted_and_can_be_imported(package: ModuleType) -> None:
     listed = package.__all__
     assert listed == sorted(set(listed))
     for name in listed:
@@ -28,7 +29,7 @@ def test_all_is_sorted_and_can_be_imported(package: object) -> None:
 
 
 @pytest.mark.parametrize("package", [graph_schema, ingest])
-def test_what_can_be_imported_is_listed(package: object) -> None:
+def test_what_can_be_imported_is_listed(package: ModuleType) -> None:
     modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
     public = {name for name in vars(package) if not name.startswith("_")} - modules
     assert public == set(package.__all__) - modules
@@ -46,7 +47,7 @@ def test_every_public_class_of_the_vocabulary_is_exported() -> None:
 
 
 @pytest.mark.parametrize("package", [graph_schema, ingest])
-def test_everything_public_is_described(package: object) -> None:
+def test_everything_public_is_described(package: ModuleType) -> None:
     for name in package.__all__:
         value = getattr(package, name)
         if inspect.isclass(value) or inspect.isfunction(value):

@@ -142,8 +142,9 @@ def test_the_fingerprint_is_of_what_is_said_and_nothing_else() -> None:
 
 
 def test_schemas_are_frozen() -> None:
+    schema: Any = Schema()
     with pytest.raises(ValueError, match="frozen"):
-        Schema().version = 1
+        schema.version = 1
 
 
 def page_tables() -> dict[str, dict[str, str]]:

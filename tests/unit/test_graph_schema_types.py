@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,8 @@ STEP = EvidenceStep(Fact("Kismet", "directed_by", "Dieterle"), inverse=False, we
 BACK = EvidenceStep(Fact("Juarez", "directed_by", "Dieterle"), inverse=True, weight=0.8)
 
 
-def subgraph(**changed: object) -> Subgraph:
-    given: dict[str, object] = {
+def subgraph(**changed: Any) -> Subgraph:
+    given: dict[str, Any] = {
         "entities": ("Dieterle", "Juarez", "Kismet"),
         "relations": ("directed_by",),
         "topics": np.array([2]),
@@ -54,7 +55,7 @@ def subgraph(**changed: object) -> Subgraph:
 
 
 @pytest.mark.parametrize("value", VALUES)
-def test_every_value_is_frozen_and_described(value: type) -> None:
+def test_every_value_is_frozen_and_described(value: Any) -> None:
     assert value.__dataclass_params__.frozen
     if value is not migrations.Migration:  # its fields say it all
         assert not (value.__doc__ or value.__name__ + "(").startswith(value.__name__ + "(")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,7 +34,7 @@ def write_rows(rows: list[tuple[str, str, str]], delimiter: str) -> bytes:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("said", [True, False])
 def test_each_format_is_found_or_taken_as_said(
-    delimiter: str, name: str, header: tuple[str, ...] | None, bom: bytes, end: bytes, said: bool
+    delimiter: str, name: Any, header: tuple[str, ...] | None, bom: bytes, end: bytes, said: bool
 ) -> None:
     rows = ([header] if header else []) + [(fact.head, fact.relation, fact.tail) for fact in sorted(FACTS)]
     content = bom + end.join(delimiter.join(row).encode() for row in rows)
@@ -60,11 +61,11 @@ def without(names: st.SearchStrategy[str], *parts: str) -> st.SearchStrategy[str
 
 @pytest.mark.parametrize(("delimiter", "name"), [("\t", "tsv"), ("|", "pipe"), (",", "csv")])
 @given(data=st.data())
-def test_any_odd_names_come_back_the_same(delimiter: str, name: str, data: st.DataObject) -> None:
+def test_any_odd_names_come_back_the_same(delimiter: str, name: Any, data: st.DataObject) -> None:
     names, relations = (odd, plain) if name == "csv" else (without(s, delimiter, "\n") for s in (odd, plain))
     rows = data.draw(st.lists(st.tuples(names, relations, names), min_size=1, max_size=8))
     # Unless every field is quoted, quotes in TSV and | files are characters like any other.
-    quoting = "yes" if name == "csv" else "no"
+    quoting: Any = "yes" if name == "csv" else "no"
     options = LoadOptions(format=name, header="no", quoting=quoting)
     facts, report = load_bytes(write_rows(rows, delimiter), options)
     assert facts == {Fact(*row) for row in rows}

@@ -6,13 +6,14 @@ import io
 import json
 import random
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graph_schema import Fact, InputError
-from ingest import LoadOptions, Reason, Source, jsonl, lines, load
+from ingest import LoadOptions, Reason, Rejected, Source, jsonl, lines, load
 from tests.unit.ingest_helpers import MemoryWriter, load_bytes, read_rows
 from tests.unit.test_ingest_rejects import Endless
 
@@ -188,7 +189,7 @@ def test_json_that_is_not_lines_is_refused(content: bytes) -> None:
 
 def test_an_endless_line_takes_no_memory() -> None:
     writer = MemoryWriter()
-    endless = Endless(1 << 30)
+    endless: Any = Endless(1 << 30)
     endless._end = b'\n{"head": "a", "relation": "r", "tail": "b"}\n'
     tracemalloc.start()
     try:
@@ -206,6 +207,7 @@ def test_an_endless_line_takes_no_memory() -> None:
 def test_memory_does_not_grow_with_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "BLOCK", 8192)
     rng = random.Random(3)
+    rejected: list[Rejected] = []
     peaks = []
     for times in (2_000, 12_000):
         content = b"".join(
@@ -214,7 +216,7 @@ def test_memory_does_not_grow_with_the_file(monkeypatch: pytest.MonkeyPatch) -> 
         tracemalloc.start()
         try:
             with Source("x", stream=io.BytesIO(content)).open() as stream:
-                for _ in jsonl.read_jsonl(stream, JSONL, [].append).records:
+                for _ in jsonl.read_jsonl(stream, JSONL, rejected.append).records:
                     pass
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:

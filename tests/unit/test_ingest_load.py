@@ -11,6 +11,7 @@ import sys
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -287,7 +288,8 @@ def test_memory_does_not_grow_with_the_file(line: bytes, monkeypatch: pytest.Mon
     for times in (2_000, 12_000):
         tracemalloc.start()
         try:
-            source = Source("x", stream=Repeated(line, times))
+            stream: Any = Repeated(line, times)
+            source = Source("x", stream=stream)
             report = load([source], Forgetful(), options=LoadOptions(batch_size=1000))
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
@@ -311,7 +313,7 @@ def test_memory_does_not_grow_with_the_file(line: bytes, monkeypatch: pytest.Mon
         ({"columns": ("a", "b", "c"), "header": "no"}, "columns"),
     ],
 )
-def test_wrong_options_are_refused(given: dict[str, object], where: str) -> None:
+def test_wrong_options_are_refused(given: dict[str, Any], where: str) -> None:
     with pytest.raises(ConfigError) as caught:
         LoadOptions(**given)
     assert caught.value.where == where

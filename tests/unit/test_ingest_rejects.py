@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -118,9 +119,10 @@ class Endless(io.RawIOBase):
 
 def test_an_endless_line_takes_no_memory() -> None:
     writer = MemoryWriter()
+    endless: Any = Endless(200_000_000)
     tracemalloc.start()
     try:
-        report = load([Source("endless", stream=Endless(200_000_000))], writer)
+        report = load([Source("endless", stream=endless)], writer)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -183,13 +185,13 @@ def test_a_file_without_one_usable_line_is_an_error(content: bytes, fix: str) ->
         st.sampled_from([*'abr,|\t"\n', "\r\n", "\r", "a,r,b\n", 'a|r|b\n"', "a\tr\tb\n", "é", "\0", " "]), max_size=40
     )
 )
-def test_junk_gives_the_same_facts_and_rejects_however_it_is_cut(name: str, parts: list[str]) -> None:
+def test_junk_gives_the_same_facts_and_rejects_however_it_is_cut(name: Any, parts: list[str]) -> None:
     long_enough = "x" * 200  # that the junk doesn't make the file look binary
     content = f"{long_enough}{DELIMITERS[name]}r{DELIMITERS[name]}y\n{''.join(parts)}".encode()
     outcomes = []
     for block in (1, 3, 7, 1000):
         seen: list[Rejected] = []
-        quoting = "yes" if name == "csv" else "no"
+        quoting: Any = "yes" if name == "csv" else "no"
         options = LoadOptions(format=name, header="no", quoting=quoting, rejects=seen.append)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(lines, "BLOCK", block)

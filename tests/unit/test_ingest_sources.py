@@ -11,12 +11,13 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backports import zstd
 
 from graph_schema import Fact, InputError
-from ingest import Source, expand, load, sources
+from ingest import Source, expand, load
 from tests.unit.ingest_helpers import MemoryWriter, load_bytes
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -180,7 +181,10 @@ def test_a_stream_in_drops_is_read_like_any_other(how: str) -> None:
 
 
 def test_a_window_too_large_for_memory_is_refused() -> None:
-    options = {zstd.CompressionParameter.window_log: 31, zstd.CompressionParameter.enable_long_distance_matching: 1}
+    options: dict[int, int] = {
+        zstd.CompressionParameter.window_log: 31,
+        zstd.CompressionParameter.enable_long_distance_matching: 1,
+    }
     packer = zstd.ZstdCompressor(options=options)
     with pytest.raises(InputError, match=r"the Zstandard data is damaged .*memory"):
         load_bytes(packer.compress(b"a|r|b\n" * 100_000) + packer.flush())
@@ -191,8 +195,9 @@ def test_a_disk_that_fails_at_once_is_an_input_error() -> None:
         def read(self, size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
+    broken: Any = Broken()
     with pytest.raises(InputError, match="x: can't be read on: Input/output error"):
-        load([Source("x", stream=Broken())], MemoryWriter())
+        load([Source("x", stream=broken)], MemoryWriter())
 
 
 @pytest.mark.parametrize("pack", [bytes, zstd.compress])
@@ -213,7 +218,7 @@ def test_no_room_for_the_copy_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> No
         def write(self, _: object) -> int:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sources.tempfile, "TemporaryFile", lambda **_: Full())
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
     with (
         Source("x", stream=io.BytesIO(b"a|r|b\n")).open() as stream,
         pytest.raises(InputError, match=r"x: needs a temporary copy.*No space left on device.*TMPDIR"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,7 +47,7 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("type_", "cell", "reason", "detail"), BAD_VALUES, ids=lambda value: repr(value)[:20])
-def test_a_value_that_is_not_of_its_type(type_: str, cell: object, reason: Reason, detail: str) -> None:
+def test_a_value_that_is_not_of_its_type(type_: Any, cell: Any, reason: Reason, detail: str) -> None:
     values, faults = Parser("p", type_).parse([cell, None, ""])
     assert values == [None, None, None]
     assert faults.keys() == {0}
@@ -72,7 +73,7 @@ GOOD_VALUES = [
 
 
 @pytest.mark.parametrize(("type_", "cells", "expected"), GOOD_VALUES, ids=lambda value: str(value)[:10])
-def test_values_of_a_type(type_: str, cells: list[object], expected: list[object]) -> None:
+def test_values_of_a_type(type_: Any, cells: list[Any], expected: list[object]) -> None:
     values, faults = Parser("p", type_).parse(cells)
     assert not faults
     assert values == expected
