@@ -138,7 +138,9 @@ def test_metaqa_with_its_types(tmp_path: Path) -> None:
     split = found.split(None, 0, walker)
     assert [len(split.part(name)) for name in ("train", "dev", "test")] == [3, 3, 3]
     assert sorted(len(found.split("random", 0, walker).part(name)) for name in ("train", "dev", "test")) == [1, 1, 7]
-    paraphrases = open_metaqa(tmp_path, "ntm").official
+    paraphrased = open_set("metaqa-ntm", tmp_path)
+    assert paraphrased.name == "metaqa-ntm"
+    paraphrases = paraphrased.official
     assert paraphrases is not None
     assert {(part, q.plain) for part, questions in paraphrases.items() for q in questions} == {
         ("dev", "the director of Heat who is"),
@@ -246,7 +248,7 @@ def test_a_schema_that_is_none_and_facts_that_are_none(tmp_path: Path) -> None:
 
 
 def test_names(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no set is called 'PQ-9H'\. Use metaqa, PQ-2H"):
+    with pytest.raises(InputError, match=r"no set is called 'PQ-9H'\. Use metaqa, metaqa-ntm, PQ-2H"):
         open_set("PQ-9H", tmp_path)
     for name in NAMES:
         with pytest.raises(InputError):

@@ -46,7 +46,7 @@ def open_metaqa(directory: Path, kind: str = "vanilla", hops: tuple[int, ...] = 
         raise InputError(f"{kind!r} is no kind of MetaQA's questions", fix=f"Use {' or '.join(KINDS)}")
     parts, lengths = (PARTS, hops) if kind == "vanilla" else (PARTS[1:], (1,))
     official = {part: [q for n in lengths for q in _read(directory, part, n, kind)] for part in parts}
-    return QuestionSet("metaqa", directory / FACTS, official=official)
+    return QuestionSet("metaqa" if kind == "vanilla" else f"metaqa-{kind}", directory / FACTS, official=official)
 
 
 def _read(directory: Path, part: str, hops: int, kind: str) -> list[Question]:

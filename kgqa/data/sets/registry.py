@@ -11,7 +11,8 @@ from kgqa.data.sets.directory import open_directory
 from kgqa.data.sets.metaqa import open_metaqa
 
 DIRECTORY = "directory"
-NAMES = ("metaqa", *pathquestion.FILES, *wc2014.FILES, DIRECTORY)
+PARAPHRASED = "metaqa-ntm"
+NAMES = ("metaqa", PARAPHRASED, *pathquestion.FILES, *wc2014.FILES, DIRECTORY)
 
 
 def open_set(name: str, data: Path) -> QuestionSet:
@@ -22,6 +23,8 @@ def open_set(name: str, data: Path) -> QuestionSet:
     """
     if name == "metaqa":
         return open_metaqa(data)
+    if name == PARAPHRASED:
+        return open_metaqa(data, "ntm")
     if name in pathquestion.FILES:
         return pathquestion.open_pathquestion(name, data)
     if name in wc2014.FILES:
