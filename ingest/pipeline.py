@@ -6,7 +6,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -16,13 +15,12 @@ from ingest.batching import batches
 from ingest.expand import expand
 from ingest.known import Known
 from ingest.mapping_file import MappingFile
-from ingest.mapping_plan import expect_ahead
 from ingest.options import LoadOptions
 from ingest.plan import make_plan
-from ingest.reading import Reading, items, reading
+from ingest.reading import Item, Reading, items, knowledge, reading
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import Source
-from ingest.targets import Looker, Target, Unjournaled
+from ingest.targets import Target, Unjournaled
 
 
 def load(
@@ -67,8 +65,9 @@ def load(
     started = time.perf_counter()
     if not isinstance(target, Target):
         target = Unjournaled(target)
-    with knowledge(mapping, target) as known:
-        run = _Run(given, target, mapping, schema or Schema(), options, progress, known)
+    read = items(given, options, mapping)
+    with knowledge(read, options, target) as known:
+        run = _Run(read, target, mapping, schema or Schema(), options, progress, known)
         try:
             run.write()
         except (InputError, OSError, KeyboardInterrupt):
@@ -97,22 +96,12 @@ def check(sources: Sequence[Source]) -> None:
         source.check()
 
 
-@contextmanager
-def knowledge(mapping: MappingFile | None, target: object) -> Iterator[Known | None]:
-    """What is known of nodes while files are read by a mapping, looked up in the store if it can be read."""
-    if mapping is None:
-        yield None
-        return
-    with Known(target.entities if isinstance(target, Looker) else None) as known:
-        yield known
-
-
 class _Run:
     """One load. Batches are read ahead of those written, as far as the store draws them."""
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        read: Sequence[Item],
         target: Target,
         mapping: MappingFile | None,
         schema: Schema,
@@ -120,9 +109,9 @@ class _Run:
         progress: ProgressCallback | None,
         known: Known | None,
     ) -> None:
-        sizes = [source.size for source in sources]
+        sizes = [item.source.size for item in read]
         self._total = None if None in sizes else sum(size for size in sizes if size is not None)
-        self._items = items(sources, options, mapping)
+        self._items = read
         self._target = target
         self._schema = schema if mapping is None else schema.merged(mapping.filled_schema())
         self._known = known
@@ -140,8 +129,6 @@ class _Run:
 
     def write(self) -> None:
         """All sources, from the first byte to the last batch."""
-        if self._known is not None:
-            expect_ahead([item.planned for item in self._items if item.planned], self._options, self._known)
         drawn = self._batches()
         # Once there is something to write, and not before: a load without a fact leaves nothing in the store.
         first = [*islice(drawn, 1)]

@@ -166,6 +166,14 @@ class Quarantine:
             self._lost = True
             raise self._failed(error) from error
 
+    def discard(self) -> None:
+        """Nothing was loaded, so nothing is to be kept: the file isn't made, and an older one stays as it is."""
+        if self._file is not None:
+            _give_up(self._file)
+            self._file = None
+            self.partial.unlink(missing_ok=True)
+        self._lost = True
+
     def _say(self, context: FileContext) -> None:
         self._said[context.file] = context
         self._unsaid.discard(context.file)

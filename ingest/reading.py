@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graph_schema import InputError
 from ingest.formats import NAMED
@@ -12,25 +12,34 @@ from ingest.header import positions
 from ingest.known import Known
 from ingest.mapping import Mapping, TripleMapping, mapped
 from ingest.mapping_file import MappingFile
-from ingest.mapping_plan import Planned, planned
+from ingest.mapping_plan import Planned, expect_ahead, planned
 from ingest.options import LoadOptions
+from ingest.quarantine import Quarantine, context_of
+from ingest.quarantine_file import QuarantineFile, is_quarantine
 from ingest.readers import read
-from ingest.records import Mapped, Records, Table
+from ingest.records import Mapped, Records, Rejected, Table
 from ingest.report import FileReport, Tally
 from ingest.sources import ByteStream, Source
+from ingest.targets import Looker
 from ingest.validation import validated
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A source, how it is read, and what a mapping file says of it; without one, its rows are facts."""
+    """A source, how it is read, and what its rows mean.
+
+    Attributes:
+        mapping: that was given; None: rows are facts, those of a quarantine file what it says itself.
+        planned: what the mapping says of the source; None for a quarantine file too.
+    """
 
     source: Source
     options: LoadOptions
+    mapping: MappingFile | None = None
     planned: Planned | None = None
 
-    def mapping(self, table: Table) -> Mapping:
-        """What the rows mean.
+    def meaning(self, table: Table) -> Mapping:
+        """What the rows of a table mean.
 
         Raises:
             InputError: columns that are asked for aren't there.
@@ -49,7 +58,52 @@ def items(sources: Sequence[Source], options: LoadOptions, mapping: MappingFile 
     """
     if mapping is None:
         return tuple(Item(source, options) for source in sources)
-    return tuple(Item(one.source, one.options(options), one) for one in planned(mapping, sources))
+    again = [source for source in sources if _is_quarantine(source)]
+    fresh = [source for source in sources if source not in again]
+    return (
+        *(Item(source, options, mapping) for source in again),
+        *(Item(one.source, one.options(options), mapping, one) for one in planned(mapping, fresh)),
+    )
+
+
+@contextmanager
+def knowledge(read: Sequence[Item], options: LoadOptions, target: object) -> Iterator[Known | None]:
+    """What is known of nodes while these are read, looked up in the store if it can be read; None if none need be.
+
+    Ids that are needed before their turn are read first.
+    """
+    again = [item for item in read if item.planned is None and _is_quarantine(item.source)]
+    if not again and all(item.planned is None for item in read):
+        yield None
+        return
+    with Known(target.entities if isinstance(target, Looker) else None) as known:
+        for item in again:
+            held = _learned(item)
+            with item.source.open() as stream:
+                for block in validated(held.mapped(stream, _nobody), _nobody):
+                    known.expect(block)
+        expect_ahead([item.planned for item in read if item.planned], options, known)
+        yield known
+
+
+def _is_quarantine(source: Source) -> bool:
+    """Whether a file is one of rejected rows; a stream isn't looked at."""
+    if source.size is None:
+        return False
+    with source.open() as stream:
+        return is_quarantine(stream)
+
+
+def _learned(item: Item) -> QuarantineFile:
+    held = QuarantineFile(item.source.name, item.mapping)
+    if item.source.size is not None:
+        with item.source.open() as stream:
+            held.learn(stream)
+    return held
+
+
+def _nobody(_: Rejected) -> None:
+    """Takes what is set aside; it is told when it is loaded."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +144,35 @@ def reading(
     Raises:
         InputError: it can't be read; or, when its blocks have been drawn, there was nothing in it.
     """
+    quarantine = item.options.rejects if isinstance(item.options.rejects, Quarantine) else None
     with item.source.open() as stream:
-        table = read(stream, item.options, tally.reject)
-        records = _watched(table.records, tally, tell)
-        blocks = _counted(validated(mapped(records, item.mapping(table)), tally.reject, known=known), tally)
-        yield Reading(tally, stream, table.format, table.header, table.notes, blocks)
+        if item.planned is None and is_quarantine(stream):
+            held = _learned(item)
+            if quarantine is not None:
+                quarantine.begin_again(held)
+            found = Found("quarantine")
+            blocks = validated(held.mapped(stream, tally.reject), tally.reject, known=known)
+        else:
+            table = read(stream, item.options, tally.reject)
+            if quarantine is not None:
+                quarantine.begin(context_of(item.source.name, table, item.options, item.mapping))
+            found = Found(table.format, table.header, table.notes, table.width)
+            records = _watched(table.records, tally, tell)
+            nodes = known if item.planned is not None else None
+            blocks = validated(mapped(records, item.meaning(table)), tally.reject, known=nodes)
+        yield Reading(tally, stream, found.format, found.header, found.notes, _counted(blocks, tally))
     if not tally.facts and not tally.entities:
-        raise _nothing(tally, item, table)
+        raise _nothing(tally, item, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source was found to be; as in ``Table``."""
+
+    format: str
+    header: tuple[str, ...] | None = None
+    notes: list[str] = field(default_factory=list)
+    width: int = 0
 
 
 def _watched(records: Iterable[Records], tally: Tally, tell: Callable[[], None]) -> Iterator[Records]:
@@ -108,12 +184,13 @@ def _watched(records: Iterable[Records], tally: Tally, tell: Callable[[], None])
 
 def _counted(blocks: Iterable[Mapped], tally: Tally) -> Iterator[Mapped]:
     for block in blocks:
+        tally.lines = max(tally.lines, block.through)
         tally.facts += sum(len(part.lines) for part in block.facts)
         tally.entities += sum(len(part.lines) for part in block.entities)
         yield block
 
 
-def _nothing(tally: Tally, item: Item, table: Table) -> InputError:
+def _nothing(tally: Tally, item: Item, found: Found) -> InputError:
     """Why a file gave no fact."""
     if not tally.rejects:
         fix = "Give a file of lines: head, relation, tail" if item.planned is None else "Give a file with rows"
@@ -122,9 +199,11 @@ def _nothing(tally: Tally, item: Item, table: Table) -> InputError:
     fix = "Say the format and the columns, if they were found wrongly"
     if set(tally.rejected) == {"not valid UTF-8"}:
         fix = "Convert it to UTF-8, for instance with iconv"
+    elif found.format == "quarantine":
+        fix = "Mend its rows"
     elif item.planned is not None:
         fix = "Mend the mapping or the file"
-    elif item.options.columns is None and table.format not in NAMED:
+    elif item.options.columns is None and found.format not in NAMED:
         fix = "A line is head, relation, tail, with tabs, | or commas between; of a wider file, say the three columns"
     what = f"none of its {tally.rejects:,} lines can be read as a fact ({'; '.join(shown)})"
     return InputError(what, where=tally.source, fix=fix)

@@ -15,11 +15,10 @@ from ingest.expand import expand
 from ingest.hashes import Hashes
 from ingest.known import Known
 from ingest.mapping_file import MappingFile
-from ingest.mapping_plan import expect_ahead
 from ingest.options import LoadOptions
-from ingest.pipeline import check, knowledge, load
+from ingest.pipeline import check, load
 from ingest.plan import make_plan, same_source
-from ingest.reading import Item, items, reading
+from ingest.reading import Item, items, knowledge, reading
 from ingest.report import LoadReport, ProgressCallback, Tally
 from ingest.sources import Source
 from ingest.targets import Target
@@ -116,8 +115,8 @@ def difference(
     for rows in _chunks(map(_hash, ledger.facts_of(origins)) if origins else ()):
         known.add(rows)
     new_examples: list[Fact] = []
-    with knowledge(mapping, ledger) as nodes:
-        for facts in _facts(read, options, nodes):
+    with knowledge(read, options, ledger) as nodes:
+        for facts in _facts(read, nodes):
             hashes = [*map(_hash, facts)]
             if len(new_examples) < options.examples:
                 fresh = (fact for fact, there in zip(facts, known.has(hashes), strict=True) if not there)
@@ -199,10 +198,8 @@ def find_older(loads: Iterable[Load], plan: LoadPlan, name: str | None) -> tuple
     return tuple(found)
 
 
-def _facts(read: Sequence[Item], options: LoadOptions, nodes: Known | None) -> Iterator[list[Fact]]:
+def _facts(read: Sequence[Item], nodes: Known | None) -> Iterator[list[Fact]]:
     """The facts of all sources, in lists of some thousands."""
-    if nodes is not None:
-        expect_ahead([item.planned for item in read if item.planned], options, nodes)
     rejected = 0
     for item in read:
         tally = Tally(item.source.name, item.options, rejected)

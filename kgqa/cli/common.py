@@ -89,7 +89,11 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise ConfigError("this takes facts away, and there is no terminal to ask on", where="--yes", fix="Add --yes")
-    return typer.confirm(question, err=True)
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, Ctrl-D
+        errors.print()
+        return False
 
 
 @contextmanager

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import typer
+from rich.markup import escape
 
 import ingest
-from graph_schema import ConfigError, Schema, StoreError
+from graph_schema import ConfigError, KgqaError, Schema, StoreError
 from kgqa.cli import common
 from kgqa.cli.loading import LoadingBar, difference_lines, report_lines, withdrawn_line
 from kgqa.config import Settings
@@ -52,6 +54,13 @@ def command(
     max_errors: Annotated[
         int | None, typer.Option("--max-errors", min=0, help="Stop when more lines than this are bad.")
     ] = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", help="File for lines set aside; NAME.rejected.jsonl in this folder if not given."),
+    ] = None,
+    no_quarantine: Annotated[
+        bool, typer.Option("--no-quarantine", help="Only count and show lines set aside.")
+    ] = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the report to this file, as JSON.")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Facts in one transaction.")] = 20_000,
     workers: Annotated[
@@ -86,7 +95,10 @@ def command(
         one.check()
     if report and not report.absolute().parent.is_dir():
         raise ConfigError("its folder doesn't exist", where=f"--report {report}", fix="Make it first")
-    load = _Load(sources, options, by, Schema.load(schema) if schema else None, quiet or as_json)
+    held = None
+    if quarantine or not (no_quarantine or dry_run):
+        held = ingest.Quarantine(quarantine or _rejected(sources))
+    load = _Load(sources, options, by, Schema.load(schema) if schema else None, held, quiet or as_json)
     if dry_run and replace:
         found = load.difference(chosen)
         done: dict[str, Any] = {"difference": found.as_dict()}
@@ -96,17 +108,20 @@ def command(
         done = foreseen.as_dict()
         lines = [*notes, *report_lines(foreseen, dry=True)]
     elif replace:
-        replaced = load.replace(chosen, yes=yes, show=not as_json)
+        made = load.replace(chosen, yes=yes, show=not as_json)
         done = {
-            **replaced.report.as_dict(),
-            "difference": replaced.difference.as_dict(),
-            "withdrawn": asdict(replaced.withdrawn),
+            **made.report.as_dict(),
+            "difference": made.difference.as_dict(),
+            "withdrawn": asdict(made.withdrawn),
         }
-        lines = [*notes, *report_lines(replaced.report), withdrawn_line(replaced.withdrawn)]
+        lines = [*notes, *report_lines(made.report), withdrawn_line(made.withdrawn)]
     else:
         loaded = load.load(chosen)
         done = loaded.as_dict()
         lines = [*notes, *report_lines(loaded)]
+    if held and held.rows:
+        done["quarantine"] = str(held.path)
+        lines.append(f"They are kept in {escape(str(held.path))}: mend them there, and load it with the same command.")
     if report:
         _write(report, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
     if as_json:
@@ -133,9 +148,13 @@ class _Load:
         options: ingest.LoadOptions,
         mapping: ingest.MappingFile | None,
         schema: Schema | None,
+        quarantine: ingest.Quarantine | None,
         quiet: bool,
     ) -> None:
         self._sources = sources
+        self._quarantine = quarantine
+        if quarantine is not None:
+            options = replaced(options, rejects=quarantine)
         self._how: _How = {"mapping": mapping, "schema": schema, "options": options}
         self._quiet = quiet
 
@@ -172,13 +191,21 @@ class _Load:
 
     @contextmanager
     def _progress(self) -> Iterator[LoadingBar]:
-        with LoadingBar(quiet=self._quiet) as bar:
+        with self._quarantine or nullcontext(), LoadingBar(quiet=self._quiet) as bar:
             try:
                 yield bar
-            except StoreError:
-                if bar.facts:
+            except KgqaError as error:
+                if self._quarantine is not None and not bar.facts:
+                    self._quarantine.discard()
+                if bar.facts and isinstance(error, StoreError):
                     common.errors.print("what was written before is kept; run the same command to go on")
                 raise
+
+
+def _rejected(sources: Sequence[ingest.Source]) -> Path:
+    """The quarantine file: named after the first source, in this folder, for sources may lie where none can write."""
+    first = sources[0].path.name if sources and sources[0].path else "stdin"
+    return Path(f"{first}.rejected.jsonl")
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from graph_schema import ConfigError, Fact, GraphStore, InputError, Load, LoadLedger, Origin
 from graph_schema.text import name_key
@@ -50,10 +49,8 @@ def listed(
     if not found:
         common.out.print("No loads.")
         return
-    table = Table("load", "began", "state", "facts", "sources")
     for load in found:
-        table.add_row(load.id, load.began, state(load), f"{facts(load):,}", escape(_sources(load)))
-    common.out.print(table, soft_wrap=False)
+        common.out.print(f"{load.id}  {load.began}  {state(load)}  {facts(load):,} facts  {escape(_sources(load))}")
 
 
 @app.command("show")

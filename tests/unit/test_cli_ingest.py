@@ -92,6 +92,7 @@ def test_lines_set_aside_are_shown_with_their_place(kgqa: Kgqa, tmp_path: Path) 
     assert "2 lines set aside:" in done.out
     assert "  facts:2: wrong number of fields: 1, not 3\n" in done.out
     assert "  facts:4: not valid UTF-8: byte 0xe9 at 4\n" in done.out
+    assert "They are kept in facts.rejected.jsonl: mend them there, and load it with the same command." in done.out
     again = kgqa("ingest", "facts", *STORE).succeeded()
     assert "3 facts read: 0 new, 3 there already or repeated; 0 new entities" in again
 
@@ -152,3 +153,22 @@ def test_ctrl_c_leaves_whole_batches_and_the_same_command_goes_on(kgqa: Kgqa, tm
     said = kgqa(*load).succeeded()
     assert f"{ALL_FACTS:,} new" in said  # of the load as a whole
     assert json.loads(kgqa("store", "info", "--json", *STORE).succeeded())["facts"] == ALL_FACTS
+
+
+def test_what_was_set_aside_is_mended_and_loaded_by_the_same_command(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "facts").write_text("a|r|b\nc|r\nd|r|\n", "utf-8")
+    report = json.loads(kgqa("ingest", "facts", "--json", *STORE).succeeded())
+    assert report["quarantine"] == "facts.rejected.jsonl"
+    kept = tmp_path / "facts.rejected.jsonl"
+    text = kept.read_text("utf-8")
+    kept.write_text(text.replace('"c|r"', '"c|r|d"').replace('["d", "r", ""]', '["d", "r", "e"]'), "utf-8")
+    again = json.loads(kgqa("ingest", "facts.rejected.jsonl", "--json", *STORE).succeeded())
+    assert (again["created"], again["rejected"]) == (2, {})
+    assert kgqa("loads", "of", "c", "r", "d", *STORE).succeeded().count("facts.rejected.jsonl:") == 1
+    (tmp_path / "own").mkdir()
+    kgqa("ingest", "facts", "--quarantine", "own/kept.jsonl", *STORE).succeeded()
+    assert (tmp_path / "own/kept.jsonl").read_text("utf-8") == text
+    assert kept.read_text("utf-8") != text
+    kgqa("ingest", "facts", "--no-quarantine", *STORE).succeeded()
+    kgqa("ingest", "facts", "--dry-run", *STORE).succeeded()
+    assert {path.name for path in tmp_path.iterdir() if "rejected" in path.name} == {kept.name}
