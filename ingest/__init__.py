@@ -10,6 +10,7 @@ from ingest.records import Reason, Reject, Rejected
 from ingest.replacing import Difference, Ledger, Replaced, difference, replace
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback
 from ingest.sources import Source
+from ingest.suggest import suggest
 from ingest.targets import DryRun
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "files_of",
     "load",
     "replace",
+    "suggest",
 ]

@@ -135,10 +135,15 @@ def spec_for(file: MappingFile, source: Source) -> SourceSpec | None:
     return next((spec for spec in file.sources if any(_fits(source, pattern) for pattern in spec.files)), None)
 
 
+def unpacked(name: str) -> str:
+    """A file's name without what says that it is compressed."""
+    packed = next((packed for packed in _PACKED if name.casefold().endswith(packed)), "")
+    return name[: len(name) - len(packed)]
+
+
 def _fits(source: Source, pattern: str) -> bool:
     """Whether a pattern is for a source: by its name, its path or the end of its path, compressed or not."""
-    name = PurePath(source.name)
-    plain = name.with_suffix("") if name.suffix in _PACKED else name
+    name, plain = PurePath(source.name), PurePath(unpacked(source.name))
     tails = {PurePath(*path.parts[start:]).as_posix() for path in (name, plain) for start in range(len(path.parts))}
     return any(fnmatchcase(tail, pattern) for tail in tails)
 
