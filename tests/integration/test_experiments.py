@@ -1,0 +1,105 @@
+"""The reported figures: each experiment file that expects some is run again and checked; and a miss is a failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.command import Kgqa
+from tests.docs.repository import ROOT
+from tests.metaqa import VARIABLE, metaqa_directory
+from tests.reader import question_lines, small_graph
+
+FILES = sorted((ROOT / "benchmarks/experiments").glob("*.yaml"))
+EXPECTING = [path for path in FILES if "expected" in yaml.safe_load(path.read_text("utf-8"))]
+
+
+def test_some_experiments_expect_figures() -> None:
+    assert "metaqa" in {path.stem for path in EXPECTING}
+
+
+def measured(rows: Path, variant: str) -> dict[tuple[str, str], float]:
+    """The figures of one variant by part and metric; the mean over seeds, as every row counts the same questions."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in map(json.loads, rows.read_text("utf-8").splitlines()):
+        if row["config"]["variant"] == variant:
+            found.setdefault((row["set"].partition("/")[2], row["metric"]), []).append(row["value"])
+    return {key: sum(values) / len(values) for key, values in found.items()}
+
+
+@pytest.fixture(scope="module")
+def metaqa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MetaQA's directory; named before the fixture ``kgqa`` takes the settings out of the environment."""
+    return metaqa_directory(tmp_path_factory.mktemp("metaqa"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("file", EXPECTING, ids=lambda path: path.stem)
+def test_the_figures_are_met_again(metaqa: Path, kgqa: Kgqa, file: Path, tmp_path: Path) -> None:
+    words = ("bench", "experiment", file, "--data", metaqa, "--out", tmp_path / "runs", "--threads", 1)
+    kgqa(*words, "--json", tmp_path / "rows.jsonl").succeeded()
+    expected = yaml.safe_load(file.read_text("utf-8"))["expected"]
+    for variant, parts in expected.items():
+        found = measured(tmp_path / "rows.jsonl", variant)
+        for part, metrics in parts.items():
+            for metric, least in metrics.items():
+                assert found[part, metric] >= least, (variant, part, metric)
+
+
+@pytest.fixture(scope="module")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of MetaQA's layout with a small part of the film graph and questions of one hop about it."""
+    folder = tmp_path_factory.mktemp("set")
+    (folder / "kb.txt").write_text("".join(f"{f.head}|{f.relation}|{f.tail}\n" for f in small_graph()), "utf-8")
+    for hops in (1, 2, 3):
+        (folder / f"{hops}-hop/vanilla").mkdir(parents=True)
+        for split in ("train", "dev", "test"):
+            (folder / f"{hops}-hop/vanilla/qa_{split}.txt").write_text("".join(question_lines()), "utf-8")
+    return folder
+
+
+def experiment(folder: Path, **changes: Any) -> Path:
+    given = {
+        "set": "metaqa",
+        "questions": 40,
+        "split": "dev",
+        "seeds": [0],
+        "train": {"steps": 3, "batch_size": 4, "model": {"state_dim": 8, "relation_dim": 8, "slot_dim": 4}},
+        "variants": {"full": {}, "no-slots": {"model": {"slots": False}}},
+        **changes,
+    }
+    path = folder / "small.yaml"
+    path.write_text(yaml.safe_dump(given), "utf-8")
+    return path
+
+
+def test_a_figure_that_stays_below_what_is_expected_is_a_failure(kgqa: Kgqa, small_set: Path, tmp_path: Path) -> None:
+    words = ("bench", "experiment", "small.yaml", "--data", small_set, "--json", "rows.jsonl", "--threads", 1)
+    experiment(tmp_path, expected={"no-slots": {"1-hop": {"f1": 0.0}}})
+    kgqa(*words).succeeded()
+    assert 0 <= measured(tmp_path / "rows.jsonl", "no-slots")["1-hop", "f1"] < 1
+    # Everything is trained already, so only what is expected differs.
+    experiment(tmp_path, expected={"full": {"1-hop": {"f1": 0.0}}, "no-slots": {"1-hop": {"f1": 0.999}}})
+    done = kgqa(*words)
+    assert done.status == 1
+    last = done.err.splitlines()[-1]
+    assert last.startswith("error: small.yaml: no-slots, 1-hop: f1 is ")
+    assert last.endswith("expected at least 0.999")
+    assert "full, 1-hop" not in done.err
+
+
+def test_where_the_data_is_said_to_be_it_must_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with pytest.raises(pytest.fail.Exception, match="not MetaQA's directory"):
+        metaqa_directory(tmp_path)
+
+
+def test_without_the_data_it_is_said_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(pytest.skip.Exception, match=f"nothing was measured: set {VARIABLE}"):
+        metaqa_directory(tmp_path, tmp_path / "no-archive")
