@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,12 @@ def append(path: Path, rows: Iterable[Row]) -> None:
         raise InputError(f"can't write the results: {error.strerror}", where=str(path)) from error
 
 
+@cache
 def commit() -> str:
-    """Short hash of the source's commit, with + if files have changed since; "unknown" outside a checkout."""
+    """Short hash of the source's commit, with + if files have changed since; "unknown" outside a checkout.
+
+    Asked once: what runs is what was there when it was started.
+    """
     here = Path(__file__).parent
 
     def git(*words: str) -> str:
@@ -90,6 +95,7 @@ def commit() -> str:
         return "unknown"
 
 
+@cache
 def describe_device(device: str) -> str:
     """A device in words: the GPU's name, or the processor's."""
     if device.startswith("cuda"):
