@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from graph_schema.loads import LoadLedger
 from graph_schema.schema import Schema
 from graph_schema.types import Batch, Entity, Fact, Int64s, StoreInfo, Written
 
@@ -142,5 +143,5 @@ class GraphWriter(Protocol):
         """Give back files and connections; safe to call twice."""
 
 
-class GraphStore(GraphReader, GraphWriter, Protocol):
-    """Both sides."""
+class GraphStore(GraphReader, GraphWriter, LoadLedger, Protocol):
+    """Both sides, and the ledger of loads."""

@@ -1,4 +1,5 @@
-"""All Cypher of the Neo4j store. Values go in as parameters; identifiers (relations, labels) only through ``quoted``.
+"""The Cypher that reads (``cypher_write``: the other half of all Cypher that there is). Values go in as parameters;
+identifiers (relations, labels) only through ``quoted``.
 
 The graph is ``(:Entity:Film {id, name, aliases, name_keys})-[:directed_by]->(:Entity ...)``. Beside it stand
 ``(:KgqaMeta {id: 'schema', migration, schema})`` and, as change counters,
@@ -9,9 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import LiteralString
-
-from graph_schema.migrations import NameIndex, Requirement, SimilarNameIndex, UniqueKey
-from graph_schema.types import DEFAULT_LABEL
 
 META_ID = "schema"
 COUNTER_PREFIX = "changes/"
@@ -35,7 +33,11 @@ RETURN coalesce(sum(facts), 0) AS n
 """
 RELATION_TYPES = "CALL db.relationshipTypes() YIELD relationshipType AS relation RETURN relation"
 
-_ENTITY = "e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases"
+# Most entities have no property but ours (id, name, aliases, name_keys and one or two of bookkeeping).
+_ENTITY = (
+    "e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases, "
+    "CASE WHEN size(keys(e)) > 5 THEN properties(e) ELSE NULL END AS properties"
+)
 ENTITIES: LiteralString = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) RETURN {_ENTITY}"
 ALL_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN {_ENTITY}"
 ALL_FACTS = """
@@ -90,92 +92,15 @@ WHERE EXISTS { (h)-[r]->(t) WHERE type(r) = row[2] }
 RETURN row[0] AS position
 """
 
-# ---- what is written
-
-SET_META = "MERGE (m:KgqaMeta {id: 'schema'}) SET m.migration = $migration, m.schema = $schema"
-COUNT_CHANGE = """
-MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
-"""
-MERGE_MENTIONED = """
-UNWIND $rows AS row MERGE (e:Entity {id: row[0]})
-ON CREATE SET e.name = row[0], e.aliases = [], e.name_keys = row[1]
-"""
-# Setting the id to itself takes the node's lock, so that what is read after it stays true until the commit.
-LOCK_ENTITIES: LiteralString = f"""
-UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
-WITH e RETURN {_ENTITY}
-"""
-SET_ENTITIES = """
-UNWIND $rows AS row MATCH (e:Entity {id: row.id})
-SET e.name = row.name, e.aliases = row.aliases, e.name_keys = row.keys
-"""
-DELETE_ORPHANS = """
-UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT EXISTS { (e)--() } DELETE e
-"""
-AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
-
 
 def quoted(name: str) -> str:
     """A name as a Cypher identifier. Backslashes are spelled out: Cypher reads ``\\u0060`` as a backtick anywhere."""
     return "`" + name.replace("\\", "\\u005C").replace("`", "``") + "`"
 
 
-def requirement(wanted: Requirement) -> LiteralString:
-    """The command that brings about what a migration requires, if it isn't there."""
-    name, label, prop = quoted(wanted.name), quoted(wanted.label), quoted(wanted.property)
-    match wanted:
-        case UniqueKey():
-            text = f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (e:{label}) REQUIRE e.{prop} IS UNIQUE"
-        case NameIndex():
-            text = _fulltext(name, label, prop, "keyword")
-        case SimilarNameIndex():
-            text = _fulltext(name, label, prop, "standard-folding")
-    return _built(text)
-
-
-def _fulltext(name: str, label: str, prop: str, analyzer: str) -> str:
-    return (
-        f"CREATE FULLTEXT INDEX {name} IF NOT EXISTS FOR (e:{label}) ON EACH [e.{prop}] "
-        f"OPTIONS {{indexConfig: {{`fulltext.analyzer`: '{analyzer}'}}}}"
-    )
-
-
-def merge_entities(label: str) -> LiteralString:
-    """Rows {id, name, aliases, keys}; returns the ids of those that were there already and aren't the same."""
-    more = f", e:{quoted(label)}" if label != DEFAULT_LABEL else ""
-    other = f" OR NOT e:{quoted(label)}" if label != DEFAULT_LABEL else ""
-    return _built(
-        "UNWIND $rows AS row MERGE (e:Entity {id: row.id}) "
-        f"ON CREATE SET e.name = row.name, e.aliases = row.aliases, e.name_keys = row.keys{more} "
-        "WITH e, row WHERE coalesce(e.name, '') <> row.name OR coalesce(e.aliases, []) <> row.aliases"
-        f"{other} RETURN row.id AS id"
-    )
-
-
-def add_label(label: str) -> LiteralString:
-    """Gives the entities ``$ids`` a label."""
-    return _built(f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e:{quoted(label)}")
-
-
-def merge_facts(relation: str) -> LiteralString:
-    """Rows [head, tail]; returns for how many of them both entities were there."""
-    return _built(
-        "UNWIND $rows AS row MATCH (h:Entity {id: row[0]}) MATCH (t:Entity {id: row[1]}) "
-        f"MERGE (h)-[:{quoted(relation)}]->(t) RETURN count(*) AS n"
-    )
-
-
-def delete_facts(relation: str) -> LiteralString:
-    """Rows [head, tail]; returns those that were there."""
-    return _built(
-        f"UNWIND $rows AS row MATCH (:Entity {{id: row[0]}})-[r:{quoted(relation)}]->(:Entity {{id: row[1]}}) "
-        "DELETE r RETURN DISTINCT row[0] AS head, row[1] AS tail"
-    )
-
-
 def in_use(relations: Sequence[str]) -> LiteralString:
     """Which of these relations join entities; the names are given again as parameters ``r0``, ``r1``, ..."""
-    return _built(
+    return built(
         "\nUNION ALL\n".join(
             f"MATCH (h:Entity)-[:{quoted(name)}]->(t:Entity) WHERE h.id IS NOT NULL AND t.id IS NOT NULL "
             f"WITH 1 AS one LIMIT 1 RETURN $r{number} AS relation"
@@ -205,6 +130,6 @@ def _term(text: str) -> str:
     return "".join(c if c.isalnum() else "\\" + c for c in text)
 
 
-def _built(text: str) -> LiteralString:
+def built(text: str) -> LiteralString:
     """Marks text as fit for the driver, which asks for literals: nothing but quoted identifiers was pasted in."""
     return text

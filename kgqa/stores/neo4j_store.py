@@ -8,27 +8,31 @@ from typing import Any, LiteralString, TypeVar
 
 import numpy as np
 from neo4j import READ_ACCESS, GraphDatabase, ManagedTransaction, Record, Session, unit_of_work
-from neo4j.exceptions import ClientError, TransientError
+from neo4j.exceptions import ClientError
 
 from graph_schema.errors import StoreError, StoreUnavailable, StoreVersionError
+from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.migrations import LATEST, MIGRATIONS
 from graph_schema.ports import Group, Neighbours, Offer
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
-from graph_schema.types import Batch, Entity, Fact, StoreInfo, Written
-from kgqa.stores import cypher
+from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
+from kgqa.stores import cypher, cypher_write, neo4j_loads
 from kgqa.stores.batches import by_relation, name_keys, prepare, shown, storable
 from kgqa.stores.likeness import most_alike
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_write import EntityGoneError, Run, delete, entity_of, stored_keys, write
+from kgqa.stores.neo4j_parallel import ParallelWriter
+from kgqa.stores.neo4j_transactions import Transactions
+from kgqa.stores.neo4j_values import entity_of
+from kgqa.stores.neo4j_write import EntityGoneError, Nodes, Run, delete, stored_keys, write
 
 Result = TypeVar("Result")
 
 READ_SECONDS = 60.0  # the server ends a query that takes longer
-WRITE_SECONDS = 600.0
 INDEX_SECONDS = 600
-WRITE_ATTEMPTS = 5  # rounds of the driver's own retries, for writers that meet on the same nodes
-REMEMBERED_IDS = 2_000_000  # about 150 bytes each
+REMEMBERED_IDS = 2_000_000  # about 200 bytes each
+GONE_ATTEMPTS = 5  # to write what others delete meanwhile
+GONE = "others delete what is being written, again and again"
 COUNTER_SLOTS = 64  # change counters; each writer has one, so that two seldom wait for each other
 KEYS_A_QUERY = 500  # Lucene takes 1,024 clauses
 RELATIONS_A_QUERY = 25  # planning time grows with the text
@@ -61,7 +65,9 @@ class Neo4jStore:
         self.round_trips = 0
         self._slot = f"{cypher.COUNTER_PREFIX}{secrets.randbelow(COUNTER_SLOTS)}"
         self._relations: tuple[int, tuple[str, ...]] | None = None
-        self._known: set[str] = set()  # ids that this store has written, so that a load doesn't merge them again
+        self._timeout = timeout
+        self._known: Nodes = {}  # what this store has written, so that a load doesn't merge it again
+        self._transactions = Transactions(self._session, self._count)
         self._closed = False
         with translated(self._url):
             self._driver = GraphDatabase.driver(
@@ -197,34 +203,73 @@ class Neo4jStore:
         self._refuse_newer(applied)
         for migration in MIGRATIONS:
             for requirement in migration.requires if migration.number > applied else ():
-                self._command(cypher.requirement(requirement))
-        self._command(cypher.AWAIT_INDEXES, {"seconds": INDEX_SECONDS})
+                self._command(cypher_write.requirement(requirement))
+        self._command(cypher_write.AWAIT_INDEXES, {"seconds": INDEX_SECONDS})
 
         def keep(run: Run) -> None:
             record = run(cypher.META)[0][0]
             stored = Schema.from_yaml(record["schema"], where=self.url) if record["schema"] else Schema()
             merged = stored.merged(schema)
             if merged != stored or record["migration"] != LATEST:
-                run(cypher.SET_META, {"migration": LATEST, "schema": merged.to_yaml()})
+                run(cypher_write.SET_META, {"migration": LATEST, "schema": merged.to_yaml()})
             if merged != stored:
-                run(cypher.COUNT_CHANGE, {"slot": self._slot})
+                run(cypher_write.COUNT_CHANGE, {"slot": self._slot})
 
         self._write(keep)
 
     def write(self, batch: Batch) -> Written:
         prepared = prepare(batch)
-        try:
-            written = self._write(lambda run: write(run, prepared, self._known, self._slot))
-        except EntityGoneError:
-            self._known = set()
-            written = self._write(lambda run: write(run, prepared, self._known, self._slot))
-        self._known = self._known.union(prepared.ids) if len(self._known) < REMEMBERED_IDS else set(prepared.ids)
+        for attempt in range(GONE_ATTEMPTS):
+            try:
+                written, nodes = self._write(
+                    lambda run: write(run, prepared, self._known, self._slot, batch.origin, batch.through)
+                )
+                break
+            except EntityGoneError:
+                self._known = {}
+                if attempt == GONE_ATTEMPTS - 1:
+                    raise StoreError(GONE, where=self.url, fix="Try again") from None
+        self._known = {**self._known, **nodes} if len(self._known) < REMEMBERED_IDS else nodes
         return written
 
     def delete(self, facts: Sequence[Fact]) -> int:
         asked = by_relation([f for f in facts if all(map(storable, (f.head, f.relation, f.tail)))])
-        self._known = set()
+        self._known = {}
         return self._write(lambda run: delete(run, asked, self._slot))
+
+    # ---- loads
+
+    def begin_load(self, plan: LoadPlan) -> Load:
+        if (self._rows(cypher.META)[0]["migration"] or 0) < LATEST:
+            self.migrate(Schema())  # the constraints are what makes it atomic
+        self._write(lambda run: neo4j_loads.begin(run, plan))
+        return next(load for load in self.loads() if load.key == plan.key and load.state in ("running", "complete"))
+
+    def end_load(self, id: str) -> None:
+        self._write(lambda run: neo4j_loads.end(run, id))
+
+    def loads(self) -> tuple[Load, ...]:
+        return self._read(neo4j_loads.loads)
+
+    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        try:
+            yield from ParallelWriter(self._transactions, self._slot, workers, self.url).write(batches)
+        except EntityGoneError:
+            raise StoreError(GONE, where=self.url, fix="Try again") from None
+
+    def origins(self, facts: Sequence[Fact]) -> list[tuple[Origin, ...]]:
+        return self._read(lambda run: neo4j_loads.origins(run, facts))
+
+    def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
+        return self._read(lambda run: neo4j_loads.fact_properties(run, facts))
+
+    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
+        for record in self._stream(cypher_write.FACTS_OF, {"origins": [*origins]}):
+            yield Fact(record["head"], record["relation"], record["tail"])
+
+    def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
+        self._known = {}
+        return neo4j_loads.withdraw(self._write, self._stream, origins, self._slot, undone)
 
     def finish(self) -> None:
         """Nothing is derived here: Neo4j keeps its indexes with each commit."""
@@ -276,14 +321,11 @@ class Neo4jStore:
             return session.execute_read(self._timed(work, READ_SECONDS))
 
     def _write(self, work: Callable[[Run], Result]) -> Result:
-        with translated(self._url), self._session() as session:
-            for attempt in range(1, WRITE_ATTEMPTS + 1):
-                try:
-                    return session.execute_write(self._timed(work, WRITE_SECONDS))
-                except TransientError:
-                    if attempt == WRITE_ATTEMPTS:
-                        raise
-            raise AssertionError("unreachable")
+        with translated(self._url):
+            return self._transactions.run(work, patience=self._timeout)
+
+    def _count(self) -> None:
+        self.round_trips += 1
 
     def _session(self, **more: Any) -> Session:
         if self._closed:
@@ -304,14 +346,14 @@ class Neo4jStore:
 
         return unit_of_work(timeout=seconds)(in_transaction)
 
-    def _stream(self, query: LiteralString) -> Iterator[Record]:
+    def _stream(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> Iterator[Record]:
         self.round_trips += 1
         with (
             translated(self._url),
             self._session(default_access_mode=READ_ACCESS, fetch_size=STREAM_ROWS) as session,
             session.begin_transaction() as transaction,
         ):
-            yield from transaction.run(query)
+            yield from transaction.run(query, dict(parameters or {}))
 
 
 def _entities(records: Iterable[Record]) -> Iterator[Entity]:

@@ -1,20 +1,40 @@
-"""Writing to Neo4j: one batch, or a deletion, inside a transaction that the caller holds and the driver may repeat."""
+"""Writing to Neo4j: one batch, or a deletion, inside a transaction that the caller holds and may repeat."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, LiteralString, Protocol, TypeVar
 
 from neo4j import Record
 
 from graph_schema.text import name_key
-from graph_schema.types import DEFAULT_LABEL, Entity, Written
-from kgqa.stores import cypher
+from graph_schema.types import DEFAULT_LABEL, Entity, Properties, Written
+from kgqa.stores import cypher, cypher_write
 from kgqa.stores.batches import Prepared, combined, name_keys
+from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
+from kgqa.stores.neo4j_values import (
+    MARKS,
+    ORIGIN,
+    SAID,
+    entities_said,
+    entity_of,
+    kept_entities,
+    kept_properties,
+    mark,
+    marks_of,
+    of_relationship,
+    on_node,
+    on_relationship,
+    properties_said,
+)
 
 Item = TypeVar("Item")
 ROWS = 20_000  # a statement; one transaction may run many
 MAX_KEY_CHARACTERS = 2_000  # Lucene stops the whole database at a term beyond 32,766 bytes
+
+Nodes = dict[str, int]
+"""Internal ids of nodes by the ids of their entities."""
 
 
 class EntityGoneError(Exception):
@@ -29,45 +49,179 @@ class Run(Protocol):
     ) -> tuple[list[Record], Mapping[str, int]]: ...
 
 
-def write(run: Run, prepared: Prepared, known: Container[str], slot: str) -> Written:
-    """See ``GraphWriter.write``.
+@dataclass
+class Made:
+    """What merging entities made.
+
+    Attributes:
+        created: how many are new.
+        nodes: of all that were merged.
+        differing: ids of those that were there, and of which something is said that may be new.
+    """
+
+    created: int = 0
+    nodes: Nodes = field(default_factory=dict)
+    differing: list[str] = field(default_factory=list)
+
+    def add(self, other: Made) -> None:
+        """One more part."""
+        self.created += other.created
+        self.nodes |= other.nodes
+        self.differing += other.differing
+
+
+@dataclass
+class Guess:
+    """Whether the facts that are written turn out to be there already, so that they are better looked at first."""
+
+    there: bool = False
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a transaction brought: new facts, new entities, and how many others it changed."""
+
+    facts: int = 0
+    entities: int = 0
+    changed: int = 0
+
+
+def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, through: int) -> tuple[Written, Nodes]:
+    """See ``GraphWriter.write``. Returns also the nodes of the batch.
 
     Args:
-        known: ids whose entities are there already; those that facts mention needn't be merged again.
+        known: entities that are there already; those that facts mention needn't be merged again.
         slot: id of the change counter to use.
 
     Raises:
         EntityGoneError: not all of ``known`` are there; to be repeated without.
     """
-    created = altered = facts = 0
+    made = merge_entities(run, prepared, prepared.ids, known, origin)
+    entities_altered = settle_entities(run, prepared, sorted(made.differing), origin)
+    nodes = made.nodes
+    if prepared.facts:
+        kept = [(known[id_], id_) for id_ in prepared.ids if id_ not in nodes]
+        verify(run, kept)
+        nodes |= {id_: node for node, id_ in kept}
+    created = altered = 0
+    for relation, pairs in prepared.facts.items():
+        lines = prepared.fact_lines[relation]
+        rows = [(nodes[head], nodes[tail], mark(origin, line)) for (head, tail), line in zip(pairs, lines, strict=True)]
+        told = {
+            at: properties
+            for at, (head, tail) in enumerate(pairs if prepared.fact_properties else ())
+            if (properties := prepared.fact_properties.get((relation, head, tail)))
+        }
+        new, others = write_facts(run, relation, rows, told, origin)
+        created, altered = created + new, altered + others
+    account(run, slot, origin, Counted(created, made.created, altered + entities_altered), through)
+    merged = len(prepared.ids) - made.created
+    repeated = prepared.given - created
+    return Written(created, repeated, made.created, merged, repeated - altered, merged - entities_altered), nodes
+
+
+def account(run: Run, slot: str, origin: int, counted: Counted, through: int = 0) -> None:
+    """Count a change, if there was one, and what an origin brought. The last thing in a transaction: others wait."""
+    if counted.facts or counted.entities or counted.changed:
+        run(cypher_write.COUNT_CHANGE, {"slot": slot})
+    if origin and (through or counted.facts or counted.entities):
+        row = {"origin": origin, "facts": counted.facts, "entities": counted.entities, "through": through}
+        run(cypher_write.JOURNAL, row)
+
+
+def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapping[str, int], origin: int) -> Made:
+    """Make those of some entities of a batch that aren't there, with all that it says of them.
+
+    Those that facts only mention and that are known are left out. Nothing that was there is changed.
+    """
+    made = Made()
     by_label: dict[str, list[Entity]] = {}
     mentioned: list[tuple[str, list[str]]] = []
-    for id_ in prepared.ids:
+    for id_ in ids:
         said = prepared.entities.get(id_)
-        if said is None and id_ in known:
-            continue
-        entity = combined(None, said) if said else Entity(id_, id_)
-        if set(said or ()) <= {Entity(id_, id_)}:
-            mentioned.append((id_, stored_keys([name_key(id_)])))
-        else:
+        if said is not None:
+            entity = combined(None, said)
             by_label.setdefault(entity.label, []).append(entity)
+        elif id_ not in known:
+            mentioned.append((id_, stored_keys([name_key(id_)])))
     for rows in _chunks(mentioned):
-        created += run(cypher.MERGE_MENTIONED, {"rows": rows})[1].get("nodes_created", 0)
+        records, counters = run(cypher_write.MERGE_MENTIONED, {"rows": rows})
+        made.created += counters.get("nodes_created", 0)
+        made.nodes.update(zip((id_ for id_, _ in rows), records[0]["nodes"], strict=True))
     for label in sorted(by_label):
         for entities in _chunks(by_label[label]):
-            records, counters = run(cypher.merge_entities(label), {"rows": [_row(entity) for entity in entities]})
-            created += counters.get("nodes_created", 0)
-            differing = sorted({str(record["id"]) for record in records})
-            altered += _merge_into(run, differing, prepared.entities) if differing else 0
-    for relation, pairs in prepared.facts.items():
-        for chunk in _chunks(pairs):
-            records, counters = run(cypher.merge_facts(relation), {"rows": chunk})
-            facts += counters.get("relationships_created", 0)
-            if records[0]["n"] != len(chunk):
-                raise EntityGoneError
-    if created or altered or facts:
-        run(cypher.COUNT_CHANGE, {"slot": slot})
-    return Written(facts, prepared.given - facts, created, len(prepared.ids) - created)
+            _merge_told(run, label, entities, prepared, origin, made)
+    return made
+
+
+def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: int) -> int:
+    """Say of entities that are there what a batch says of them; returns how many were changed by it."""
+    altered = 0
+    for part in _chunks(ids):
+        found = []
+        for record in run(cypher_write.LOCK_ENTITIES, {"ids": part})[0]:
+            if (old := heard_entity(record)) is None:
+                continue
+            id_ = old.state.id
+            new = listen(ENTITIES, old, Entity(id_, id_), origin, prepared.entity_lines[id_], prepared.entities[id_])
+            if changed(ENTITIES, old, new):
+                found.append((old, new))
+        set_entities(run, found)
+        altered += len(found)
+    return altered
+
+
+def verify(run: Run, nodes: Sequence[tuple[int, str]]) -> None:
+    """Whether these are the nodes of these entities, until the transaction ends.
+
+    Raises:
+        EntityGoneError: not all of them.
+    """
+    for rows in _chunks(nodes):
+        if run(cypher_write.VERIFY, {"rows": rows})[0][0]["n"] != len(rows):
+            raise EntityGoneError
+
+
+def write_facts(
+    run: Run,
+    relation: str,
+    rows: Sequence[tuple[int, int, int]],
+    told: Mapping[int, Properties],
+    origin: int,
+    guess: Guess | None = None,
+) -> tuple[int, int]:
+    """Merge facts of one relation; returns how many are new, and how many others were changed.
+
+    Args:
+        rows: head's internal id, tail's, mark. told: properties of some of them, by place.
+        guess: what is known from other facts; brought up to date.
+
+    Raises:
+        EntityGoneError: an end isn't there any more.
+    """
+    bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
+    plain = [row for at, row in enumerate(rows) if at not in told] if told else rows
+    rich = [(*rows[at], told[at]) for at in told]
+    created = altered = 0
+    guess = guess or Guess()
+    for part in _chunks(plain):
+        if guess.there:
+            guess.there = run(cypher_write.count_facts(relation), {"rows": part, **bounds})[0][0]["n"] == len(part)
+            if guess.there:
+                continue
+        new = _merge_facts(run, cypher_write.merge_facts(relation), part)
+        created += new
+        guess.there = not new
+        if new < len(part):
+            altered += run(cypher_write.mark_facts(relation), {"rows": part, **bounds})[0][0]["n"]
+            altered += _resolve_facts(run, relation, [(*row, {}) for row in part], bounds, origin)
+    for batch in _chunks(rich):
+        stored = [(head, tail, one, on_relationship(properties)) for head, tail, one, properties in batch]
+        new = _merge_facts(run, cypher_write.merge_facts_with(relation), stored)
+        created += new
+        if new < len(batch):
+            altered += _resolve_facts(run, relation, batch, bounds, origin)
+    return created, altered
 
 
 def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> int:
@@ -77,28 +231,14 @@ def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> i
     for relation, pairs in facts.items():
         for chunk in _chunks(pairs if relation in known else []):
             gone += [
-                (record["head"], record["tail"]) for record in run(cypher.delete_facts(relation), {"rows": chunk})[0]
+                (record["head"], record["tail"])
+                for record in run(cypher_write.delete_facts(relation), {"rows": chunk})[0]
             ]
     if gone:
         for part in _chunks(sorted({id_ for pair in gone for id_ in pair})):
-            run(cypher.DELETE_ORPHANS, {"ids": part})
-        run(cypher.COUNT_CHANGE, {"slot": slot})
+            run(cypher_write.DELETE_ORPHANS, {"ids": part})
+        run(cypher_write.COUNT_CHANGE, {"slot": slot})
     return len(gone)
-
-
-def entity_of(record: Record | Mapping[str, Any]) -> Entity | None:
-    """An entity as it is stored, from columns id, name, labels, aliases; None if its id is no text, as ours all are."""
-    id_, name, aliases = record["id"], record["name"], record["aliases"]
-    if not isinstance(id_, str):
-        return None
-    labels = sorted(label for label in record["labels"] if label != DEFAULT_LABEL)
-    second = aliases if isinstance(aliases, list) else [aliases] if isinstance(aliases, str) else []
-    return Entity(
-        id_,
-        name if isinstance(name, str) and name else id_,
-        labels[0] if labels else DEFAULT_LABEL,
-        tuple(alias for alias in second if isinstance(alias, str)),
-    )
 
 
 def stored_keys(keys: Sequence[str]) -> list[str]:
@@ -106,27 +246,99 @@ def stored_keys(keys: Sequence[str]) -> list[str]:
     return [key[:MAX_KEY_CHARACTERS] for key in keys if key]
 
 
-def _merge_into(run: Run, ids: list[str], said: Mapping[str, list[Entity]]) -> int:
-    """Merge what is said into entities that are there; returns how many were altered by it."""
-    rows: list[dict[str, Any]] = []
-    labelled: dict[str, list[str]] = {}
-    for record in run(cypher.LOCK_ENTITIES, {"ids": ids})[0]:
-        old = entity_of(record)
-        if old is None or (new := combined(old, said[old.id])) == old:
-            continue
-        rows.append(_row(new))
-        if new.label != old.label:
-            labelled.setdefault(new.label, []).append(new.id)
-    if rows:
-        run(cypher.SET_ENTITIES, {"rows": rows})
-    for label, found in labelled.items():
-        run(cypher.add_label(label), {"ids": found})
-    return len(rows)
+def kept_entity(heard: Heard[Entity]) -> dict[str, Any]:
+    """Everything of a node but its id and labels."""
+    entity = heard.state
+    return {
+        **on_node(entity.properties),
+        "name": entity.name,
+        "aliases": list(entity.aliases),
+        "name_keys": stored_keys(name_keys(entity)),
+        MARKS: list(heard.marks) or None,
+        SAID: kept_entities(heard.said),
+    }
 
 
-def _row(entity: Entity) -> dict[str, Any]:
-    keys = stored_keys(name_keys(entity))
-    return {"id": entity.id, "name": entity.name, "aliases": list(entity.aliases), "keys": keys}
+def kept_fact(heard: Heard[Properties]) -> dict[str, Any]:
+    """Everything of a relationship."""
+    said = kept_properties(heard.said)
+    return {**on_relationship(heard.state), MARKS: list(heard.marks), **({SAID: said} if said else {})}
+
+
+def heard_entity(record: Mapping[str, Any]) -> Heard[Entity] | None:
+    """What is known of an entity, from a record of a statement that locks; None if its id is no text."""
+    state = entity_of(record)
+    if state is None:
+        return None
+    return Heard(tuple(marks_of(record["marks"])), entities_said(record["said"], state.id), state)
+
+
+def heard_fact(kept: Mapping[str, Any]) -> Heard[Properties]:
+    """What is known of a fact that is there, from the properties of its relationship."""
+    marks = tuple(marks_of(kept.get(MARKS))) or (mark(0, 0),)
+    return Heard(marks, properties_said(kept.get(SAID)), of_relationship(kept))
+
+
+def set_entities(run: Run, altered: Sequence[tuple[Heard[Entity], Heard[Entity]]]) -> None:
+    """Write what is known of entities, given what was before."""
+    labels: dict[tuple[str, bool], list[str]] = {}
+    rows = []
+    for old, new in altered:
+        kept = kept_entity(new)
+        rows.append((new.state.id, {**dict.fromkeys(on_node(old.state.properties).keys() - kept.keys()), **kept}))
+        if old.state.label != new.state.label:
+            labels.setdefault((old.state.label, False), []).append(new.state.id)
+            labels.setdefault((new.state.label, True), []).append(new.state.id)
+    for part in _chunks(rows):
+        run(cypher_write.SET_ENTITIES, {"rows": part})
+    for (label, to), ids in labels.items():
+        if label != DEFAULT_LABEL:
+            run(cypher_write.set_label(label, to=to), {"ids": ids})
+
+
+def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prepared, origin: int, made: Made) -> None:
+    """Merge entities that something is said of."""
+    rows = []
+    for entity in entities:
+        kept = kept_entity(Heard((mark(origin, prepared.entity_lines[entity.id]),), None, entity))
+        del kept[SAID]
+        rows.append((entity.id, kept))
+    records, counters = run(cypher_write.merge_entities(label), {"rows": rows})
+    created = counters.get("nodes_created", 0)
+    made.created += created
+    made.nodes.update(zip((entity.id for entity in entities), records[0]["nodes"], strict=True))
+    if created < len(rows):
+        bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
+        made.differing += run(cypher_write.differing_entities(label), {"rows": rows, **bounds})[0][0]["ids"]
+
+
+def _merge_facts(run: Run, query: LiteralString, rows: Sequence[tuple[Any, ...]]) -> int:
+    records, counters = run(query, {"rows": rows})
+    if records[0]["n"] < len(rows):
+        raise EntityGoneError
+    return counters.get("relationships_created", 0)
+
+
+def _resolve_facts(
+    run: Run,
+    relation: str,
+    rows: Sequence[tuple[int, int, int, Properties]],
+    bounds: Mapping[str, int],
+    origin: int,
+) -> int:
+    """Say of facts that are there what is said of them; returns how many were changed."""
+    stored = [(head, tail, one, on_relationship(properties)) for head, tail, one, properties in rows]
+    found = {r["at"]: r["properties"] for r in run(cypher_write.lock_facts(relation), {"rows": stored, **bounds})[0]}
+    altered = []
+    for at, kept in found.items():
+        head, tail, one, properties = rows[at]
+        old = heard_fact(kept)
+        new = listen(FACTS, old, {}, origin, one % ORIGIN, [properties])
+        if MARKS not in kept or changed(FACTS, old, new):
+            altered.append((head, tail, kept_fact(new)))
+    for part in _chunks(altered):
+        run(cypher_write.set_facts(relation), {"rows": part})
+    return len(altered)
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

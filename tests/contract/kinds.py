@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from graph_schema import GraphReader, GraphStore, Schema, Written
+from graph_schema import GraphReader, GraphStore, Schema
 from kgqa.stores import EmbeddedStore, Snapshot
 from tests.neo4j_container import Neo4jServer
 
@@ -22,7 +22,6 @@ class Kind:
         reader: what to read from after a write, brought up to date.
         another: one more connection to the same store.
         examples: how many examples hypothesis tries.
-        ledger: whether the store keeps marks, properties and loads (``LoadLedger``).
     """
 
     name: str
@@ -30,11 +29,6 @@ class Kind:
     reader: Callable[[GraphStore], GraphReader]
     another: Callable[[GraphStore], GraphStore]
     examples: int
-    ledger: bool = True
-
-    def written(self, done: Written) -> Written:
-        """What is compared of it: a store without marks doesn't know what is unchanged."""
-        return done if self.ledger else replace(done, facts_unchanged=0, entities_unchanged=0)
 
 
 @contextmanager
@@ -85,4 +79,4 @@ def neo4j_kind(server: Neo4jServer) -> Kind:
         with closing(store):
             yield store
 
-    return Kind("neo4j", empty, unchanged, lambda _: server.store(), 8, ledger=False)
+    return Kind("neo4j", empty, unchanged, lambda _: server.store(), 8)
