@@ -17,7 +17,7 @@ from ingest.known import Known
 from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
 from ingest.plan import make_plan
-from ingest.reading import Item, Reading, items, knowledge, reading
+from ingest.reading import Item, Reading, items, knowledge, reading, schemas
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import Source
 from ingest.targets import Target, Unjournaled
@@ -70,7 +70,7 @@ def load(
         run = _Run(read, target, mapping, schema or Schema(), options, progress, known)
         try:
             run.write()
-        except (InputError, OSError, KeyboardInterrupt):
+        except (ConfigError, InputError, OSError, KeyboardInterrupt):  # ConfigError: the quarantine can't be written
             if run.load is not None:
                 target.finish()
             raise
@@ -113,7 +113,7 @@ class _Run:
         self._total = None if None in sizes else sum(size for size in sizes if size is not None)
         self._items = read
         self._target = target
-        self._schema = schema if mapping is None else schema.merged(mapping.filled_schema())
+        self._schema = schemas(read, schema)
         self._known = known
         self._options = options
         self._progress = progress

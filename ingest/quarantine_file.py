@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from graph_schema import ConfigError, InputError, MappingError
+from graph_schema import ConfigError, InputError, MappingError, Schema
 from ingest.delimited import read_lines
 from ingest.dialect import DELIMITERS, Dialect
 from ingest.formats import NAMED
@@ -85,6 +85,14 @@ class QuarantineFile:
                 self._say(line, record)
                 first = {**self.contexts, **first}
         self.contexts = first
+
+    def schema(self) -> Schema:
+        """What its mappings say of labels and relations, once ``learn`` has read them."""
+        made = Schema()
+        for head in self._heads.values():
+            if head.mapping is not None:
+                made = made.merged(head.mapping.filled_schema())
+        return made
 
     def mapped(self, stream: ByteStream, reject: Reject) -> Iterator[Mapped]:
         """The rows, in blocks; to be drawn once.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from graph_schema import InputError
+from graph_schema import InputError, Schema
 from ingest.formats import NAMED
 from ingest.header import positions
 from ingest.known import Known
@@ -84,6 +84,16 @@ def knowledge(read: Sequence[Item], options: LoadOptions, target: object) -> Ite
                     known.expect(block)
         expect_ahead([item.planned for item in read if item.planned], options, known)
         yield known
+
+
+def schemas(read: Sequence[Item], schema: Schema) -> Schema:
+    """A schema with what the mappings say, that was given and those that quarantine files bring."""
+    for item in read:
+        if item.mapping is not None:
+            schema = schema.merged(item.mapping.filled_schema())
+        elif item.planned is None and _is_quarantine(item.source):
+            schema = schema.merged(_learned(item).schema())
+    return schema
 
 
 def _is_quarantine(source: Source) -> bool:

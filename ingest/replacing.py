@@ -18,7 +18,7 @@ from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
 from ingest.pipeline import check, load
 from ingest.plan import make_plan, same_source
-from ingest.reading import Item, items, knowledge, reading
+from ingest.reading import Item, items, knowledge, reading, schemas
 from ingest.report import LoadReport, ProgressCallback, Tally
 from ingest.sources import Source
 from ingest.targets import Target
@@ -106,7 +106,7 @@ def difference(
     plan = make_plan(
         [item.source for item in read],
         options,
-        schema.merged(mapping.filled_schema()) if mapping else schema,
+        schemas(read, schema),
         mapping.fingerprint() if mapping else "",
     )
     older = find_older(ledger.loads(), plan, options.source)

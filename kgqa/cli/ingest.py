@@ -54,6 +54,9 @@ def command(
     max_errors: Annotated[
         int | None, typer.Option("--max-errors", min=0, help="Stop when more lines than this are bad.")
     ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Print a mapping proposed from the data, to be edited; load nothing.")
+    ] = False,
     quarantine: Annotated[
         Path | None,
         typer.Option("--quarantine", help="File for lines set aside; NAME.rejected.jsonl in this folder if not given."),
@@ -91,10 +94,10 @@ def command(
         source=source,
         workers=workers or (NEO4J_WORKERS if chosen.store.partition(":")[0] in NEO4J_SCHEMES else 1),
     )
-    for one in sources:
-        one.check()
-    if report and not report.absolute().parent.is_dir():
-        raise ConfigError("its folder doesn't exist", where=f"--report {report}", fix="Make it first")
+    _check(sources, report)
+    if suggest:
+        print(ingest.suggest(sources, options), end="")
+        return
     held = None
     if quarantine or not (no_quarantine or dry_run):
         held = ingest.Quarantine(quarantine or _rejected(sources))
@@ -200,6 +203,13 @@ class _Load:
                 if bar.facts and isinstance(error, StoreError):
                     common.errors.print("what was written before is kept; run the same command to go on")
                 raise
+
+
+def _check(sources: Sequence[ingest.Source], report: Path | None) -> None:
+    for one in sources:
+        one.check()
+    if report and not report.absolute().parent.is_dir():
+        raise ConfigError("its folder doesn't exist", where=f"--report {report}", fix="Make it first")
 
 
 def _rejected(sources: Sequence[ingest.Source]) -> Path:
