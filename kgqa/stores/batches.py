@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -166,15 +165,10 @@ def name_keys(entity: Entity) -> tuple[str, ...]:
 
 
 def keys_of_names(names: Sequence[str]) -> list[str]:
-    """``text.name_key`` of each, many at once: all are folded as one text."""
-    if any("\n" in name for name in names):
-        return list(map(name_key, names))
-    folded = "\n".join(names)
-    if not folded.isascii():
-        decomposed = unicodedata.normalize("NFKD", folded)
-        folded = "".join(c for c in decomposed if not unicodedata.combining(c))
-    keys = _NO_WORD.sub(" ", folded.casefold()).split("\n")
-    if len(keys) != len(names):
+    """``text.name_key`` of each, many at once: ASCII names are folded as one text."""
+    plain = [name if name.isascii() else "" for name in names]
+    keys = _NO_WORD.sub(" ", "\n".join(plain).lower()).split("\n")
+    if len(keys) != len(names):  # some have a line break in them
         return list(map(name_key, names))
     return [key.strip(" ") or name_key(name) for key, name in zip(keys, names, strict=True)]
 

@@ -6,12 +6,15 @@ Index spaces: entities are dense ints, the rank of their id; a directed relation
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from graph_schema.errors import StoreError
 from graph_schema.types import Int32s, Int64s
+
+PART = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,25 @@ class Csr:
         if entities > np.iinfo(np.int32).max:
             raise StoreError(f"{entities:,} entities are more than arrays can hold", fix="Use Neo4j")
         first = np.ones(len(keys), dtype=bool)
-        np.not_equal(keys[1:] >> entity_bits, keys[:-1] >> entity_bits, out=first[1:])
+        target = np.empty(len(keys), np.int32)
+        for part in _parts(len(keys)):
+            target[part] = keys[part] & ((1 << entity_bits) - 1)
+            groups = keys[max(part.start - 1, 0) : part.stop] >> entity_bits
+            first[max(part.start, 1) : part.stop] = groups[1:] != groups[:-1]
         starts = np.flatnonzero(first)
-        groups = keys[starts] >> entity_bits
-        groups_of_node = np.bincount(groups >> relation_bits, minlength=entities)
+        del first
+        relation = np.empty(len(starts), np.int32)
+        groups_of_node = np.zeros(entities + 1, np.int64)  # one place later, so that their sums are where groups start
+        for part in _parts(len(starts)):
+            groups = keys[starts[part]] >> entity_bits
+            relation[part] = groups & ((1 << relation_bits) - 1)
+            nodes = groups >> relation_bits
+            groups_of_node[nodes[0] + 1 : nodes[-1] + 2] += np.bincount(nodes - nodes[0])
         return cls(
-            group_start=np.concatenate((np.zeros(1, np.int64), np.cumsum(groups_of_node, dtype=np.int64))),
-            group_relation=(groups & ((1 << relation_bits) - 1)).astype(np.int32),
+            group_start=np.cumsum(groups_of_node),
+            group_relation=relation,
             edge_start=np.append(starts, len(keys)),
-            edge_target=(keys & ((1 << entity_bits) - 1)).astype(np.int32),
+            edge_target=target,
         )
 
     def groups_of(self, nodes: Int64s) -> tuple[Int64s, Int64s]:
@@ -111,6 +124,11 @@ class Csr:
         starts = self.edge_start[known]
         counts = np.where(groups >= 0, np.minimum(self.edge_start[known + 1] - starts, np.maximum(limit, 0)), 0)
         return np.repeat(np.arange(len(groups)), counts), self.edge_target[ranges(starts, counts)]
+
+
+def _parts(length: int) -> Iterator[slice]:
+    """What is worked on at a time, so that what is needed on the way stays small."""
+    return (slice(start, min(start + PART, length)) for start in range(0, length, PART))
 
 
 def ranges(starts: Int64s, counts: Int64s) -> Int64s:

@@ -173,8 +173,10 @@ class EmbeddedStore:
                 index = self._current(connection)
                 if self._fresh():
                     return
+                self._writer.make_room()
                 embedded_arrays.write(connection, index, self._arrays_path, self._source)
-            self._as_of = -1
+                self._look_at_arrays(connection)
+                self._as_of = -1
 
     def close(self) -> None:
         with self._lock:

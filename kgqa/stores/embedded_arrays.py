@@ -122,7 +122,8 @@ def _arrays(connection: sqlite3.Connection, index: FactIndex, relations: list[in
     """One after the other, so that few are in memory at a time."""
     keys: list[Int64s] = []
     ids = HashedStrings.of_parts(_ids(connection, keys))
-    yield from ((f"id_{part}", getattr(ids, part)) for part in ("text", "offset", "hash", "at"))
+    for part in ("text", "offset", "hash", "at"):
+        yield f"id_{part}", getattr(ids, part)
     row_key = np.concatenate([np.zeros(0, np.int64), *keys])
     del ids, keys
     rank = np.full(int(row_key.max(initial=0)) + 1, -1, np.int32)
@@ -137,17 +138,18 @@ def _arrays(connection: sqlite3.Connection, index: FactIndex, relations: list[in
     edges = Layout(index.layout.entity, index.layout.relation + 1)
     packed = np.empty(2 * len(forward), np.int64)
     for start in range(0, len(forward), KEYS):
-        part = forward[start : start + KEYS]
-        head = rank[index.layout.near(part)].astype(np.int64)
-        relation = relation_rank[index.layout.kind(part)] * 2
-        tail = rank[index.layout.far(part)].astype(np.int64)
-        packed[2 * start : 2 * start + len(part)] = edges.pack(head, relation, tail)
-        packed[2 * start + len(part) : 2 * start + 2 * len(part)] = edges.pack(tail, relation + 1, head)
+        some = forward[start : start + KEYS]
+        head = rank[index.layout.near(some)].astype(np.int64)
+        relation = relation_rank[index.layout.kind(some)] * 2
+        tail = rank[index.layout.far(some)].astype(np.int64)
+        packed[2 * start : 2 * start + len(some)] = edges.pack(head, relation, tail)
+        packed[2 * start + len(some) : 2 * start + 2 * len(some)] = edges.pack(tail, relation + 1, head)
     del forward
     packed.sort()
     csr = Csr.of_keys(packed, edges.entity, edges.relation, len(row_key))
     del packed
-    yield from ((name, getattr(csr, name)) for name in ("group_start", "group_relation", "edge_start", "edge_target"))
+    for name in ("group_start", "group_relation", "edge_start", "edge_target"):
+        yield name, getattr(csr, name)
     del csr
     yield "backward", index.backward.all()
 
@@ -182,6 +184,7 @@ def _marks(connection: sqlite3.Connection, forward: Int64s, layout: Layout) -> I
         if further.any():
             more.append(np.stack((places[further], marks[further])))
     yield "mark", mark
+    del mark
     at, marks = np.concatenate([np.zeros((2, 0), np.int64), *more], axis=1)
     order = np.lexsort((marks, at))
     yield "more_at", at[order]

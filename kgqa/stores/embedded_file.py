@@ -52,7 +52,7 @@ def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Conn
             _check_or_migrate(connection, path, create)
             connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-                "PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824; PRAGMA wal_autocheckpoint = 8192;"
+                "PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456; PRAGMA wal_autocheckpoint = 32768;"
             )
         except BaseException:
             connection.close()

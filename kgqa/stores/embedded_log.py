@@ -67,7 +67,9 @@ class FactIndex:
     def backward(self) -> KeySet:
         """The same facts with near and far changed places."""
         if self._backward is None:
-            self._backward = KeySet(np.sort(self.layout.turned(self.forward.all())))
+            keys = self.layout.turned(self.forward.all())
+            keys.sort()
+            self._backward = KeySet(keys)
         return self._backward
 
     def catch_up(self, connection: sqlite3.Connection) -> bool:

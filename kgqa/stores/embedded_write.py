@@ -19,6 +19,7 @@ from kgqa.stores.batches import (
     check_ids,
     check_relations,
     combined,
+    keys_of_names,
     name_keys,
     said_of_entities,
 )
@@ -29,6 +30,7 @@ from kgqa.stores.keys import KeySet, distinct
 from kgqa.stores.properties import check_properties, decoded, encoded, together
 
 REMEMBERED_IDS = 2_500_000  # ids whose row is kept in memory between batches; about 150 bytes each
+KEPT_IDS = 250_000  # of these, when a load has ended
 REMEMBERED_TOLD = 500_000  # things said of entities that are known to change nothing
 REMEMBERED_ORIGINS = 4
 ENTITIES_AT_ONCE = 5_000
@@ -102,6 +104,14 @@ class EmbeddedWriter:
         self._relations.clear()
         self._changed_origins = {}
 
+    def make_room(self) -> None:
+        """Something else needs memory."""
+        if len(self._rows) > KEPT_IDS:
+            self._rows.clear()
+            self._all_rows = False
+        self._told.clear()
+        self._origins.clear()
+
     def count_change(self) -> None:
         """The change counter grows by one."""
         self._changes += 1
@@ -160,7 +170,11 @@ class EmbeddedWriter:
             sql.ADD_ENTITY,
             ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
         )
-        names.add([(key, name_keys(entity)) for key, entity, _ in entities])
+        simple = keys_of_names([entity.name for _, entity, _ in entities])
+        names.add(
+            (row, name_keys(entity) if entity.aliases else [key] if key else [])
+            for key, (row, entity, _) in zip(simple, entities, strict=True)
+        )
         created = [*bare, *declared]
         self._new_ids += created
         self._rows.update(zip(created, range(last + 1, last + 1 + len(created)), strict=True))

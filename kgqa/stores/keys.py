@@ -160,11 +160,15 @@ class KeySet:
         return total
 
     def all(self) -> Int64s:
-        """Every key, ascending."""
-        keys = _without(self._base, self._removed)
-        for run in reversed(self._runs):
-            keys = _merged(keys, run)
-        return keys
+        """Every key, ascending. What was in several arrays is in one from then on."""
+        if not self.pristine:
+            keys = _without(self._base, self._removed)
+            for run in reversed(self._runs):
+                keys = _merged(keys, run)
+            if not len(self._base):
+                self._runs = [keys]
+            return keys
+        return self._base
 
 
 def distinct(keys: Int64s) -> Int64s:

@@ -43,7 +43,10 @@ def write_arrays(directory: Path, arrays: Iterable[tuple[str, Array]], facts: di
         directory.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=directory))
         try:
-            sizes = {name: _write_array(temporary / f"{name}.npy", array) for name, array in arrays}
+            sizes = {}
+            for name, array in arrays:
+                sizes[name] = _write_array(temporary / f"{name}.npy", array)
+                del array  # the next is made only then
             _sync_directory(temporary)
             version = directory / f"v-{temporary.name.removeprefix('.new-')}"
             temporary.rename(version)

@@ -10,7 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from graph_schema import (
     Batch,
@@ -24,7 +28,10 @@ from graph_schema import (
     StoreUnavailable,
     Written,
 )
+from graph_schema.text import name_key
 from kgqa.stores import EmbeddedStore, embedded_sql, open_store
+from kgqa.stores.batches import keys_of_names
+from kgqa.stores.keys import KeySet, Layout
 
 FACTS = [Fact(f"h{number % 7}", f"r{number % 3}", f"t{number}") for number in range(50)]
 
@@ -268,3 +275,65 @@ def test_many_relations_and_entities_make_keys_wider(store: EmbeddedStore) -> No
     assert uses_arrays(store)
     assert store.delete(facts[100:]) == 1400
     assert set(store.all_facts()) == set(facts[:100])
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@given(st.lists(names | st.sampled_from(["İstanbul", "ẞ", "a\nb", "...", " ", "É é", "x_y-z", "Ⅷ\u0301", "\x1c"])))
+def test_keys_of_many_names_are_those_of_each(given_names: list[str]) -> None:
+    assert keys_of_names(given_names) == [name_key(name) for name in given_names]
+
+
+class KeysMachine(RuleBasedStateMachine):
+    """A ``KeySet`` does what a set does, whatever its base and runs."""
+
+    @initialize(base=st.sets(st.integers(0, 60)))
+    def begin(self, base: set[int]) -> None:
+        self.keys, self.model = KeySet(np.array(sorted(base), np.int64)), set(base)
+
+    @rule(some=st.sets(st.integers(0, 60)))
+    def add(self, some: set[int]) -> None:
+        new = self.keys.add(np.array(sorted(some), np.int64))
+        assert set(new.tolist()) == some - self.model
+        self.model |= some
+
+    @rule(some=st.sets(st.integers(0, 60)))
+    def discard(self, some: set[int]) -> None:
+        gone = self.keys.discard(np.array(sorted(some), np.int64))
+        assert set(gone.tolist()) == some & self.model
+        self.model -= some
+
+    @rule()
+    def look(self) -> None:
+        kept = self.keys.copy()
+        assert self.keys.all().tolist() == sorted(self.model)
+        assert len(self.keys) == len(self.model) == len(kept)
+        everything = np.arange(-1, 62)
+        assert self.keys.contains(everything).tolist() == [key in self.model for key in everything.tolist()]
+        low, high = np.array([0, 7, 30]), np.array([5, 30, 90])
+        owner, found = self.keys.between(low, high)
+        expected = [(at, key) for at in range(3) for key in sorted(self.model) if low[at] <= key < high[at]]
+        assert sorted(zip(owner.tolist(), found.tolist(), strict=True)) == expected
+        assert self.keys.count(low, high).tolist() == [sum(at == place for at, _ in expected) for place in range(3)]
+
+
+TestKeySet = KeysMachine.TestCase
+
+
+@given(st.integers(1, 2**29), st.integers(1, 3000), st.data())
+def test_keys_of_facts_come_apart_again(entities: int, relations: int, data: st.DataObject) -> None:
+    if 2 * entities.bit_length() + relations.bit_length() > 62:
+        with pytest.raises(StoreError, match="more than an embedded store can hold"):
+            Layout.fitting(entities, relations)
+        return
+    layout = Layout.fitting(entities, relations)
+    facts = data.draw(
+        st.lists(st.tuples(st.integers(0, entities), st.integers(0, relations), st.integers(0, entities)), max_size=9)
+    )
+    columns = np.array(sorted(facts), np.int64).reshape(-1, 3)
+    keys = layout.pack(columns[:, 0], columns[:, 1], columns[:, 2])
+    assert (np.sort(keys) == keys).all()
+    assert (keys >= 0).all()
+    assert layout.triples(keys) == sorted(facts)
+    assert layout.triples(layout.turned(keys)) == [(tail, relation, head) for head, relation, tail in sorted(facts)]
