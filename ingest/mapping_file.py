@@ -43,6 +43,7 @@ from graph_schema.types import DEFAULT_LABEL
 from ingest.formats import Format
 from ingest.ids import Template
 from ingest.options import Header, Quoting
+from ingest.rdf_options import RdfOptions
 
 ColumnRef = Annotated[int, Field(ge=0)] | Name
 """A column by its name, a part of a nested one as ``outer.inner``, or its position from 0."""
@@ -194,6 +195,11 @@ class SourceSpec(_Part):
         kinds = [bool(self.nodes or self.relationships), self.triples is not None, self.rdf is not None]
         if sum(kinds) != 1:
             raise ValueError("say nodes and relationships, or triples, or rdf")
+        if self.rdf is not None:
+            try:
+                RdfOptions.of(self.rdf)
+            except MappingError as error:
+                raise ValueError(f"rdf: {error.what}") from None
         return self
 
     def labels(self) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ingest.known import Known
 from ingest.mapping import Mapping, mapped
 from ingest.mapping_file import ColumnRef, MappingFile, Properties, SourceSpec
 from ingest.options import LoadOptions
+from ingest.rdf_options import RdfOptions
 from ingest.readers import read
 from ingest.records import Rejected
 from ingest.sources import Source
@@ -46,7 +47,8 @@ class Planned:
         named = tuple(dict.fromkeys(ref for ref in refs if isinstance(ref, str)))
         # Positions are those among all columns, and names given by the mapping aren't the file's.
         needed = named if len(named) == len({*refs}) and not self.spec.columns else None
-        return replace(options, columns=None, table=self.spec.rdf is None, needed=needed, **chosen)
+        rdf = options.rdf if self.spec.rdf is None else RdfOptions.of(self.spec.rdf)
+        return replace(options, columns=None, table=self.spec.rdf is None, needed=needed, rdf=rdf, **chosen)
 
     def mapping(self, header: Sequence[str] | None, width: int) -> Mapping:
         """What its rows mean, once its columns are known; as ``fitted``."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from graph_schema import ConfigError
 from ingest.formats import Format
+from ingest.rdf_options import RdfOptions
 from ingest.records import Reject
 
 Header = Literal["auto", "yes", "no"]
@@ -30,6 +31,7 @@ class LoadOptions:
         table: the rows are those of a table of any width, with a header unless ``header`` is "no"; a mapping says what
             they mean.
         needed: of JSON lines and Parquet, the only columns that are read; of nested ones ``outer.inner``. None: all.
+        rdf: what RDF is to mean.
         quoting: "yes": fields may stand in double quotes as RFC 4180 has it; "no": quotes are characters like any
             other; "auto": "yes" for CSV, and where each field of the first lines is quoted; otherwise only on a line
             that has the right number of fields no other way.
@@ -50,6 +52,7 @@ class LoadOptions:
     columns: Columns | None = None
     table: bool = False
     needed: tuple[str, ...] | None = None
+    rdf: RdfOptions = field(default_factory=RdfOptions)
     quoting: Quoting = "auto"
     batch_size: int = 20_000
     max_errors: int | None = None

@@ -12,7 +12,7 @@ from typing import Any, cast
 from graph_schema import ConfigError, InputError, MappingError, Schema
 from ingest.delimited import read_lines
 from ingest.dialect import DELIMITERS, Dialect
-from ingest.formats import NAMED
+from ingest.formats import NAMED, RDF
 from ingest.header import positions
 from ingest.lines import blocks
 from ingest.mapping import Mapping, TripleMapping
@@ -20,6 +20,9 @@ from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import spec_for
 from ingest.options import LoadOptions
 from ingest.quarantine import AGAIN, READING, VERSION, FileContext
+from ingest.rdf import RdfRows
+from ingest.rdf_options import RdfOptions
+from ingest.rdf_survey import blank_tag
 from ingest.readers import READERS, read
 from ingest.records import ROW_KEPT, Cell, Mapped, Reason, Records, Reject, Rejected
 from ingest.sources import ByteStream, Source
@@ -262,6 +265,10 @@ class QuarantineFile:
 
 def _fitted(head: Head, context: FileContext, header: Sequence[str] | None, width: int) -> Mapping:
     """The mapping by which the rows of a file were read."""
+    if context.format in RDF:
+        said = spec_for(head.mapping, Source(context.file)) if head.mapping else None
+        rdf = RdfOptions.of(said.rdf) if said is not None and said.rdf is not None else head.options.rdf
+        return RdfRows(rdf, blank_tag(Source.of(context.file)))
     if head.mapping is None:
         named = context.format in NAMED
         return TripleMapping(*positions(context.file, header, head.options, named=named))

@@ -10,6 +10,7 @@ from ingest.formats import find_format
 from ingest.jsonl import read_jsonl
 from ingest.options import LoadOptions
 from ingest.parquet import read_parquet
+from ingest.rdf_read import read_nquads, read_ntriples, read_trig, read_turtle
 from ingest.records import Reject, Table
 from ingest.sources import ByteStream
 
@@ -17,7 +18,7 @@ from ingest.sources import ByteStream
 class Reader(Protocol):
     """Makes rows of a stream; what can't be a row goes to ``reject`` and doesn't end the reading."""
 
-    def __call__(self, stream: ByteStream, options: LoadOptions, reject: Reject) -> Table: ...
+    def __call__(self, stream: ByteStream, options: LoadOptions, reject: Reject, /) -> Table: ...
 
 
 READERS: dict[str, Reader] = {
@@ -27,6 +28,10 @@ READERS: dict[str, Reader] = {
     "csv": read_delimited,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
+    "ntriples": read_ntriples,
+    "nquads": read_nquads,
+    "turtle": read_turtle,
+    "trig": read_trig,
 }
 """By format, as ``find_format`` gives it."""
 

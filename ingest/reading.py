@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from graph_schema import InputError, Schema
-from ingest.formats import NAMED
+from graph_schema import InputError, MappingError, Schema
+from ingest.formats import NAMED, RDF, find_format
 from ingest.header import positions
 from ingest.known import Known
 from ingest.mapping import Mapping, TripleMapping, mapped
@@ -16,6 +16,8 @@ from ingest.mapping_plan import Planned, expect_ahead, planned
 from ingest.options import LoadOptions
 from ingest.quarantine import Quarantine, context_of
 from ingest.quarantine_file import QuarantineFile, is_quarantine
+from ingest.rdf import RdfMapping
+from ingest.rdf_survey import RdfSources
 from ingest.readers import read
 from ingest.records import Mapped, Records, Rejected, Table
 from ingest.report import FileReport, Tally
@@ -31,20 +33,25 @@ class Item:
     Attributes:
         mapping: that was given; None: rows are facts, those of a quarantine file what it says itself.
         planned: what the mapping says of the source; None for a quarantine file too.
+        rdf: the RDF among all sources.
     """
 
     source: Source
     options: LoadOptions
+    rdf: RdfSources
     mapping: MappingFile | None = None
     planned: Planned | None = None
 
     def meaning(self, table: Table) -> Mapping:
-        """What the rows of a table mean.
+        """What the rows of a table mean, that isn't RDF.
 
         Raises:
             InputError: columns that are asked for aren't there.
         """
         if self.planned is not None:
+            if self.planned.spec.rdf is not None:
+                fix = "Say its format, or what its columns mean"
+                raise MappingError(f"is {table.format}, not RDF as the mapping says", where=self.source.name, fix=fix)
             return self.planned.mapping(table.header, table.width)
         named = table.format in NAMED
         return TripleMapping(*positions(self.source.name, table.header, self.options, named=named))
@@ -57,12 +64,14 @@ def items(sources: Sequence[Source], options: LoadOptions, mapping: MappingFile 
         MappingError: the mapping has nothing for one of them.
     """
     if mapping is None:
-        return tuple(Item(source, options) for source in sources)
+        rdf = RdfSources([(source, options) for source in sources])
+        return tuple(Item(source, options, rdf) for source in sources)
     again = [source for source in sources if _is_quarantine(source)]
-    fresh = [source for source in sources if source not in again]
+    plan = planned(mapping, [source for source in sources if source not in again])
+    rdf = RdfSources([(one.source, one.options(options)) for one in plan])
     return (
-        *(Item(source, options, mapping) for source in again),
-        *(Item(one.source, one.options(options), mapping, one) for one in planned(mapping, fresh)),
+        *(Item(source, options, rdf, mapping) for source in again),
+        *(Item(one.source, one.options(options), rdf, mapping, one) for one in plan),
     )
 
 
@@ -155,7 +164,7 @@ def reading(
         InputError: it can't be read; or, when its blocks have been drawn, there was nothing in it.
     """
     quarantine = item.options.rejects if isinstance(item.options.rejects, Quarantine) else None
-    with item.source.open() as stream:
+    with _opened(item) as (stream, rdf):
         if item.planned is None and is_quarantine(stream):
             held = _learned(item)
             if quarantine is not None:
@@ -169,10 +178,29 @@ def reading(
             found = Found(table.format, table.header, table.notes, table.width)
             records = _watched(table.records, tally, tell)
             nodes = known if item.planned is not None else None
-            blocks = validated(mapped(records, item.meaning(table)), tally.reject, known=nodes)
+            blocks = validated(mapped(records, rdf or item.meaning(table)), tally.reject, known=nodes)
         yield Reading(tally, stream, found.format, found.header, found.notes, _counted(blocks, tally))
+        if rdf is not None:
+            found.notes.extend(f"{item.source.name}: {note}" for note in rdf.notes())
     if not tally.facts and not tally.entities:
         raise _nothing(tally, item, found)
+
+
+@contextmanager
+def _opened(item: Item) -> Iterator[tuple[ByteStream, RdfMapping | None]]:
+    """The bytes of a source, and if it is RDF, what its statements mean; a stream of RDF is read from a copy."""
+    with ExitStack() as opened:
+        stream = opened.enter_context(item.source.open())
+        if find_format(stream, item.options.format).format not in RDF or is_quarantine(stream):
+            yield stream, None
+            return
+        if item.planned is not None and item.planned.spec.rdf is None:
+            raise MappingError("is RDF, and the mapping has columns for it", where=item.source.name, fix="Say rdf: {}")
+        source = item.source
+        if source.size is None:
+            source = Source(source.name, stream=opened.enter_context(stream.seekable()))
+        rdf = RdfMapping(*item.rdf.survey(source, item.options))
+        yield stream if source is item.source else opened.enter_context(source.open()), rdf
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     DANGLING = "no such node"
     WRONG_LABEL = "node of another label"
     BAD_JSON = "not a JSON object"
+    BAD_RDF = "not an RDF statement"
     BAD_VALUE = "value that can't be read"
     NOT_A_ROW = "not a quarantined row"
 
@@ -148,6 +149,7 @@ class Table:
         records: to be drawn once, a block at a time.
         notes: what is odd about the file as a whole, a sentence each; complete when the records have been drawn.
         quoting: of delimited text, as in ``Dialect``.
+        prefixes: namespaces by prefix, as an RDF file declares them; complete when the records have been drawn.
     """
 
     format: str
@@ -156,6 +158,7 @@ class Table:
     records: Iterator[Records]
     notes: list[str] = field(default_factory=list)
     quoting: str = ""
+    prefixes: dict[str, str] = field(default_factory=dict)
 
 
 Column = Sequence[Value | None]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SAMPLE = 65_536
 _COPIED = 1_048_576
 PARQUET = b"PAR1"
-KINDS = "CSV, TSV, JSON lines or Parquet"
+KINDS = "CSV, TSV, JSON lines, Parquet, N-Triples or Turtle"
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 _CONTROLS = frozenset(range(32)) - _TEXT_CONTROLS
 _MAGIC = {

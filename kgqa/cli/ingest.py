@@ -32,7 +32,10 @@ def command(
     store: common.StoreOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
-    format_: Annotated[str, typer.Option("--format", help="auto, tsv, pipe, csv, jsonl or parquet.")] = "auto",
+    format_: Annotated[
+        str,
+        typer.Option("--format", help="auto, tsv, pipe, csv, jsonl, parquet, ntriples, nquads, turtle or trig."),
+    ] = "auto",
     header: Annotated[
         str, typer.Option("--header", help="Whether the first line names the columns: auto, yes, no.")
     ] = "auto",

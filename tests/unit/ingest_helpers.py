@@ -177,7 +177,7 @@ def read_rows(
             assert len(names) == len(block.columns) >= table.width
             assert all(len(column) == len(block.lines) for column in block.columns)
             lines = [through, *block.lines, block.through]
-            assert lines == sorted(lines)
+            assert lines == sorted(lines), lines
             through = block.through
             for line, *cells in zip(block.lines, *block.columns, strict=True):
                 rows.append((line, {key: cell for key, cell in zip(names, cells, strict=True) if cell is not None}))

@@ -17,7 +17,8 @@ import pytest
 from backports import zstd
 
 from graph_schema import Fact, InputError
-from ingest import Source, expand, load
+from ingest import LoadOptions, Source, expand, load
+from ingest.quarantine import Quarantine
 from tests.unit.ingest_helpers import MemoryWriter, load_bytes
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -71,9 +72,12 @@ def test_a_file_named_like_a_pattern_is_itself(tmp_path: Path) -> None:
 
 def test_rejected_rows_beside_the_data_are_left_out_unless_named(tmp_path: Path) -> None:
     (tmp_path / "facts.csv").write_bytes(b"a,r,b\n")
+    (tmp_path / "bad.tsv").write_bytes(b"a\tr\tb\nbad\n")
     own = tmp_path / "rejected.jsonl"
-    own.write_bytes(b'{"file":"facts.csv","line":3,"row":"x","reason":"wrong number of fields","fix":""}\n')
-    (tmp_path / "more.jsonl").write_bytes(b'{"file": "not one of these", "line": 1}\n')
+    load([tmp_path / "bad.tsv"], MemoryWriter(), options=LoadOptions(rejects=(held := Quarantine(own))))
+    held.close()
+    (tmp_path / "bad.tsv").unlink()
+    (tmp_path / "more.jsonl").write_bytes(b'{"file": "not one of these", "quarantine": 1}\n')
     notes: list[str] = []
     assert names([tmp_path], tmp_path, notes) == ["facts.csv", "more.jsonl"]
     assert names([f"{tmp_path}/*.jsonl"], tmp_path, notes) == ["more.jsonl"]
