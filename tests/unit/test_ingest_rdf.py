@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph_schema import Fact, InputError, MappingError, Value
-from ingest import LoadOptions, Reason, Source, load, rdf_read
+from graph_schema import Entity, Fact, GraphStore, InputError, MappingError, Value
+from ingest import LoadOptions, Progress, Reason, Source, load, rdf_read
 from ingest.mapping_file import MappingFile
 from ingest.quarantine import Quarantine
 from ingest.rdf_options import RdfOptions
@@ -385,6 +387,43 @@ def test_what_was_read_before_a_syntax_error_stays(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"films\.ttl:{AT + 3001}: isn't Turtle from here on: .*stay\. Mend the line"):
         load([path], writer, options=LoadOptions(batch_size=1000))
     assert 2000 < len(writer.facts) <= 3000  # whole batches
+
+
+def test_a_load_broken_off_anywhere_and_gone_on_with_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rdf_read, "ROWS", 20)
+    rng = random.Random(6)
+    names = [f"ex:{n}" for n in range(25)]
+    said = [f"{rng.choice(names)} ex:p {rng.choice(names)} , {rng.choice(names)} ." for _ in range(120)]
+    said += [
+        f'{rng.choice(names)} ex:v "{rng.randrange(9)}" ; rdfs:label "N{rng.randrange(9)}"@de .' for _ in range(120)
+    ]
+    said += [f"{rng.choice(names)} {SAME} {rng.choice(names)} ; a ex:T{rng.randrange(3)} ." for _ in range(6)]
+    rng.shuffle(said)
+    path = tmp_path / "x.ttl"
+    path.write_text(PREFIXES + "\n".join(said))
+
+    def dump(store: GraphStore) -> tuple[list[Fact], dict[str, Entity]]:
+        return sorted(store.all_facts()), {entity.id: entity for entity in store.all_entities()}
+
+    whole = open_store(f"sqlite:///{tmp_path / 'whole.db'}", create=True)
+    load([path], whole)
+    expected = dump(whole)
+    whole.close()
+    for stop in range(1, 30, 3):
+        store = open_store(f"sqlite:///{tmp_path / f'{stop}.db'}", create=True)
+        calls = count()
+
+        def interrupt(_: Progress, calls: Iterator[int] = calls, stop: int = stop) -> None:
+            if next(calls) == stop:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            load([path], store, options=LoadOptions(batch_size=30), progress=interrupt)
+        load([path], store, options=LoadOptions(batch_size=17))
+        assert dump(store) == expected
+        store.close()
 
 
 @pytest.mark.parametrize("by_mapping", [False, True])
