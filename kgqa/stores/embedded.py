@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +24,13 @@ from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_file import connect, translated
 from kgqa.stores.embedded_log import FactIndex, origin_set
-from kgqa.stores.embedded_names import alike, entity_of, index_likeness
+from kgqa.stores.embedded_names import alike, entity_of, index_likeness, new_names
 from kgqa.stores.embedded_write import EmbeddedWriter
 from kgqa.stores.keys import KeySet
 from kgqa.stores.likeness import most_alike
 
 CANDIDATES = 100  # names that are compared closely for a suggestion
+PAUSE = 0.02  # seconds between two writes of ``finish``, for others that wait to write
 
 
 class EmbeddedStore:
@@ -166,8 +168,13 @@ class EmbeddedStore:
     def finish(self) -> None:
         """Bring the arrays beside the file up to date, which reads the whole graph, and the index of similar names."""
         with self._reading() as connection:
-            with self._transaction("BEGIN IMMEDIATE"):
-                index_likeness(connection)
+            through, last = new_names(connection)
+            more = last > through
+            while more:
+                with self._transaction("BEGIN IMMEDIATE"):
+                    more = index_likeness(connection)
+                if more:
+                    time.sleep(PAUSE)
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # what the arrays know is on the disk before they are
             with self._transaction("BEGIN"):
                 index = self._current(connection)

@@ -126,9 +126,9 @@ def withdraw(connection: sqlite3.Connection, writer: EmbeddedWriter, given: Sequ
         connection.execute(sql.ADD_LOG, (TAKEN_BACK, origin, b"", b"", b"", b""))
         connection.execute(sql.RESET_ORIGIN, (origin,))
     gone = writer.take_out(keys[~kept])
-    silent = np.array(writer.say_less(spoken, set(origins)), np.int64)
+    silent = np.array(writer.entities.say_less(spoken, set(origins)), np.int64)
     ends = distinct(np.concatenate((silent, layout.near(gone), layout.far(gone))))
-    dropped = writer.drop_entities(writer.without_facts(ends), declared=False)
+    dropped = writer.entities.drop(writer.without_facts(ends), declared=False)
     if len(keys) or spoken:
         writer.count_change()
     return Withdrawn(

@@ -19,6 +19,7 @@ from kgqa.stores.properties import decoded, encoded
 
 Columns = tuple[int, str, str | None, str | None, str | None, str | None]  # key, id, name, label, aliases, properties
 ROWS = 20_000  # read at a time
+NAMES_AT_ONCE = 50_000  # taken into the index; about 0.1 s
 
 
 def entity_of(columns: Sequence[object]) -> Entity:
@@ -80,13 +81,24 @@ class Names:
             self._connection.execute(sql.DROP_NAME, (row,))
 
 
-def index_likeness(connection: sqlite3.Connection) -> None:
-    """Take the names that came since the last time into the trigram index; in a transaction."""
+def index_likeness(connection: sqlite3.Connection) -> bool:
+    """Take some of the names that came since the last time into the trigram index; returns whether there are more.
+
+    In a transaction.
+    """
+    through, last = new_names(connection)
+    some = min(last, through + NAMES_AT_ONCE)
+    if some > through:
+        connection.execute(sql.ADD_LIKENESS, (through, some))
+        connection.execute(sql.SET_META, ("likeness", some))
+    return last > some
+
+
+def new_names(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The last row of ``name`` that is in the trigram index, and the last there is."""
     (through,) = connection.execute(sql.GET_META, ("likeness",)).fetchone()
     (last,) = connection.execute(sql.GET_META, ("last_name",)).fetchone()
-    if last > through:
-        connection.execute(sql.ADD_LIKENESS, (through,))
-        connection.execute(sql.SET_META, ("likeness", last))
+    return through, last
 
 
 def alike(connection: sqlite3.Connection, key: str, most: int) -> list[Columns]:

@@ -165,7 +165,7 @@ ADD_NAME = "INSERT INTO name VALUES (?, ?, ?)"
 FIND_NAME = "SELECT row FROM name WHERE key = ? AND entity = ?"
 DROP_NAME = "DELETE FROM name WHERE row = ?"
 DROP_LIKENESS = "INSERT INTO likeness (likeness, rowid, key) VALUES ('delete', ?, ?)"
-ADD_LIKENESS = "INSERT INTO likeness (rowid, key) SELECT row, key FROM name WHERE row > ?"
+ADD_LIKENESS = "INSERT INTO likeness (rowid, key) SELECT row, key FROM name WHERE row > ? AND row <= ?"
 
 # ---- facts
 

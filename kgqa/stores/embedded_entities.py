@@ -1,0 +1,247 @@
+"""Entities in the embedded store's file: made, told more of, told less of, dropped; in a transaction of the caller."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from graph_schema.types import Entity, Int64s
+from kgqa.stores import embedded_sql as sql
+from kgqa.stores.batches import Said, check_ids, combined, keys_of_names, name_keys
+from kgqa.stores.embedded_log import NO_ORIGIN, key_list
+from kgqa.stores.embedded_names import Names, columns_of, entity_of
+from kgqa.stores.properties import encoded, together
+
+REMEMBERED_IDS = 2_500_000  # ids whose row is kept in memory between batches; about 150 bytes each
+KEPT_IDS = 250_000  # of these, when a load has ended
+REMEMBERED_TOLD = 500_000  # things said of entities that are known to change nothing
+ENTITIES_AT_ONCE = 5_000
+Records = dict[int, tuple[int, Entity]]  # what each origin said of an entity: first line, all of it
+Thing = tuple[int, str, str, str, tuple[str, ...]]  # that was said: origin, id, name, label, aliases
+
+
+class EntityWriter:
+    """Knows which row each id has, so that a load doesn't ask for it again with every batch.
+
+    Attributes:
+        rows: by id; not all of them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.rows: dict[str, int] = {}
+        self._all_rows = False  # whether these are all
+        self._told: set[Thing] = set()
+        self._new_ids: list[str] = []
+        self._new_told: list[Thing] = []
+
+    # ---- memory
+
+    def begin(self, *, others_wrote: bool) -> None:
+        """A transaction has begun."""
+        self._all_rows &= not others_wrote
+        if len(self.rows) > REMEMBERED_IDS:
+            self.rows.clear()
+            self._all_rows = False
+        if len(self._told) > REMEMBERED_TOLD:
+            self._told.clear()
+        self._new_ids, self._new_told = [], []
+
+    def rolled_back(self) -> None:
+        """The transaction came to nothing."""
+        for id_ in self._new_ids:
+            self.rows.pop(id_, None)
+        self._told.difference_update(self._new_told)
+
+    def make_room(self) -> None:
+        """Something else needs memory."""
+        if len(self.rows) > KEPT_IDS:
+            self.rows.clear()
+            self._all_rows = False
+        self._told.clear()
+
+    def forget(self) -> None:
+        """Something was deleted."""
+        self.rows.clear()
+        self._all_rows = False
+        self._told.clear()
+
+    # ---- writing
+
+    def create(self, mentioned: set[str], said: Mapping[str, Said], origin: int) -> set[str]:
+        """Make those entities that aren't there; returns their ids.
+
+        Raises:
+            InputError: an id that can't be kept in every store.
+        """
+        unknown = mentioned.difference(self.rows)
+        if unknown and not self._all_rows:
+            unknown = self._look_up(unknown)
+        if not unknown:
+            return unknown
+        check_ids([*unknown])
+        names = self._names()
+        bare = sorted(unknown.difference(said))
+        declared = [id_ for id_ in said if id_ in unknown]
+        (last,) = self._connection.execute(sql.GET_META, ("last_entity",)).fetchone()
+        self._connection.execute(sql.ADD_BARE, (last + 1, json.dumps(bare)))
+        names.add_ids(last + 1, bare)
+        entities = [
+            (key, combined(None, said[id_].told), said[id_].line or None)
+            for key, id_ in enumerate(declared, last + 1 + len(bare))
+        ]
+        self._connection.executemany(
+            sql.ADD_ENTITY,
+            ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
+        )
+        simple = keys_of_names([entity.name for _, entity, _ in entities])
+        names.add(
+            (row, name_keys(entity) if entity.aliases else [key] if key else [])
+            for key, (row, entity, _) in zip(simple, entities, strict=True)
+        )
+        created = [*bare, *declared]
+        self._new_ids += created
+        self.rows.update(zip(created, range(last + 1, last + 1 + len(created)), strict=True))
+        self._connection.execute(sql.SET_META, ("last_entity", last + len(created)))
+        self._connection.execute(sql.SET_META, ("last_name", names.last))
+        return unknown
+
+    def say(self, said: Mapping[str, Said], origin: int) -> int:
+        """What is said of entities that are there; returns how many were altered by it."""
+        told = self._told
+        news: dict[str, Said] = {}
+        for id_, heard in said.items():
+            things = [(origin, e.id, e.name, e.label, e.aliases) for e in heard.told]
+            if told.issuperset(things) and not any(e.properties for e in heard.told):
+                continue
+            news[id_] = heard
+        if not news:
+            return 0
+        names = self._names()
+        altered = 0
+        for *columns, sole, line in self._connection.execute(sql.STORED, (json.dumps([*news]),)).fetchall():
+            key, live = columns[0], entity_of(columns)
+            heard = news[live.id]
+            records = self._records(key, live, sole, line)
+            before = records.get(origin)
+            after = combined(before and before[1], heard.told)
+            if before is None or not same(before[1], after):
+                altered += 1
+                records[origin] = (before[0] if before else heard.line, after)
+                properties = together({at: record.properties for at, (_, record) in records.items()})
+                new = combined(live, heard.told)
+                new = Entity(new.id, new.name, new.label, new.aliases, properties)
+                self._keep(key, live, new, records, names, changed=(origin,), was_sole=sole)
+            self._new_told += [(origin, e.id, e.name, e.label, e.aliases) for e in heard.told if not e.properties]
+        told.update(self._new_told)
+        self._connection.execute(sql.SET_META, ("last_name", names.last))
+        return altered
+
+    def drop(self, entities: Int64s, *, declared: bool = True) -> list[int]:
+        """Entities go, and their names and what was said of them; returns the row keys of those that went.
+
+        Args:
+            declared: those that an origin spoke of, too.
+        """
+        self.forget()
+        names = self._names()
+        dropped = []
+        for start in range(0, len(entities), ENTITIES_AT_ONCE):
+            asked = key_list(entities[start : start + ENTITIES_AT_ONCE])
+            for *columns, sole, _ in self._connection.execute(sql.STORED_BY_KEY, (asked,)).fetchall():
+                if declared or sole is None:
+                    names.drop(columns[0], name_keys(entity_of(columns)))
+                    dropped.append(columns[0])
+        self._connection.executemany(sql.UNSAY_ALL, ((key,) for key in dropped))
+        self._connection.executemany(sql.DROP_ENTITY, ((key,) for key in dropped))
+        return dropped
+
+    def say_less(self, entities: Sequence[int], origins: AbstractSet[int]) -> list[int]:
+        """Make entities again without what these origins said; returns those of which nothing is said any more."""
+        self.forget()
+        names = self._names()
+        silent = []
+        for start in range(0, len(entities), ENTITIES_AT_ONCE):
+            asked = json.dumps(entities[start : start + ENTITIES_AT_ONCE])
+            for *columns, sole, line in self._connection.execute(sql.STORED_BY_KEY, (asked,)).fetchall():
+                key, live = columns[0], entity_of(columns)
+                records = self._records(key, live, sole, line)
+                self._connection.executemany(sql.UNSAY, [(key, origin) for origin in origins])
+                records = {origin: record for origin, record in records.items() if origin not in origins}
+                told = [record for _, record in records.values()]
+                new = combined(Entity(live.id, live.id), told)
+                properties = together({origin: record.properties for origin, (_, record) in records.items()})
+                new = Entity(new.id, new.name, new.label, new.aliases, properties)
+                self._keep(key, live, new, records, names, changed=(), was_sole=sole)
+                if not records:
+                    silent.append(key)
+        self._connection.execute(sql.SET_META, ("last_name", names.last))
+        return silent
+
+    # ---- inside
+
+    def _names(self) -> Names:
+        return Names(self._connection, self._connection.execute(sql.GET_META, ("last_name",)).fetchone()[0])
+
+    def _look_up(self, ids: set[str]) -> set[str]:
+        """Learn the rows of these ids, or of all if these are many; returns those that have none."""
+        (count,) = self._connection.execute(sql.COUNT_ENTITIES).fetchone()
+        if count <= min(REMEMBERED_IDS, 20 * len(ids)):
+            self.rows = dict(self._connection.execute(sql.ALL_KEYS))
+            self._all_rows = True
+        else:
+            self.rows.update(self._connection.execute(sql.KEYS, (json.dumps([*ids]),)))
+        return ids.difference(self.rows)
+
+    def _records(self, key: int, live: Entity, sole: int | None, line: int | None) -> Records:
+        """What each origin said of an entity, ascending."""
+        if sole is None:
+            return {}
+        if sole >= 0:
+            return {sole: (line or 0, live)}
+        rows = self._connection.execute(sql.SAID, (key,)).fetchall()
+        return {origin: (at, entity_of((key, live.id, *columns))) for origin, at, *columns in rows}
+
+    def _keep(
+        self,
+        key: int,
+        old: Entity,
+        new: Entity,
+        records: Records,
+        names: Names,
+        *,
+        changed: Sequence[int],
+        was_sole: int | None,
+    ) -> None:
+        """Store an entity and what each origin said of it.
+
+        Args:
+            changed: the origins whose records are new or differ.
+            was_sole: as it stands in the entity's row.
+        """
+        sole, line = None, None
+        if len(records) == 1:
+            ((sole, (line, _)),) = records.items()
+            if was_sole == NO_ORIGIN:
+                self._connection.execute(sql.UNSAY_ALL, (key,))
+        elif records:
+            sole = NO_ORIGIN
+            for origin in records if was_sole != NO_ORIGIN else changed:
+                at, record = records[origin]
+                self._connection.execute(sql.SAY, (key, origin, at, *columns_of(record)))
+        elif was_sole == NO_ORIGIN:
+            self._connection.execute(sql.UNSAY_ALL, (key,))
+        self._connection.execute(sql.SET_ENTITY, (key, *columns_of(new), sole, line or None))
+        before, after = name_keys(old), name_keys(new)
+        if before != after:
+            names.drop(key, [k for k in before if k not in after])
+            names.add([(key, [k for k in after if k not in before])])
+
+
+def same(left: Entity, right: Entity) -> bool:
+    """Whether two entities are stored alike; unlike for ``==``, 1 isn't True."""
+    return (left.name, left.label, left.aliases) == (right.name, right.label, right.aliases) and encoded(
+        left.properties
+    ) == encoded(right.properties)
