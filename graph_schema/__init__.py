@@ -11,6 +11,7 @@ from graph_schema.errors import (
     QuestionError,
     SchemaError,
     StoreAccessDenied,
+    StoreBusy,
     StoreError,
     StoreUnavailable,
     StoreVersionError,
@@ -25,7 +26,17 @@ from graph_schema.loads import (
     SourcePlan,
     Withdrawn,
 )
-from graph_schema.ports import GraphReader, GraphStore, GraphWriter, Group, Neighbours, Offer
+from graph_schema.ports import (
+    GraphReader,
+    GraphStore,
+    GraphWriter,
+    Group,
+    Neighbours,
+    Offer,
+    Proof,
+    Start,
+    Step,
+)
 from graph_schema.schema import LabelSchema, PropertySchema, PropertyType, RelationSchema, Schema
 from graph_schema.types import (
     Answer,
@@ -78,6 +89,7 @@ __all__ = [
     "Neighbours",
     "Offer",
     "Origin",
+    "Proof",
     "Properties",
     "PropertySchema",
     "PropertyType",
@@ -88,7 +100,10 @@ __all__ = [
     "Schema",
     "SchemaError",
     "SourcePlan",
+    "Start",
+    "Step",
     "StoreAccessDenied",
+    "StoreBusy",
     "StoreError",
     "StoreInfo",
     "StoreUnavailable",

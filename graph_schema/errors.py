@@ -9,6 +9,7 @@
     ├── StoreError             a graph store failed
     │   ├── StoreUnavailable   ... it isn't there, or doesn't answer
     │   ├── StoreAccessDenied  ... user, password or rights
+    │   ├── StoreBusy          ... it is written to so often that no one state of it could be read
     │   └── StoreVersionError  ... it was written by a newer kgqa, or isn't a kgqa store
     ├── CheckpointError        a model checkpoint can't be used
     │   └── FingerprintMismatch  ... it belongs to another schema or encoder
@@ -71,6 +72,10 @@ class StoreUnavailable(StoreError):
 
 class StoreAccessDenied(StoreError):
     """The store refused the user, the password or the operation."""
+
+
+class StoreBusy(StoreError):
+    """The store is written to so often that no one state of it could be read whole."""
 
 
 class StoreVersionError(StoreError):

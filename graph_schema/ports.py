@@ -17,14 +17,17 @@ class Offer:
 
     Attributes:
         owner: int64 [G], position in the list of entities asked about, ascending.
-        relation: int64 [G], directed relation (2 r or 2 r + 1, r an index into ``GraphReader.relations()``),
-            ascending within an owner.
+        relation: int64 [G], directed relation (2 r or 2 r + 1, r an index into ``relations``), ascending within an
+            owner.
         count: int64 [G], number of facts in the group, at least 1.
+        relations: ``GraphReader.relations()`` as of this answer. Where others write without a change counter (see
+            ``GraphReader.changes``), names that have lost all their facts may still be among them.
     """
 
     owner: Int64s
     relation: Int64s
     count: Int64s
+    relations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,59 @@ class Group:
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a question may start.
+
+    Attributes:
+        named: what ``GraphReader.lookup`` gives.
+        ids: entities among those named, whose surroundings are told; all of them, if they are not too many.
+        offer: the relations around ``ids``.
+        changes: the change counter, as of which ``offer.relations`` are.
+    """
+
+    named: dict[str, tuple[Entity, ...]]
+    ids: tuple[str, ...]
+    offer: Offer
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one hop reached, and where it leads from there.
+
+    Attributes:
+        neighbours: what ``GraphReader.expand`` gives.
+        ids: the distinct entities of ``neighbours``, ascending by code point.
+        offer: the relations around ``ids``.
+    """
+
+    neighbours: Neighbours
+    ids: tuple[str, ...]
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is shown with an answer, read from the store when all was decided.
+
+    Attributes:
+        holds: what ``GraphReader.holds`` gives. entities: what ``GraphReader.entities`` gives.
+    """
+
+    holds: list[bool]
+    entities: dict[str, Entity]
+
+
 @runtime_checkable
 class GraphReader(Protocol):
     """Read side of a store. Every method may raise ``StoreUnavailable`` or ``StoreAccessDenied``.
 
     A reader sees committed writes of others, those of other processes included, at its next call.
     An id that isn't in the store is no error: it has no relations, no neighbours and no entity.
+
+    A question is answered with ``start``, one ``step`` a hop and ``prove``: each is one round trip, and says what two
+    of the simpler methods say. What they say was committed when they were called; two calls may see two states.
     """
 
     @property
@@ -65,7 +115,7 @@ class GraphReader(Protocol):
         """Exact counts and the change counter."""
 
     def changes(self) -> int:
-        """The change counter alone; cheap."""
+        """The change counter alone; cheap. It tells of writes through ``GraphWriter``; 0 if there were none yet."""
 
     def schema(self) -> Schema:
         """The schema the store was loaded with, widened by the relations found in it."""
@@ -94,11 +144,25 @@ class GraphReader(Protocol):
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
         """For each fact, whether it is in the store now."""
 
+    def start(self, keys: Sequence[str]) -> Start:
+        """``lookup`` of these keys, and ``offer`` around the entities that bear them."""
+
+    def step(self, groups: Sequence[Group]) -> Step:
+        """``expand`` of these groups, and ``offer`` around the entities that it reaches."""
+
+    def prove(self, facts: Sequence[Fact], ids: Sequence[str]) -> Proof:
+        """``holds`` of these facts, looked for in the store now, and the ``entities`` of these ids."""
+
     def all_facts(self) -> Iterator[Fact]:
-        """Every fact, streamed, each once, in no promised order, from one consistent state of the store."""
+        """Every fact, streamed, each once, in no promised order.
+
+        What is written while the stream runs may be in it or not, a part of one transaction too: a server may read
+        what is committed as it goes. If ``changes()`` says the same before and after, it was one state. Who needs
+        that builds a snapshot, which compares, and reads again.
+        """
 
     def all_entities(self) -> Iterator[Entity]:
-        """Every entity, streamed, each once, in no promised order."""
+        """Every entity, streamed, each once, in no promised order; see ``all_facts`` for what is written meanwhile."""
 
     def close(self) -> None:
         """Give back files and connections; safe to call twice."""

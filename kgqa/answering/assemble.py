@@ -69,8 +69,7 @@ class Assembler:
             rows[question].append(row)
         ranked = rank(run.scores, run.expander)
         said = ranked.score >= self.threshold
-        entities = self._entities(run.expander, ranked, said)
-        evidence = self._evidence(run, ranked, said, rows)
+        entities, evidence = self._proved(run, ranked, said, rows)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [
             self._response(one, run, rows[q], entities, evidence, range(bounds[q], bounds[q + 1]), seconds, explain)
@@ -105,39 +104,50 @@ class Assembler:
             seconds=seconds,
         )
 
-    def _entities(self, expander: Expander, ranked: Ranked, said: Tensor) -> dict[int, Answer]:
-        """Entity and score at each place of the ranking that is shown."""
+    def _proved(
+        self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
+    ) -> tuple[dict[int, Answer], dict[int, tuple[EvidencePath, ...]]]:
+        """Entity and score at each place of the ranking that is shown; for each that is an answer, its evidence.
+
+        The evidence is a path from each topic, whose facts are looked for in the store again: one call for all.
+        """
         shown = torch.nonzero(said | (ranked.place < RANKED)).squeeze(-1)
-        ids = expander.ids(ranked.node[shown])
-        known = self.reader.entities(sorted(set(ids)))
-        return {
-            at: Answer(known.get(entity, Entity(entity, entity)), round(score, DIGITS))
+        ids = run.expander.ids(ranked.node[shown])
+        asked, drawn = self._drawn(run, ranked, said, rows)
+        facts = sorted({step.fact for steps in drawn for step in steps})
+        proof = self.reader.prove(facts, sorted(set(ids)))
+        entities = {
+            at: Answer(proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS))
             for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
         }
+        holds = dict(zip(facts, proof.holds, strict=True))
+        evidence: dict[int, tuple[EvidencePath, ...]] = dict.fromkeys(asked, ())
+        for at, steps in zip(asked, drawn, strict=True):
+            if steps:
+                evidence[at] = (*evidence[at], EvidencePath(steps, all(holds[step.fact] for step in steps)))
+        return entities, evidence
 
-    def _evidence(
+    def _drawn(
         self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
-    ) -> dict[int, tuple[EvidencePath, ...]]:
-        """For each place that is an answer, a path from each topic, looked for in the store again."""
-        places = torch.nonzero(said).squeeze(-1).tolist()
+    ) -> tuple[list[int], list[tuple[EvidenceStep, ...]]]:
+        """For each place that is an answer and each topic of its question, the place, and the steps that lead there."""
         asked = [
             (at, row, node)
             for at, question, node in zip(
-                places, ranked.question[said].tolist(), ranked.node[said].tolist(), strict=True
+                torch.nonzero(said).squeeze(-1).tolist(),
+                ranked.question[said].tolist(),
+                ranked.node[said].tolist(),
+                strict=True,
             )
             for row in rows[question]
         ]
         row = torch.tensor([r for _, r, _ in asked], dtype=torch.int64)
         node = torch.tensor([n for _, _, n in asked], dtype=torch.int64)
         chains = trace(run.reached, run.plan, run.expander, make_key(row, node).to(run.plan.stop.device))
-        found: dict[int, tuple[EvidencePath, ...]] = dict.fromkeys(places, ())
-        for (at, _, _), path in zip(asked, self._paths(chains, run.expander), strict=True):
-            if path.steps:
-                found[at] = (*found[at], path)
-        return found
+        return [at for at, _, _ in asked], self._steps(chains, run.expander)
 
-    def _paths(self, chains: Chains, expander: Expander) -> list[EvidencePath]:
-        """Chains as paths of facts; ``holds`` says whether all of a path's facts are in the store now."""
+    def _steps(self, chains: Chains, expander: Expander) -> list[tuple[EvidenceStep, ...]]:
+        """Chains as steps over facts."""
         relations = expander.relations
         nodes = torch.unique(torch.cat([chains.source.flatten(), chains.target.flatten()]))
         ids = dict(zip(nodes.tolist(), expander.ids(nodes), strict=True)) if len(chains.length) else {}
@@ -152,9 +162,7 @@ class Assembler:
                 fact = Fact(ids[head], relations[directed // 2], ids[tail])
                 steps.append(EvidenceStep(fact, bool(directed % 2), round(weight, DIGITS)))
             drawn.append(tuple(steps))
-        facts = sorted({step.fact for steps in drawn for step in steps})
-        holds = dict(zip(facts, self.reader.holds(facts), strict=True))
-        return [EvidencePath(steps, all(holds[s.fact] for s in steps) if steps else None) for steps in drawn]
+        return drawn
 
     def _trace(self, run: Run, row: int) -> tuple[HopTrace, ...]:
         """Attention over words and relations at each hop of one row."""

@@ -44,6 +44,7 @@ class Answerer:
     any_schema: bool = False
     _table: RelationTable | None = field(default=None, init=False)
     _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
+    _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
     _following: FollowingSnapshot | None = field(default=None, init=False)
 
@@ -63,11 +64,9 @@ class Answerer:
             QuestionError: the question can't be asked. StoreError: the store failed.
         """
         watch = Stopwatch()
+        expander = LiveExpander(self.reader)
         with watch.stage("linking"):
-            linked = link(question, self.reader)
-        with watch.stage("retrieval"):
-            expander = LiveExpander(self.reader)
-        expander.seconds = 0.0
+            linked = link(question, expander)
         response = self._respond([linked], expander, watch, explain)[0]
         return with_origins(response, self.reader) if origins else response
 
@@ -111,7 +110,7 @@ class Answerer:
             return None
         device = self.network.device
         with watch.stage("retrieval"):
-            table = self._relations(expander.relations)
+            table = self._relations(expander.relations, expander.changes)
             topic_row = [r for r, (_, topic) in enumerate(rows) for _ in topic.entities]
             topic_node = expander.nodes([e.id for _, topic in rows for e in topic.entities])
         before = expander.seconds
@@ -145,8 +144,14 @@ class Answerer:
         watch.share(len(linked))
         return responses
 
-    def _relations(self, relations: tuple[str, ...]) -> RelationTable:
-        """The relation table of these relations, made again when a new relation or wording turns up."""
+    def _relations(self, relations: tuple[str, ...], changes: int | None = None) -> RelationTable:
+        """The relation table of these relations, made again when a new relation or wording turns up.
+
+        Args:
+            changes: the store's change counter; while it stays, so does the schema, and the store isn't asked for it.
+        """
+        if self._table is not None and changes is not None and self._table_as_of == (relations, changes):
+            return self._table
         schema = self.reader.schema()
         key = (relations, schema.fingerprint(relations))
         if self._table is None or key != self._table_of:
@@ -155,4 +160,5 @@ class Answerer:
                 texts = self.encoder.relation_texts(schema, relations).to(self.network.device)
                 self._table = self.network.relations.table(texts)
             self._table_of = key
+        self._table_as_of = None if changes is None else (relations, changes)
         return self._table

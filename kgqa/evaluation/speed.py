@@ -36,12 +36,16 @@ def sample(questions: Sequence[Question], count: int, seed: int) -> list[Questio
 def one_by_one(
     answerer: Answerer, questions: Sequence[Question], *, brackets: bool
 ) -> tuple[dict[str, float], list[Response]]:
-    """Whole-pipeline latency of single questions, warm, in milliseconds: p50, p95, and the mean of each stage."""
+    """Whole-pipeline latency of single questions, warm, in milliseconds: p50, p95, and the mean of each stage.
+
+    Also the mean number of round trips, where the store is asked over a network and counts them.
+    """
     texts = [bracketed(q) if brackets else q.plain for q in questions]
     for text in texts[:WARM_UP]:
         answerer.ask(text)
     taken, stages = [], Stopwatch()
     responses = []
+    trips = getattr(answerer.reader, "round_trips", None)
     for text in texts:
         began = time.perf_counter()
         response = answerer.ask(text)
@@ -51,6 +55,8 @@ def one_by_one(
             stages.add(name, 1000 * seconds / len(texts))
     taken.sort()
     figures = {"p50_ms": 1000 * taken[len(taken) // 2], "p95_ms": 1000 * taken[int(len(taken) * 0.95)]}
+    if trips is not None:
+        figures["round_trips"] = (getattr(answerer.reader, "round_trips", trips) - trips) / len(texts)
     return {**figures, **{f"{name}_ms": value for name, value in stages.seconds.items()}}, responses
 
 

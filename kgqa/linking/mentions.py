@@ -12,14 +12,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from graph_schema import Entity, GraphReader, QuestionError
+from graph_schema import Entity, QuestionError
 from graph_schema.text import name_key, tokens
 
 MAX_CHARACTERS = 2_000
 MAX_NAME_WORDS = 24
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+
+
+class Names(Protocol):
+    """Knows who bears a name; a ``GraphReader`` does."""
+
+    def lookup(self, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +76,12 @@ def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     return plain, tuple(spans)
 
 
-def find_mentions(plain: str, spans: Sequence[tuple[int, int]], reader: GraphReader) -> tuple[Mention, ...]:
+def find_mentions(plain: str, spans: Sequence[tuple[int, int]], names: Names) -> tuple[Mention, ...]:
     """The mentions in a question's plain text, in the order they stand in.
 
     Args:
         plain: the text without brackets. spans: what stood in brackets; empty for free text.
-        reader: where names are looked up, in one call.
+        names: where they are looked up, in one call.
 
     A bracketed span that nobody bears is returned without entities; of several entities that share a name's normal
     form, those that are spelled exactly so win.
@@ -87,7 +94,7 @@ def find_mentions(plain: str, spans: Sequence[tuple[int, int]], reader: GraphRea
             (found[i][0], found[j][1]) for i in range(len(found)) for j in range(i, min(len(found), i + MAX_NAME_WORDS))
         ]
     keys = {span: name_key(plain[span[0] : span[1]]) for span in candidates}
-    known = reader.lookup(sorted({key for key in keys.values() if key}))
+    known = names.lookup(sorted({key for key in keys.values() if key}))
     mentions = {
         span: _mention(plain, span, known.get(keys[span], ()))
         for span in sorted(candidates)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from graph_schema import GraphReader
-from kgqa.linking.mentions import Mention, find_mentions, masked, split_brackets
+from kgqa.linking.mentions import Mention, Names, find_mentions, masked, split_brackets
 from kgqa.model.encoder import MASK, TokenStates
 from kgqa.model.network import ReaderNetwork
 
@@ -43,14 +42,14 @@ class Linked:
         return [masked(self.plain, topic, MASK) for topic in self.topics]
 
 
-def link(question: str, reader: GraphReader) -> Linked:
+def link(question: str, names: Names) -> Linked:
     """Find the mentions of a question; all of them are topics until ``choose_topics`` has chosen.
 
     Raises:
         QuestionError: empty or too long.
     """
     plain, spans = split_brackets(question)
-    mentions = find_mentions(plain, spans, reader)
+    mentions = find_mentions(plain, spans, names)
     return Linked(
         question,
         plain,

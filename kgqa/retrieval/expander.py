@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from graph_schema import GraphReader, Group
+from graph_schema import Entity, GraphReader, Group, Offer
 from kgqa.stores.snapshot import Snapshot
 
 
@@ -36,9 +36,15 @@ class Groups:
 
 @runtime_checkable
 class Expander(Protocol):
-    """Answers a walk's questions about the graph. ``seconds`` is the time spent answering."""
+    """Answers a walk's questions about the graph.
+
+    Attributes:
+        seconds: the time spent answering. changes: the store's change counter as of which ``relations`` are; None if
+            it wasn't told.
+    """
 
     seconds: float
+    changes: int | None
 
     @property
     def relations(self) -> tuple[str, ...]: ...
@@ -77,6 +83,7 @@ class SnapshotExpander:
     def __init__(self, snapshot: Snapshot, device: str | torch.device = "cpu") -> None:
         self.snapshot = snapshot
         self.seconds = 0.0
+        self.changes: int | None = None  # the snapshot's is not needed: the schema is the store's, which may be newer
         self._device = torch.device(device)
 
         def load(array: np.ndarray) -> Tensor:
@@ -124,42 +131,60 @@ class SnapshotExpander:
 
 
 class LiveExpander:
-    """Answers from a store, one call of the store for each call here. Nodes are numbered as they are met."""
+    """Answers from a store, for one question or a few. Nodes are numbered as they are met.
+
+    What leads on from where a hop arrives is fetched with the hop (``GraphReader.step``), so that an offer seldom
+    costs a round trip of its own. It is a ``linking.Names``, too: names looked up here bring along what lies around
+    their bearers.
+
+    All of a question is told in the relations that its first answer from the store named. One that appears while the
+    question is being answered is left out, for its words haven't been read.
+    """
 
     def __init__(self, reader: GraphReader) -> None:
         self.reader = reader
         self.seconds = 0.0
-        self.relations = reader.relations()
         self.device = torch.device("cpu")
+        self.changes: int | None = None  # the store's change counter as of which ``relations`` are; None: not told
+        self._relations: tuple[str, ...] | None = None
         self._ids: list[str] = []
         self._node: dict[str, int] = {}
-        self._offered_node: list[int] = []
-        self._offered_relation: list[int] = []
+        # Groups are listed as they become known; a node's are the ``_groups[node]`` ones from ``_first[node]`` on.
+        self._first: list[int] = []
+        self._groups: list[int] = []  # -1: nobody has looked yet
+        self._group_node: list[int] = []
+        self._group_relation: list[int] = []
+        self._group_count: list[int] = []
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        if self._relations is None:
+            self._relations = self.reader.relations()
+        return self._relations
+
+    def lookup(self, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
+        """Who bears these keys, see ``GraphReader.lookup``; to be called before all else, or not at all."""
+        began = time.perf_counter()
+        found = self.reader.start(keys)
+        self._relations, self.changes = found.offer.relations, found.changes
+        self._learn(found.ids, found.offer)
+        self.seconds += time.perf_counter() - began
+        return found.named
 
     def nodes(self, ids: Sequence[str]) -> Int[Tensor, " F"]:
         """Nodes of these entity ids, numbered now if they are new."""
-        known, listed = self._node, self._ids
-        out = []
-        for entity in ids:
-            node = known.get(entity)
-            if node is None:
-                node = known[entity] = len(listed)
-                listed.append(entity)
-            out.append(node)
-        return torch.tensor(out, dtype=torch.int64)
+        return torch.tensor(self._numbered(ids), dtype=torch.int64)
 
     def offer(self, node: Int[Tensor, " F"]) -> Groups:
         began = time.perf_counter()
-        unique, inverse = torch.unique(node, return_inverse=True)
-        found = self.reader.offer(self.ids(unique))
-        # The store answers for distinct nodes; each asking position gets a copy of its node's groups.
-        owner, relation, count = (torch.from_numpy(a) for a in (found.owner, found.relation, found.count))
-        handle = torch.arange(len(owner)) + len(self._offered_node)
-        self._offered_node += unique[owner].tolist()
-        self._offered_relation += relation.tolist()
-        per_node = torch.bincount(owner, minlength=len(unique))
-        position, group = ragged((per_node.cumsum(0) - per_node)[inverse], per_node[inverse])
-        groups = Groups(position, relation[group], count[group], handle[group])
+        nodes = node.tolist()
+        missing = [self._ids[n] for n in dict.fromkeys(nodes) if self._groups[n] < 0]
+        if missing:
+            self._learn(missing, self.reader.offer(missing))
+        first = torch.tensor([self._first[n] for n in nodes], dtype=torch.int64)
+        owner, handle = ragged(first, torch.tensor([self._groups[n] for n in nodes], dtype=torch.int64))
+        relation, count = (torch.tensor(c, dtype=torch.int64) for c in (self._group_relation, self._group_count))
+        groups = Groups(owner, relation[handle], count[handle], handle)
         self.seconds += time.perf_counter() - began
         return groups
 
@@ -169,15 +194,18 @@ class LiveExpander:
         began = time.perf_counter()
         asked = [
             Group(
-                self._ids[self._offered_node[h]],
-                self.relations[self._offered_relation[h] // 2],
-                bool(self._offered_relation[h] % 2),
+                self._ids[self._group_node[h]],
+                self.relations[self._group_relation[h] // 2],
+                bool(self._group_relation[h] % 2),
                 n,
             )
             for h, n in zip(handle.tolist(), limit.tolist(), strict=True)
         ]
-        found = self.reader.expand(asked)
-        result = torch.from_numpy(found.group), self.nodes(found.entities)
+        if not asked:
+            return handle, handle
+        found = self.reader.step(asked)
+        self._learn(found.ids, found.offer)
+        result = torch.from_numpy(found.neighbours.group), self.nodes(found.neighbours.entities)
         self.seconds += time.perf_counter() - began
         return result
 
@@ -191,3 +219,33 @@ class LiveExpander:
 
     def ids(self, node: Int[Tensor, " F"]) -> list[str]:
         return [self._ids[n] for n in node.tolist()]
+
+    def _numbered(self, ids: Sequence[str]) -> list[int]:
+        known, listed = self._node, self._ids
+        out = []
+        for entity in ids:
+            node = known.get(entity)
+            if node is None:
+                node = known[entity] = len(listed)
+                listed.append(entity)
+                self._first.append(0)
+                self._groups.append(-1)
+            out.append(node)
+        return out
+
+    def _learn(self, ids: Sequence[str], offer: Offer) -> None:
+        """Keep the groups around these entities; of those known already, what was first said stays."""
+        relation = offer.relation.tolist()
+        if offer.relations != self.relations:
+            position = {name: at for at, name in enumerate(self.relations)}
+            there = [position.get(name, -1) for name in offer.relations]
+            relation = [2 * there[r // 2] + r % 2 if there[r // 2] >= 0 else -1 for r in relation]
+        bounds = np.searchsorted(offer.owner, np.arange(len(ids) + 1)).tolist()
+        count = offer.count.tolist()
+        for node, begin, end in zip(self._numbered(ids), bounds[:-1], bounds[1:], strict=True):
+            if self._groups[node] < 0:
+                kept = [at for at in range(begin, end) if relation[at] >= 0]
+                self._first[node], self._groups[node] = len(self._group_node), len(kept)
+                self._group_node += [node] * len(kept)
+                self._group_relation += [relation[at] for at in kept]
+                self._group_count += [count[at] for at in kept]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graph_schema.ports import Group, Neighbours, Offer
-from graph_schema.types import Fact, Int64s
+from graph_schema.ports import Group, Neighbours, Offer, Step
+from graph_schema.types import Fact, Int32s, Int64s
 from kgqa.stores.csr import Csr
 from kgqa.stores.strings import HashedStrings
 
@@ -37,16 +37,16 @@ class Adjacency:
         return -1 if found is None else 2 * found + inverse
 
     def offer(self, ids: Sequence[str]) -> Offer:
-        owner, groups = self.csr.groups_of(self.index_of(ids))
-        count = self.csr.edge_start[groups + 1] - self.csr.edge_start[groups]
-        return Offer(owner, self.csr.group_relation[groups].astype(np.int64), count)
+        return self._around(self.index_of(ids))
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
-        nodes = self.index_of([group.entity for group in groups])
-        directed = np.fromiter((self.directed(g.relation, inverse=g.inverse) for g in groups), np.int64, len(groups))
-        limit = np.fromiter((group.limit for group in groups), np.int64, len(groups))
-        group, far = self.csr.edges_of(self.csr.group_at(nodes, directed), limit)
+        group, far = self._far(groups)
         return Neighbours(group, self.ids_of(far))
+
+    def step(self, groups: Sequence[Group]) -> Step:
+        group, far = self._far(groups)
+        reached = np.unique(far).astype(np.int64)  # dense indices ascend as ids do
+        return Step(Neighbours(group, self.ids_of(far)), tuple(self.ids_of(reached)), self._around(reached))
 
     def edge_at(self, facts: Sequence[Fact]) -> Int64s:
         """Where each fact stands in ``csr.edge_target``, as an edge of its head; int64, -1 if it isn't there."""
@@ -65,3 +65,15 @@ class Adjacency:
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
         held: list[bool] = (self.edge_at(facts) >= 0).tolist()
         return held
+
+    def _around(self, nodes: Int64s) -> Offer:
+        owner, groups = self.csr.groups_of(nodes)
+        count = self.csr.edge_start[groups + 1] - self.csr.edge_start[groups]
+        return Offer(owner, self.csr.group_relation[groups].astype(np.int64), count, self.relations)
+
+    def _far(self, groups: Sequence[Group]) -> tuple[Int64s, Int32s]:
+        """The far ends of groups: (position in ``groups``, dense index)."""
+        nodes = self.index_of([group.entity for group in groups])
+        directed = np.fromiter((self.directed(g.relation, inverse=g.inverse) for g in groups), np.int64, len(groups))
+        limit = np.fromiter((group.limit for group in groups), np.int64, len(groups))
+        return self.csr.edges_of(self.csr.group_at(nodes, directed), limit)

@@ -19,6 +19,11 @@ COUNTER_PREFIX = "changes/"
 VERSION = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration"
 CHANGES = "MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/' RETURN coalesce(sum(m.value), 0) AS changes"
 META = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration, m.schema AS schema"
+SCHEMA: LiteralString = f"""
+OPTIONAL MATCH (m:KgqaMeta {{id: 'schema'}}) WITH m.schema AS schema
+CALL () {{ {CHANGES} }}
+RETURN schema, changes
+"""
 COUNT_ENTITIES = "MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN count(e) AS n"
 # What walks from a node names only that node, and looks at the other end afterwards (endNode, startNode): where nodes
 # have many relationships, the planner would else scan all entities for each node walked from, and keep that plan when
@@ -38,7 +43,10 @@ _ENTITY = (
     "e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases, "
     "CASE WHEN size(keys(e)) > 5 THEN properties(e) ELSE NULL END AS properties"
 )
-ENTITIES: LiteralString = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) RETURN {_ENTITY}"
+_SHOWN = (
+    "{id: e.id, name: e.name, labels: labels(e), aliases: e.aliases, "
+    "properties: CASE WHEN size(keys(e)) > 5 THEN properties(e) ELSE NULL END}"
+)
 ALL_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN {_ENTITY}"
 ALL_FACTS = """
 MATCH (h:Entity) WHERE h.id IS NOT NULL
@@ -54,42 +62,89 @@ CALL db.index.fulltext.queryNodes('kgqa_names', $words, {{limit: $limit}}) YIELD
 UNION
 CALL db.index.fulltext.queryNodes('kgqa_name_keys', $whole, {{limit: $limit}}) YIELD node AS e RETURN {_ENTITY}
 """
-# The change counter comes along, so that a cached list of relations is checked without another round trip.
-OFFER = """
-UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})-[r]->()
-WITH owner, r, endNode(r) AS t WHERE t:Entity
-RETURN owner, type(r) AS relation, 0 AS inverse, count(DISTINCT t.id) AS n
-UNION ALL
-UNWIND range(0, size($ids) - 1) AS owner MATCH (:Entity {id: $ids[owner]})<-[r]-()
-WITH owner, r, startNode(r) AS t WHERE t:Entity
-RETURN owner, type(r) AS relation, 1 AS inverse, count(DISTINCT t.id) AS n
-UNION ALL
-MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/'
-RETURN -1 AS owner, '' AS relation, 0 AS inverse, coalesce(sum(m.value), 0) AS n
+# What each of the following is given comes as one map: of a list or text that is a parameter itself, the server makes a
+# new plan, for 0.5 s and more, whenever its size first reaches 2, 11, 101 ...; of what a map holds it doesn't know.
+# Each answers with one record, however much it says: a record costs the driver more than its content.
+# The change counter comes along, so that a cached list of relations is checked without another round trip, and a
+# relation is said as its position there ($given.index, name to position), or by its name if it is new.
+_CHANGES = f"CALL () {{ {CHANGES} }}"
+_AROUND = """
+  CALL (e) {
+    MATCH (e)-[r]->() WITH r, endNode(r) AS t WHERE t:Entity
+    WITH type(r) AS relation, count(DISTINCT t.id) AS n WHERE n > 0
+    RETURN collect(coalesce($given.index[relation], relation)) AS out, collect(n) AS outward
+  }
+  CALL (e) {
+    MATCH (e)<-[r]-() WITH r, startNode(r) AS t WHERE t:Entity
+    WITH type(r) AS relation, count(DISTINCT t.id) AS n WHERE n > 0
+    RETURN collect(coalesce($given.index[relation], relation)) AS into, collect(n) AS inward
+  }
 """
-
 # The relation's name is a parameter here, not a part of the text: texts made for the relations asked for would each be
-# planned anew, for 0.2 s and more, and a question seldom asks for the same set as the one before it. $most is the
+# planned anew, for 0.2 s and more, and a question seldom asks for the same set as the one before it. $given.most is the
 # largest limit; the server orders ids as UTF-8, which is by code point.
-EXPAND = """
-UNWIND $rows AS row WITH row WHERE NOT row[4] MATCH (e:Entity {id: row[1]})
-CALL (e, row) {
-  MATCH (e)-[r]->() WHERE type(r) = row[2] WITH endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
-  RETURN DISTINCT t.id AS id ORDER BY id LIMIT $most
-}
-WITH row[0] AS position, row[3] AS limit, collect(id) AS ids RETURN position, ids[..limit] AS ids
-UNION ALL
-UNWIND $rows AS row WITH row WHERE row[4] MATCH (e:Entity {id: row[1]})
-CALL (e, row) {
-  MATCH (e)<-[r]-() WHERE type(r) = row[2] WITH startNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
-  RETURN DISTINCT t.id AS id ORDER BY id LIMIT $most
-}
-WITH row[0] AS position, row[3] AS limit, collect(id) AS ids RETURN position, ids[..limit] AS ids
+_FAR = """
+  UNWIND range(0, size($given.rows) - 1) AS at WITH at, $given.rows[at] AS row MATCH (e:Entity {id: row[0]})
+  CALL (e, row) {
+    WITH e, row WHERE NOT row[2]
+    MATCH (e)-[r]->() WHERE type(r) = row[1] WITH endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+    WITH DISTINCT t, t.id AS id ORDER BY id LIMIT $given.most RETURN t, id
+    UNION ALL
+    WITH e, row WHERE row[2]
+    MATCH (e)<-[r]-() WHERE type(r) = row[1] WITH startNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+    WITH DISTINCT t, t.id AS id ORDER BY id LIMIT $given.most RETURN t, id
+  }
+  WITH at, row[3] AS limit, collect(t) AS ends, collect(id) AS ids
+  WITH collect([at, ids[..limit]]) AS found, collect(ends[..limit]) AS far
 """
-HOLDS = """
-UNWIND $rows AS row MATCH (h:Entity {id: row[1]}) MATCH (t:Entity {id: row[3]})
-WHERE EXISTS { (h)-[r]->(t) WHERE type(r) = row[2] }
-RETURN row[0] AS position
+OFFER: LiteralString = f"""
+{_CHANGES}
+CALL () {{
+  UNWIND $given.ids AS id MATCH (e:Entity {{id: id}})
+  {_AROUND}
+  RETURN collect([id, out, outward, into, inward]) AS around
+}}
+RETURN changes, around
+"""
+EXPAND: LiteralString = f"CALL () {{ {_FAR} RETURN found }} RETURN found"
+STEP: LiteralString = f"""
+{_CHANGES}
+CALL () {{ {_FAR} RETURN found, far }}
+CALL (far) {{
+  UNWIND far AS ends UNWIND ends AS e WITH DISTINCT e
+  {_AROUND}
+  RETURN collect([e.id, out, outward, into, inward]) AS around
+}}
+RETURN changes, found, around
+"""
+START: LiteralString = f"""
+{_CHANGES}
+CALL () {{
+  CALL db.index.fulltext.queryNodes('kgqa_name_keys', $given.query) YIELD node AS e
+  WITH e, COUNT {{ (e)--() }} <= $given.densest AS sparse
+  RETURN collect({_SHOWN}) AS named,
+         collect(CASE WHEN sparse THEN e END)[..$given.most] AS some
+}}
+CALL (some) {{
+  UNWIND some AS e
+  {_AROUND}
+  RETURN collect([e.id, out, outward, into, inward]) AS around
+}}
+RETURN changes, named, around
+"""
+_HELD = """
+  UNWIND range(0, size($given.rows) - 1) AS at WITH at, $given.rows[at] AS row
+  MATCH (h:Entity {id: row[0]}) MATCH (t:Entity {id: row[2]})
+  WHERE EXISTS { (h)-[r]->(t) WHERE type(r) = row[1] }
+  RETURN collect(DISTINCT at) AS held
+"""
+PROVE: LiteralString = f"""
+CALL () {{ {_HELD} }}
+CALL () {{
+  UNWIND $given.ids AS id MATCH (e:Entity {{id: id}})
+  RETURN collect({_SHOWN}) AS entities
+}}
+RETURN held, entities
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 
 from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
-from graph_schema.ports import Group, Neighbours, Offer
+from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
@@ -91,10 +90,7 @@ class EmbeddedStore:
 
     def lookup(self, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
         with self._reading() as connection:
-            found: dict[str, list[Entity]] = {}
-            for key, *columns in connection.execute(sql.LOOKUP, (_distinct(keys),)):
-                found.setdefault(key, []).append(_shown(columns))
-            return {key: tuple(found[key]) for key in keys if key in found}
+            return embedded_read.lookup(connection, keys)
 
     def suggest(self, name: str, limit: int = 5) -> tuple[Entity, ...]:
         key = name_key(name)
@@ -106,33 +102,38 @@ class EmbeddedStore:
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
         with self._reading() as connection:
-            found = map(_shown, connection.execute(sql.ENTITIES, (_distinct(ids),)))
-            return {entity.id: entity for entity in found}
+            return embedded_read.entities(connection, ids)
 
     def offer(self, ids: Sequence[str]) -> Offer:
         with self._consistent() as connection:
-            index = self._current(connection)
-            if fresh := self._fresh():
-                return fresh.adjacency.offer(ids)
-            return embedded_read.offer(connection, index, ids, self._relations(connection)[1])
+            return self._offer(connection, ids)
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
         with self._consistent() as connection:
-            index = self._current(connection)
-            if fresh := self._fresh():
-                return fresh.adjacency.expand(groups)
-            relations = dict(connection.execute(sql.RELATION_KEYS))
-            return embedded_read.expand(connection, index, groups, relations, self._arrays)
+            return self._expand(connection, groups)
 
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
         with self._consistent() as connection:
-            index = self._current(connection)
+            return self._holds(connection, facts)
+
+    def start(self, keys: Sequence[str]) -> Start:
+        with self._consistent() as connection:
+            named = embedded_read.lookup(connection, keys)
+            ids = tuple(dict.fromkeys(entity.id for entities in named.values() for entity in entities))
+            return Start(named, ids, self._offer(connection, ids), _changes(connection))
+
+    def step(self, groups: Sequence[Group]) -> Step:
+        with self._consistent() as connection:
+            self._current(connection)
             if fresh := self._fresh():
-                return fresh.adjacency.holds(facts)
-            held = np.zeros(len(facts), bool)
-            at, keys = embedded_read.keys_of(connection, index, facts)
-            held[at] = index.forward.contains(keys)
-            return [bool(fact) for fact in held]
+                return fresh.adjacency.step(groups)
+            found = self._expand(connection, groups)
+            ids = tuple(sorted(set(found.entities)))
+            return Step(found, ids, self._offer(connection, ids))
+
+    def prove(self, facts: Sequence[Fact], ids: Sequence[str]) -> Proof:
+        with self._consistent() as connection:
+            return Proof(self._holds(connection, facts), embedded_read.entities(connection, ids))
 
     def all_facts(self) -> Iterator[Fact]:
         return self._facts(())
@@ -314,6 +315,24 @@ class EmbeddedStore:
                     facts.add(origin_set(connection, origin, index.layout).all())
             yield from embedded_read.facts_in_words(connection, index, facts.all())
 
+    def _offer(self, connection: sqlite3.Connection, ids: Sequence[str]) -> Offer:
+        index = self._current(connection)
+        if fresh := self._fresh():
+            return fresh.adjacency.offer(ids)
+        return embedded_read.offer(connection, index, ids, *self._relations(connection))
+
+    def _expand(self, connection: sqlite3.Connection, groups: Sequence[Group]) -> Neighbours:
+        index = self._current(connection)
+        if fresh := self._fresh():
+            return fresh.adjacency.expand(groups)
+        relations = dict(connection.execute(sql.RELATION_KEYS))
+        return embedded_read.expand(connection, index, groups, relations, self._arrays)
+
+    def _holds(self, connection: sqlite3.Connection, facts: Sequence[Fact]) -> list[bool]:
+        index = self._current(connection)
+        fresh = self._fresh()
+        return fresh.adjacency.holds(facts) if fresh else embedded_read.holds(connection, index, facts)
+
     def _relations(self, connection: sqlite3.Connection) -> tuple[tuple[str, ...], dict[int, int]]:
         """Relation names ascending, and the position of each relation's row key among them."""
         rows = connection.execute(sql.RELATIONS).fetchall()
@@ -368,7 +387,3 @@ def _changes(connection: sqlite3.Connection) -> int:
 
 def _shown(columns: Sequence[object]) -> Entity:
     return shown(entity_of(columns))
-
-
-def _distinct(texts: Sequence[str]) -> str:
-    return json.dumps([text for text in dict.fromkeys(texts) if storable(text)])

@@ -1,4 +1,4 @@
-"""Reading facts of the embedded store beyond what its arrays know; inside a transaction of the caller."""
+"""Reading the embedded store beyond what its arrays know; inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from graph_schema.ports import Group, Neighbours, Offer
-from graph_schema.types import Fact, Int64s
+from graph_schema.types import Entity, Fact, Int64s
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import storable
+from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_log import FactIndex, key_list
+from kgqa.stores.embedded_names import entity_of
 
 FACTS = 20_000  # of a stream, put into words at a time
 
 
 def row_keys_of(connection: sqlite3.Connection, ids: Sequence[str]) -> Int64s:
     """The row key of each id, int64; -1 where there is none."""
-    asked = json.dumps([id_ for id_ in dict.fromkeys(ids) if storable(id_)])
-    found = dict(connection.execute(sql.KEYS, (asked,)))
+    found = dict(connection.execute(sql.KEYS, (_distinct(ids),)))
     return np.fromiter((found.get(id_, -1) for id_ in ids), np.int64, len(ids))
 
 
@@ -40,10 +40,36 @@ def keys_of(connection: sqlite3.Connection, index: FactIndex, facts: Sequence[Fa
     return at, index.layout.pack(heads[at], kinds[at], tails[at])
 
 
+def lookup(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
+    """See ``GraphReader.lookup``."""
+    found: dict[str, list[Entity]] = {}
+    for key, *columns in connection.execute(sql.LOOKUP, (_distinct(keys),)):
+        found.setdefault(key, []).append(shown(entity_of(columns)))
+    return {key: tuple(found[key]) for key in keys if key in found}
+
+
+def entities(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Entity]:
+    """See ``GraphReader.entities``."""
+    found = (shown(entity_of(columns)) for columns in connection.execute(sql.ENTITIES, (_distinct(ids),)))
+    return {entity.id: entity for entity in found}
+
+
+def holds(connection: sqlite3.Connection, index: FactIndex, facts: Sequence[Fact]) -> list[bool]:
+    """See ``GraphReader.holds``."""
+    held = np.zeros(len(facts), bool)
+    at, keys = keys_of(connection, index, facts)
+    held[at] = index.forward.contains(keys)
+    return [bool(fact) for fact in held]
+
+
 def offer(
-    connection: sqlite3.Connection, index: FactIndex, ids: Sequence[str], relation_rank: Mapping[int, int]
+    connection: sqlite3.Connection,
+    index: FactIndex,
+    ids: Sequence[str],
+    relations: tuple[str, ...],
+    relation_rank: Mapping[int, int],
 ) -> Offer:
-    """See ``GraphReader.offer``; ``relation_rank``: place among the names of relations by row key."""
+    """See ``GraphReader.offer``; ``relation_rank``: place among the names of ``relations`` by row key."""
     nodes = row_keys_of(connection, ids)
     known = np.flatnonzero(nodes >= 0)
     around = index.layout.around(nodes[known])
@@ -54,7 +80,7 @@ def offer(
         owner, keys = facts.between(*around)
         codes.append((known[owner] << 32) | (2 * rank[index.layout.kind(keys)] + inverse))
     groups, count = np.unique(np.concatenate(codes), return_counts=True)
-    return Offer(groups >> 32, groups & (2**32 - 1), count.astype(np.int64))
+    return Offer(groups >> 32, groups & (2**32 - 1), count.astype(np.int64), relations)
 
 
 def expand(
@@ -106,3 +132,8 @@ def facts_in_words(connection: sqlite3.Connection, index: FactIndex, keys: Int64
         names = ids_of(connection, np.concatenate((heads, tails)))
         for head, kind, tail in zip(heads.tolist(), layout.kind(part).tolist(), tails.tolist(), strict=True):
             yield Fact(names[head], relations[kind], names[tail])
+
+
+def _distinct(texts: Sequence[str]) -> str:
+    """Each text once that can be in a store, as JSON."""
+    return json.dumps([text for text in dict.fromkeys(texts) if storable(text)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock, Thread
 
+from graph_schema.errors import StoreBusy
 from graph_schema.ports import GraphReader
 from kgqa.stores.snapshot import Snapshot
 
@@ -30,13 +31,15 @@ class FollowingSnapshot:
     def current(self) -> Snapshot:
         """The newest one that is ready. Only the first call waits for a snapshot to be made.
 
+        While the store is written to so often that no state of it can be read, that is an old one.
+
         Raises:
             StoreError: the store failed, now or when it was last read in the background.
         """
         changes = self._reader.changes()
         with self._lock:
-            if self._failed is not None:
-                failed, self._failed = self._failed, None
+            failed, self._failed = self._failed, None
+            if failed is not None and (self._snapshot is None or not isinstance(failed, StoreBusy)):
                 raise failed
             if self._snapshot is None:
                 self._snapshot = self._build(self._reader)
@@ -53,12 +56,18 @@ class FollowingSnapshot:
         """
         snapshot = self.current()
         if (builder := self._builder) is not None:
-            builder.join()
-            snapshot = self.current()
+            snapshot = self._made_by(builder)
             if (builder := self._builder) is not None:  # the one before had begun to read before the call
-                builder.join()
-                snapshot = self.current()
+                snapshot = self._made_by(builder)
         return snapshot
+
+    def _made_by(self, builder: Thread) -> Snapshot:
+        builder.join()
+        with self._lock:
+            failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
+        return self.current()
 
     def _renew(self) -> None:
         try:

@@ -6,24 +6,34 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, LiteralString, TypeVar
 
-import numpy as np
 from neo4j import READ_ACCESS, GraphDatabase, ManagedTransaction, Record, Session, unit_of_work
 from neo4j.exceptions import ClientError
 
 from graph_schema.errors import StoreError, StoreUnavailable, StoreVersionError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.migrations import LATEST, MIGRATIONS
-from graph_schema.ports import Group, Neighbours, Offer
+from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
 from kgqa.stores import cypher, cypher_write, neo4j_loads
-from kgqa.stores.batches import by_relation, name_keys, prepare, shown, storable
+from kgqa.stores.batches import by_relation, prepare, storable
 from kgqa.stores.likeness import most_alike
 from kgqa.stores.neo4j_errors import translated
 from kgqa.stores.neo4j_parallel import ParallelWriter
-from kgqa.stores.neo4j_transactions import Transactions
-from kgqa.stores.neo4j_values import entity_of
+from kgqa.stores.neo4j_read import (
+    Relations,
+    asked_facts,
+    asked_groups,
+    bearers,
+    distinct,
+    entities_of,
+    held_of,
+    neighbours_of,
+    new_names,
+    offer_of,
+)
+from kgqa.stores.neo4j_transactions import Transactions, rows_of
 from kgqa.stores.neo4j_write import EntityGoneError, Nodes, Run, delete, stored_keys, write
 
 Result = TypeVar("Result")
@@ -37,6 +47,8 @@ COUNTER_SLOTS = 64  # change counters; each writer has one, so that two seldom w
 KEYS_A_QUERY = 500  # Lucene takes 1,024 clauses
 RELATIONS_A_QUERY = 25  # planning time grows with the text
 STREAM_ROWS = 5_000  # fetched at a time
+SURROUNDINGS = 50  # entities of a question's names that ``start`` looks around; those of a name are seldom more
+DENSEST = 10_000  # relationships of an entity that ``start`` looks around; most names in a question aren't its topic
 CANDIDATES = 50  # entities that are compared closely for a suggestion
 
 
@@ -49,7 +61,7 @@ class Neo4jStore:
         timeout: seconds to wait for a connection, and to repeat a transaction that met a passing failure.
 
     Attributes:
-        round_trips: queries sent so far, for benchmarks.
+        round_trips: queries sent so far, for benchmarks; a query of a reader is one trip over the network.
     """
 
     def __init__(
@@ -64,7 +76,7 @@ class Neo4jStore:
         self._url = url + (f"?database={database}" if database else "")
         self.round_trips = 0
         self._slot = f"{cypher.COUNTER_PREFIX}{secrets.randbelow(COUNTER_SLOTS)}"
-        self._relations: tuple[int, tuple[str, ...]] | None = None
+        self._relations = Relations()
         self._timeout = timeout
         self._known: Nodes = {}  # what this store has written, so that a load doesn't merge it again
         self._transactions = Transactions(self._session, self._count)
@@ -116,20 +128,16 @@ class Neo4jStore:
         return int(self._rows(cypher.CHANGES)[0]["changes"])
 
     def schema(self) -> Schema:
-        text = self._rows(cypher.META)[0]["schema"]
-        stored = Schema.from_yaml(text, where=self.url) if text else Schema()
-        return stored.with_relations(self.relations())
+        found = self._one(cypher.SCHEMA, {})
+        stored = Schema.from_yaml(found["schema"], where=self.url) if found["schema"] else Schema()
+        return stored.with_relations(self._relations_now(found["changes"]))
 
     def relations(self) -> tuple[str, ...]:
-        return self._relations_as_of(self.changes())
+        return self._relations_now(self.changes())
 
     def lookup(self, keys: Sequence[str]) -> dict[str, tuple[Entity, ...]]:
-        wanted = [key for key in dict.fromkeys(keys) if key and storable(key)]
-        bearers: dict[str, set[Entity]] = {}
-        for entity in self._bearing(wanted):
-            for key in name_keys(entity):
-                bearers.setdefault(key, set()).add(entity)
-        return {key: tuple(sorted(bearers[key], key=lambda e: e.id)) for key in wanted if key in bearers}
+        wanted = distinct(keys)
+        return bearers(wanted, self._bearing(wanted))
 
     def suggest(self, name: str, limit: int = 5) -> tuple[Entity, ...]:
         key = name_key(name)
@@ -143,58 +151,65 @@ class Neo4jStore:
             if not _no_index(error):
                 raise
             return most_alike(name, self.all_entities(), limit)
-        return most_alike(name, _entities(found), limit)
+        return most_alike(name, entities_of(found), limit)
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
-        rows = self._rows(cypher.ENTITIES, {"ids": [id_ for id_ in dict.fromkeys(ids) if storable(id_)]})
-        return {entity.id: entity for entity in _entities(rows)}
+        return self.prove((), ids).entities
 
     def offer(self, ids: Sequence[str]) -> Offer:
-        asked = [id_ if storable(id_) else None for id_ in ids]
-        rows = [record.values() for record in self._rows(cypher.OFFER, {"ids": asked})]
-        changes = sum(n for owner, _, _, n in rows if owner < 0)
-        rows = [row for row in rows if row[0] >= 0 and row[3] > 0]
-        relations = self._relations_as_of(changes)
-        if not {relation for _, relation, _, _ in rows} <= set(relations):  # written past us, without a counter
-            self._relations = None
-            relations = self._relations_as_of(changes)
-        index = {name: position for position, name in enumerate(relations)}
-        table = np.array([(o, 2 * index[r] + d, n) for o, r, d, n in rows if r in index], np.int64).reshape(-1, 3)
-        table = table[np.lexsort((table[:, 1], table[:, 0]))]
-        return Offer(table[:, 0], table[:, 1], table[:, 2])
+        told = self._relations
+        found = self._one(cypher.OFFER, {"ids": distinct(ids), "index": told.index})
+        return self._offer(ids, found, told)
 
     def expand(self, groups: Sequence[Group]) -> Neighbours:
-        rows = [
-            (position, group.entity, group.relation, group.limit, group.inverse)
-            for position, group in enumerate(groups)
-            if group.limit > 0 and storable(group.entity) and storable(group.relation)
-        ]
-        found: list[list[str]] = [[] for _ in groups]
-        most = max((group.limit for group in groups), default=0)
-        for record in self._rows(cypher.EXPAND, {"rows": rows, "most": most}):
-            found[record["position"]] = sorted(id_ for id_ in record["ids"] if isinstance(id_, str))
-        counts = np.fromiter(map(len, found), np.int64, len(found))
-        return Neighbours(np.repeat(np.arange(len(groups)), counts), [id_ for ids in found for id_ in ids])
+        asked, places = asked_groups(groups)
+        return neighbours_of(len(groups), places, self._one(cypher.EXPAND, asked)["found"])
 
     def holds(self, facts: Sequence[Fact]) -> list[bool]:
-        asked = [
-            (position, fact.head, fact.relation, fact.tail)
-            for position, fact in enumerate(facts)
-            if all(map(storable, (fact.head, fact.relation, fact.tail)))
-        ]
-        held = [False] * len(facts)
-        for record in self._rows(cypher.HOLDS, {"rows": asked}):
-            held[record["position"]] = True
-        return held
+        return self.prove(facts, ()).holds
+
+    def start(self, keys: Sequence[str]) -> Start:
+        wanted = distinct(keys)
+        stored = sorted(set(stored_keys(wanted)))
+        told = self._relations
+        if 0 < len(stored) <= KEYS_A_QUERY:
+            given = {"query": cypher.any_of(stored), "most": SURROUNDINGS, "densest": DENSEST, "index": told.index}
+            try:
+                found = self._one(cypher.START, given)
+            except StoreError as error:
+                if not _no_index(error):
+                    raise
+            else:
+                named = bearers(wanted, entities_of(found["named"]))
+                borne = {entity.id for entities in named.values() for entity in entities}
+                ids = tuple(row[0] for row in found["around"] if row[0] in borne)
+                return Start(named, ids, self._offer(ids, found, told), found["changes"])
+        named = self.lookup(wanted)
+        ids = tuple(dict.fromkeys(entity.id for entities in named.values() for entity in entities))[:SURROUNDINGS]
+        found = self._one(cypher.OFFER, {"ids": ids, "index": told.index})
+        return Start(named, ids, self._offer(ids, found, told), found["changes"])
+
+    def step(self, groups: Sequence[Group]) -> Step:
+        asked, places = asked_groups(groups)
+        told = self._relations
+        found = self._one(cypher.STEP, {**asked, "index": told.index})
+        neighbours = neighbours_of(len(groups), places, found["found"])
+        ids = tuple(sorted(set(neighbours.entities)))
+        return Step(neighbours, ids, self._offer(ids, found, told))
+
+    def prove(self, facts: Sequence[Fact], ids: Sequence[str]) -> Proof:
+        rows, places = asked_facts(facts)
+        found = self._one(cypher.PROVE, {"rows": rows, "ids": distinct(ids)})
+        entities = {entity.id: entity for entity in entities_of(found["entities"])}
+        return Proof(held_of(len(facts), places, found["held"]), entities)
 
     def all_facts(self) -> Iterator[Fact]:
-        """See ``GraphReader``; Neo4j reads what is committed while the stream runs, not one frozen state."""
         for record in self._stream(cypher.ALL_FACTS):
             if isinstance(record["head"], str) and isinstance(record["tail"], str):
                 yield Fact(record["head"], record["relation"], record["tail"])
 
     def all_entities(self) -> Iterator[Entity]:
-        yield from _entities(self._stream(cypher.ALL_ENTITIES))
+        yield from entities_of(self._stream(cypher.ALL_ENTITIES))
 
     # ---- writing
 
@@ -289,29 +304,45 @@ class Neo4jStore:
                 fix="Upgrade kgqa",
             )
 
-    def _relations_as_of(self, changes: int) -> tuple[str, ...]:
-        """The relations in use, cached for a change counter; 0 means that nobody counts here, so nothing is cached."""
-        if self._relations is None or not changes or self._relations[0] != changes:
+    def _relations_now(self, changes: int) -> tuple[str, ...]:
+        """All relations in use, and no other."""
+        # 0 means that nobody counts here, so that what was read before may have changed unseen.
+        return self._relations_as_of(changes, again=not changes).names
+
+    def _relations_as_of(self, changes: int, *, again: bool = False) -> Relations:
+        """The relations in use, cached for a change counter."""
+        if again or self._relations.changes != changes:
             types = sorted(record["relation"] for record in self._rows(cypher.RELATION_TYPES))
             names: list[str] = []
             for part in _parts(types, RELATIONS_A_QUERY):
                 parameters = {f"r{number}": name for number, name in enumerate(part)}
                 names += [record["relation"] for record in self._rows(cypher.in_use(part), parameters)]
-            self._relations = changes, tuple(sorted(names))
-        return self._relations[1]
+            self._relations = Relations(changes, tuple(sorted(names)))
+        return self._relations
+
+    def _offer(self, ids: Sequence[str], found: Record, told: Relations) -> Offer:
+        """What was found around ``ids``, by a query that was told of these relations."""
+        # A name that it wasn't told of was written past us, without a counter, or is all new.
+        now = self._relations_as_of(found["changes"], again=bool(new_names(found["around"])))
+        return offer_of(ids, found["around"], told, now)
 
     def _bearing(self, keys: Sequence[str]) -> Iterator[Entity]:
         """Entities that may bear one of these keys."""
         try:
             for part in _parts(sorted(set(stored_keys(keys))), KEYS_A_QUERY):
-                yield from _entities(self._rows(cypher.BY_NAME, {"query": cypher.any_of(part)}))
+                yield from entities_of(self._rows(cypher.BY_NAME, {"query": cypher.any_of(part)}))
         except StoreError as error:
             if not _no_index(error):
                 raise
             yield from self.all_entities()  # a database that kgqa never wrote to: right, if slow
 
+    def _one(self, query: LiteralString, given: Mapping[str, Any]) -> Record:
+        """The only record of a query that takes what it is given as one map."""
+        return self._rows(query, {"given": dict(given)})[0]
+
     def _rows(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[Record]:
-        return self._read(lambda run: run(query, parameters)[0])
+        with translated(self._url):
+            return rows_of(query, parameters, READ_SECONDS, self._reading, self._count, patience=self._timeout)
 
     def _command(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> None:
         self._write(lambda run: run(query, parameters))
@@ -331,6 +362,9 @@ class Neo4jStore:
         if self._closed:
             raise StoreUnavailable("the store was closed", where=self._url)
         return self._driver.session(**self._settings, **more)
+
+    def _reading(self) -> Session:
+        return self._session(default_access_mode=READ_ACCESS, fetch_size=-1)
 
     def _timed(self, work: Callable[[Run], Result], seconds: float) -> Callable[[ManagedTransaction], Result]:
         def in_transaction(transaction: ManagedTransaction) -> Result:
@@ -354,10 +388,6 @@ class Neo4jStore:
             session.begin_transaction() as transaction,
         ):
             yield from transaction.run(query, dict(parameters or {}))
-
-
-def _entities(records: Iterable[Record]) -> Iterator[Entity]:
-    return (shown(entity) for entity in map(entity_of, records) if entity)
 
 
 def _parts(items: Sequence[Result], size: int) -> Iterator[Sequence[Result]]:

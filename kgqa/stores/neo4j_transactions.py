@@ -1,4 +1,4 @@
-"""Write transactions that outlive what passes: deadlocks with other writers, a lost connection, a restart."""
+"""Transactions that outlive what passes: deadlocks with other writers, a lost connection, a restart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, LiteralString, TypeVar
 
-from neo4j import Record, Session, Transaction
+from neo4j import Query, Record, Session, Transaction
 from neo4j.exceptions import ClientError, DriverError, Neo4jError, TransientError
 
 from kgqa.stores.neo4j_write import Run
@@ -92,6 +92,41 @@ class Transactions:
             return records, vars(result.consume().counters)
 
         return run
+
+
+def rows_of(
+    query: LiteralString,
+    parameters: Mapping[str, Any] | None,
+    seconds: float,
+    session: Callable[[], Session],
+    count: Callable[[], None],
+    *,
+    patience: float,
+) -> list[Record]:
+    """One query in a read transaction that the server opens and ends with it: one trip over the network.
+
+    A managed transaction (``execute_read``) takes three. Like one, this is repeated while a passing failure may pass.
+
+    Args:
+        seconds: after which the server ends it. session: opens a session for reading. count, patience: see
+            ``Transactions``.
+
+    Raises:
+        Neo4jError, DriverError, OSError: as the driver raises them.
+    """
+    timed = Query(query, timeout=seconds)
+    began = time.monotonic()
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with session() as opened:
+                count()
+                return list(opened.run(timed, dict(parameters or {})))
+        except (Neo4jError, DriverError, OSError) as error:
+            if not passing(error) or time.monotonic() - began > patience:
+                raise
+        time.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def passing(error: Exception) -> bool:

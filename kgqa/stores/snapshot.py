@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from graph_schema.errors import StoreError
-from graph_schema.ports import GraphReader, Group, Neighbours, Offer
+from graph_schema.errors import StoreBusy, StoreError
+from graph_schema.ports import GraphReader, Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Entity, Fact, Int32s, Int64s, Properties, StoreInfo
@@ -62,9 +62,13 @@ class Snapshot:
 
     @classmethod
     def build(cls, reader: GraphReader) -> Snapshot:
-        """Read the whole graph of ``reader``; its change counter before the reading is the snapshot's.
+        """Read the whole graph of ``reader`` in one state: its change counter is the same before and after.
 
-        Properties of facts come along if the reader tells them (``LoadLedger.fact_properties``).
+        Properties of facts come along if the reader tells them (``LoadLedger.fact_properties``). Where others write
+        without that counter (see ``GraphReader.changes``) nothing can tell, and they had better not do so meanwhile.
+
+        Raises:
+            StoreBusy: something was written during each of ``ATTEMPTS`` readings.
         """
         properties_of = getattr(reader, "fact_properties", None)
         for _ in range(ATTEMPTS):
@@ -74,6 +78,12 @@ class Snapshot:
             properties = _having(facts, properties_of) if properties_of else []
             if reader.changes() == changes:
                 break
+        else:
+            raise StoreBusy(
+                f"the store was written to each of the {ATTEMPTS} times that it was read",
+                where=reader.url,
+                fix="Wait until the load has ended, and try again",
+            )
         known = {entity.id for entity in entities}
         missing = {id_ for fact in facts for id_ in (fact.head, fact.tail)} - known
         entities += [Entity(id_, id_) for id_ in missing]
@@ -271,6 +281,17 @@ class Snapshot:
             {} if edge < 0 else decoded(_sparse(self._arrays["fact_property_at"], self._fact_properties, edge))
             for edge in edges.tolist()
         ]
+
+    def start(self, keys: Sequence[str]) -> Start:
+        named = self.lookup(keys)
+        ids = tuple(dict.fromkeys(entity.id for entities in named.values() for entity in entities))
+        return Start(named, ids, self.offer(ids), self.changes())
+
+    def step(self, groups: Sequence[Group]) -> Step:
+        return self._adjacency.step(groups)
+
+    def prove(self, facts: Sequence[Fact], ids: Sequence[str]) -> Proof:
+        return Proof(self.holds(facts), self.entities(ids))
 
     def all_facts(self) -> Iterator[Fact]:
         ids = self._ids.all()

@@ -18,6 +18,7 @@ from graph_schema import (
     GraphReader,
     Group,
     LoadLedger,
+    Offer,
     Origin,
     Value,
     Withdrawn,
@@ -295,6 +296,9 @@ def check(reader: GraphReader, model: Model, changes: int | None = None) -> None
     asked = [*sorted(model.facts), *(Fact(f.tail, f.relation, f.head) for f in sorted(model.facts))]
     asked += [Fact("nobody has this id", "r", "x"), *(Fact(f.head, f.relation + "?", f.tail) for f in model.facts)]
     assert reader.holds(asked) == [fact in model.facts for fact in asked]
+    proof = reader.prove(asked, ids)
+    assert proof.holds == [fact in model.facts for fact in asked]
+    assert exact(proof.entities) == exact(everything)
 
     if properties_of := getattr(reader, "fact_properties", None):
         assert exact(properties_of(asked)) == exact([model.properties(fact) for fact in asked])
@@ -304,11 +308,18 @@ def check(reader: GraphReader, model: Model, changes: int | None = None) -> None
         for name in (entity.name, *entity.aliases):
             bearers.setdefault(name_key(name), set()).add(entity)
     expected = {k: tuple(sorted(v, key=lambda e: e.id)) for k, v in bearers.items() if k}
-    assert reader.lookup([*bearers, "nobody has this name"]) == expected
+    keys = [*bearers, "nobody has this name"]
+    assert reader.lookup(keys) == expected
+    start = reader.start(keys)
+    assert (start.named, start.changes) == (expected, info.changes)
+    borne = {entity.id for entities in expected.values() for entity in entities}
+    assert set(start.ids) <= borne
+    assert len(start.ids) >= min(50, len(borne))
+    check_offer(start.offer, model, start.ids, relations)
 
 
-def check_neighbourhoods(reader: GraphReader, model: Model, ids: list[str], relations: tuple[str, ...]) -> None:
-    """Hold ``offer`` and ``expand`` against the model."""
+def check_offer(offer: Offer, model: Model, ids: Sequence[str], relations: tuple[str, ...]) -> None:
+    """Hold what is said to lie around these ids against the model."""
     rows = [
         (owner, 2 * index + inverse, len(far))
         for owner, id_ in enumerate(ids)
@@ -316,10 +327,14 @@ def check_neighbourhoods(reader: GraphReader, model: Model, ids: list[str], rela
         for inverse in (False, True)
         if (far := model.neighbours(id_, relation, inverse))
     ]
-    offer = reader.offer(ids)
+    assert offer.relations == relations
     assert [a.dtype for a in (offer.owner, offer.relation, offer.count)] == [np.dtype(np.int64)] * 3
     assert list(zip(offer.owner.tolist(), offer.relation.tolist(), offer.count.tolist(), strict=True)) == rows
 
+
+def check_neighbourhoods(reader: GraphReader, model: Model, ids: list[str], relations: tuple[str, ...]) -> None:
+    """Hold ``offer``, ``expand`` and ``step`` against the model."""
+    check_offer(reader.offer(ids), model, ids, relations)
     groups = [
         Group(id_, relation, inverse, limit)
         for id_ in ids
@@ -328,10 +343,14 @@ def check_neighbourhoods(reader: GraphReader, model: Model, ids: list[str], rela
         for limit in (0, 1, 2, 1000)
     ]
     reached = [model.neighbours(g.entity, g.relation, g.inverse)[: g.limit] for g in groups]
-    neighbours = reader.expand(groups)
-    assert neighbours.group.dtype == np.int64
-    assert neighbours.group.tolist() == [position for position, found in enumerate(reached) for _ in found]
-    assert neighbours.entities == [id_ for found in reached for id_ in found]
+    for asked, found in ((groups, reached), (groups[::7], reached[::7])):
+        step = reader.step(asked)
+        for neighbours in (reader.expand(asked), step.neighbours):
+            assert neighbours.group.dtype == np.int64
+            assert neighbours.group.tolist() == [position for position, far in enumerate(found) for _ in far]
+            assert neighbours.entities == [id_ for far in found for id_ in far]
+        assert step.ids == tuple(sorted({id_ for far in found for id_ in far}))
+        check_offer(step.offer, model, step.ids, relations)
 
 
 def check_marks(ledger: LoadLedger, model: Model, sources: dict[int, tuple[str, str]]) -> None:

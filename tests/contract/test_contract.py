@@ -95,6 +95,9 @@ def test_empty(kind: Kind, store: GraphStore) -> None:
     assert reader.expand([]).entities == []
     assert reader.holds([]) == []
     assert reader.lookup([""]) == {}
+    assert (reader.start([]).named, reader.start([""]).ids) == ({}, ())
+    assert reader.step([]).ids == ()
+    assert (reader.prove([], []).holds, reader.prove([], []).entities) == ([], {})
     assert reader.suggest("") == ()
     assert reader.suggest("anything") == ()
 
@@ -122,6 +125,9 @@ def test_hub_is_cut_at_the_limit_in_order_of_code_points(kind: Kind, store: Grap
     found = reader.expand([Group("hub", "in", True, limit) for limit in limits])
     for position, limit in enumerate(limits):
         assert [e for g, e in zip(found.group, found.entities, strict=True) if g == position] == ids[:limit]
+    step = reader.step([Group("hub", "in", True, 7), Group(ids[0], "in", False, 7)])
+    assert step.ids == tuple(sorted([*ids[:7], "hub"]))
+    assert step.offer.count.tolist() == [10_000 if id_ == "hub" else 1 for id_ in step.ids]
 
 
 def test_self_loops_and_parallel_relations(kind: Kind, store: GraphStore) -> None:
@@ -189,6 +195,9 @@ def test_many_names_at_once(kind: Kind, store: GraphStore) -> None:
     store.write(Batch(entities))
     found = kind.reader(store).lookup([f"name {number}" for number in range(3000)])
     assert found == {f"name {number}": (entity,) for number, entity in enumerate(entities)}
+    start = kind.reader(store).start([f"name {number}" for number in range(3000)])
+    assert start.named == found
+    assert set(start.ids) <= {entity.id for entity in entities}
 
 
 def test_long_texts(kind: Kind, store: GraphStore) -> None:
@@ -237,6 +246,9 @@ def test_asking_for_what_cannot_be_stored_finds_nothing(kind: Kind, store: Graph
         assert reader.entities([odd]) == {}
         assert reader.lookup([odd]) == {}
         assert reader.suggest(odd) == ()
+        assert reader.start([odd]).named == {}
+        assert reader.step([Group(odd, "r", False, 9), Group("a", odd, False, 9)]).ids == ()
+        assert reader.prove([Fact(odd, "r", "b")], [odd, "a"]).entities == {"a": Entity("a", "a")}
         assert reader.offer(["a", odd]).owner.tolist() == [0]
         assert reader.expand([Group(odd, "r", False, 9), Group("a", odd, False, 9)]).entities == []
         assert reader.holds([Fact(odd, "r", "b"), Fact("a", odd, "b"), Fact("a", "r", "b")]) == [False, False, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ from graph_schema import (
     Written,
 )
 from kgqa.stores import EmbeddedStore, cypher, open_store
-from kgqa.stores.neo4j_store import Neo4jStore
+from kgqa.stores.neo4j_store import DENSEST, SURROUNDINGS, Neo4jStore
+from tests.integration.relay import Relay
 from tests.neo4j_container import PASSWORD, USER, Neo4jServer
 
 pytestmark = pytest.mark.neo4j
@@ -175,10 +177,93 @@ def test_round_trips(store: Neo4jStore) -> None:
     store.expand([Group("a", r, False, 2) for r in relations] + [Group("t0", r, True, 2) for r in relations])
     store.holds(facts)
     store.entities(["a", "t0"])
-    assert store.round_trips - before == 4
+    store.start(["a", "t0", "t1", "nobody"])
+    store.step([Group("a", r, False, 2) for r in relations])
+    store.prove(facts, ["a", "t0"])
+    assert store.round_trips - before == 7
+    store.schema()
+    assert store.round_trips - before == 8
 
 
-@pytest.mark.parametrize("query", ["COUNT_FACTS", "ALL_FACTS", "OFFER", "EXPAND"])
+def test_a_query_is_one_trip_over_the_network(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    """What the client sends, seen by a proxy between it and the server: a burst for each query, and no more."""
+    store.write(Batch(facts=[Fact("a", "r", "b")]))
+    with Relay(neo4j_server.port) as relay:
+        between = neo4j_server.store(f"bolt://localhost:{relay.port}")
+        between.relations()
+        before, sent = between.round_trips, relay.turns
+        for _ in range(5):
+            assert between.step([Group("a", "r", False, 9)]).ids == ("b",)
+            assert between.prove([Fact("a", "r", "b")], ["b"]).holds == [True]
+        assert between.round_trips - before == 10
+        assert relay.turns - sent == 10
+        between.close()
+
+
+def test_a_query_is_repeated_when_its_connection_breaks(neo4j_server: Neo4jServer, store: Neo4jStore) -> None:
+    store.write(Batch(facts=[Fact("a", "r", "b")]))
+    with Relay(neo4j_server.port) as relay:
+        between = neo4j_server.store(f"bolt://localhost:{relay.port}")
+        for _ in range(3):
+            assert between.prove([Fact("a", "r", "b")], []).holds == [True]
+            relay.cut()
+        between.close()
+    with Relay(neo4j_server.port) as relay:
+        between = neo4j_server.store(f"bolt://localhost:{relay.port}", timeout=1)
+    with pytest.raises(StoreUnavailable, match="no Neo4j answers"):
+        between.prove([], [])
+    between.close()
+
+
+def test_what_cannot_pass_is_not_repeated(store: Neo4jStore) -> None:
+    before = store.round_trips
+    with pytest.raises(StoreError, match="Neo4j says"):
+        store._rows("RETURN 1 / 0")
+    assert store.round_trips - before == 1
+
+
+def test_reading_needs_no_right_to_write(store: Neo4jStore) -> None:
+    """All reads go in transactions in which the server refuses to write."""
+    with pytest.raises(StoreError, match=r"[Ww]rit"):
+        store._rows("CREATE (:Entity {id: 'x'})")
+    assert store.entities(["x"]) == {}
+
+
+def test_more_bearers_of_a_name_than_are_looked_around(store: Neo4jStore) -> None:
+    twins = [Entity(f"e{number:03}", "Smith") for number in range(SURROUNDINGS + 20)]
+    store.write(Batch(twins, [Fact(twin.id, "r", "x") for twin in twins]))
+    start = store.start(["smith"])
+    assert start.named == {"smith": tuple(twins)}
+    assert len(start.ids) == len(start.offer.owner) == SURROUNDINGS
+    assert set(start.ids) < {twin.id for twin in twins}
+
+
+def test_a_hub_is_not_looked_around_before_it_is_a_topic(store: Neo4jStore) -> None:
+    store.write(Batch(facts=[Fact("hub", "r", f"t{number}") for number in range(DENSEST)]))
+    assert set(store.start(["hub", "t1"]).ids) == {"hub", "t1"}
+    store.write(Batch(facts=[Fact("one more", "r", "hub")]))
+    start = store.start(["hub", "t1"])
+    assert set(start.named) == {"hub", "t1"}
+    assert start.ids == ("t1",)
+    assert store.offer(["hub"]).count.tolist() == [DENSEST, 1]
+
+
+def test_a_relation_new_since_the_last_query_is_told_with_the_answer(
+    neo4j_server: Neo4jServer, store: Neo4jStore
+) -> None:
+    store.write(Batch(facts=[Fact("b", "m", "c")]))
+    assert store.relations() == ("m",)
+    other = neo4j_server.store()
+    other.write(Batch(facts=[Fact("c", "a", "d"), Fact("c", "z", "d")]))
+    step = store.step([Group("b", "m", False, 9)])
+    assert (step.offer.relations, step.offer.relation.tolist()) == (("a", "m", "z"), [0, 3, 4])
+    other.delete([Fact("c", "a", "d")])
+    other.close()
+    start = store.start(["c"])
+    assert (start.offer.relations, start.offer.relation.tolist()) == (("m", "z"), [1, 2])
+
+
+@pytest.mark.parametrize("query", ["COUNT_FACTS", "ALL_FACTS", "OFFER", "EXPAND", "STEP", "START"])
 def test_a_dense_graph_is_walked_and_never_scanned_for_each_node(
     store: Neo4jStore, neo4j_server: Neo4jServer, query: str
 ) -> None:
@@ -188,8 +273,8 @@ def test_a_dense_graph_is_walked_and_never_scanned_for_each_node(
     auth = (USER, PASSWORD)
     with neo4j.GraphDatabase.driver(neo4j_server.url, auth=auth) as driver:
         driver.execute_query("CALL db.clearQueryCaches()")
-        given = {"ids": names[:1], "rows": [], "most": 5}
-        plan = driver.execute_query("EXPLAIN " + getattr(cypher, query), given).summary.plan
+        given = {"ids": names[:1], "rows": [], "most": 5, "densest": 5, "index": {}, "query": '"n1"'}
+        plan = driver.execute_query("EXPLAIN " + getattr(cypher, query), {"given": given}).summary.plan
     pending, operators = [plan], []
     while pending:
         step = pending.pop()
@@ -197,7 +282,14 @@ def test_a_dense_graph_is_walked_and_never_scanned_for_each_node(
         operators.append(step["operatorType"])
         pending += step.get("children", [])
     assert any("Expand(All)" in name for name in operators)
-    assert not any("Expand(Into)" in name or "CartesianProduct" in name for name in operators), operators
+    assert not any("Expand(Into)" in name for name in operators), operators
+    assert sum("Scan" in name for name in operators) == query.startswith(("COUNT", "ALL")), operators
+
+
+@pytest.mark.parametrize("query", ["OFFER", "EXPAND", "STEP", "START", "PROVE"])
+def test_how_much_is_asked_for_makes_no_new_plan(query: str) -> None:
+    """The server plans a text anew for each order of magnitude of a parameter's size, but doesn't look into a map."""
+    assert set(re.findall(r"\$(\w+)", getattr(cypher, query))) == {"given"}
 
 
 def test_the_film_graph_is_the_same_in_both_stores(store: Neo4jStore, tmp_path: Path) -> None:

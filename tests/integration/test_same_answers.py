@@ -16,14 +16,16 @@ from pathlib import Path
 import pytest
 
 import ingest
-from graph_schema import GraphStore, Response
+from graph_schema import Batch, Fact, GraphStore, Response
 from kgqa.answering import Answerer
-from kgqa.data import read_metaqa
+from kgqa.data import Question, read_metaqa
 from kgqa.data.questions import bracketed
-from kgqa.evaluation.speed import sample
+from kgqa.evaluation.speed import one_by_one, sample
+from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import load_checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.stores import open_store
+from kgqa.stores.neo4j_store import Neo4jStore
 from kgqa.stores.snapshot import Snapshot
 from tests.docs.repository import ROOT
 from tests.neo4j_container import Neo4jServer
@@ -69,7 +71,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphStore]:
 
 
 @pytest.fixture(scope="module")
-def live(neo4j_server: Neo4jServer) -> Iterator[GraphStore]:
+def live(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
     neo4j_server.wipe()
     store = neo4j_server.store()
     ingest.load([FILMS], store)
@@ -93,14 +95,14 @@ def test_three_stores_give_the_same_answers(
     asked = questions(tmp_path)
     assert len(asked) == 300
     checkpoint = load_checkpoint()
-    one_by_one, on_neo4j = Answerer(embedded, checkpoint, encoder), Answerer(live, checkpoint, encoder)
+    on_file, on_neo4j = Answerer(embedded, checkpoint, encoder), Answerer(live, checkpoint, encoder)
     batched: list[Response] = []
     snapshot = Snapshot.build(live)
     for begin in range(0, len(asked), 100):
-        batched += one_by_one.ask_many(asked[begin : begin + 100], snapshot)
+        batched += on_file.ask_many(asked[begin : begin + 100], snapshot)
     answered = 0
     for question, in_batch in zip(asked, batched, strict=True):
-        first, second = one_by_one.ask(question), on_neo4j.ask(question)
+        first, second = on_file.ask(question), on_neo4j.ask(question)
         assert said(first) == said(second), question
         assert [(a.entity.id, [p.facts for p in a.evidence]) for a in first.answers] == [
             (a.entity.id, [p.facts for p in a.evidence]) for a in in_batch.answers
@@ -110,3 +112,36 @@ def test_three_stores_give_the_same_answers(
             assert all(path.holds for path in answer.evidence)
         answered += bool(first.answers)
     assert answered > 150
+
+
+def test_a_question_takes_two_round_trips_more_than_it_has_hops(live: Neo4jStore, encoder: Encoder) -> None:
+    """One for the names and what lies around them, one for each hop, one for the evidence and the answers' names."""
+    answerer = Answerer(live, load_checkpoint(), encoder)
+    answerer.ask("who directed [Heat]")  # reads the relations
+    seen = set()
+    for question in (
+        "who directed [Heat]",
+        "what films did [Michael Mann] direct",
+        "which films have the same director as [Heat]",
+        "the films that share screenwriters with the film [Heat] were released in which years",
+        "who starred in the films directed by the director of [Heat]",
+    ):
+        before = live.round_trips
+        response = answerer.ask(question)
+        assert response.answers, question
+        assert response.subgraph
+        hops = int(response.subgraph.hop.max())
+        assert live.round_trips - before == hops + 2, question
+        seen.add(hops)
+    assert seen == {1, 2, 3}
+    asked = [Question(*split_brackets("who directed [Heat]"), ("Michael Mann",))]
+    assert one_by_one(answerer, asked, brackets=True)[0]["round_trips"] == 3
+    before = live.round_trips
+    assert not answerer.ask("who directed [No Film Of This Name At All]").answers
+    assert live.round_trips - before == 2  # the names, and what they may have meant
+    live.write(Batch(facts=[Fact("Heat", "directed_by", "A Second Director")]))
+    for expected in (6, 3):  # after a change the relations in use (2) and the schema (1) are read again, once
+        before = live.round_trips
+        names = {answer.entity.name for answer in answerer.ask("who directed [Heat]").answers}
+        assert names >= {"Michael Mann", "A Second Director"}
+        assert live.round_trips - before == expected

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_schema import Batch, Fact, GraphReader, Schema, StoreUnavailable
+from graph_schema import Batch, Fact, GraphReader, Schema, StoreBusy, StoreUnavailable
 from kgqa.stores import EmbeddedStore, FollowingSnapshot, Snapshot
 
 ONE, TWO, THREE = Fact("a", "r", "b"), Fact("c", "r", "d"), Fact("e", "r", "f")
@@ -100,4 +100,27 @@ def test_a_failure_in_the_background_is_heard_and_can_be_got_over(store: Embedde
     with pytest.raises(StoreUnavailable):
         following.newest()
     build.fails = False
+    wait_for(following, TWO)
+
+
+def test_while_no_state_can_be_read_the_old_one_is_served_but_not_as_the_newest(store: EmbeddedStore) -> None:
+    tried = threading.Event()
+    busy = False
+
+    def build(reader: GraphReader) -> Snapshot:
+        if busy:
+            tried.set()
+            raise StoreBusy("written to all the time")
+        return Snapshot.build(reader)
+
+    following = FollowingSnapshot(store, build)
+    old = following.current()
+    busy = True
+    store.write(Batch((), [TWO]))
+    for _ in range(3):
+        assert following.current() is old
+        assert tried.wait(20)
+    with pytest.raises(StoreBusy, match="all the time"):
+        following.newest()
+    busy = False
     wait_for(following, TWO)

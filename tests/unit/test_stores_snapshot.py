@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_schema import Batch, Entity, Fact, Schema, StoreError
+from graph_schema import Batch, Entity, Fact, Schema, StoreBusy, StoreError
 from kgqa.stores import EmbeddedStore, Snapshot
 from kgqa.stores.csr import Csr, ranges
 from kgqa.stores.strings import HashedStrings, Strings
@@ -53,6 +54,31 @@ def test_saved_and_opened_it_is_the_same_and_read_only(snapshot: Snapshot, tmp_p
     assert opened.entity_at(0) == Entity("a", "Alpha", "Letter", ("First", "α"))
     with pytest.raises(ValueError, match="read-only"):
         opened.edge_target[0] = 1
+
+
+class Busy(EmbeddedStore):
+    """Is written to while it is read, so many times."""
+
+    times = written = 0
+
+    def all_entities(self) -> Iterator[Entity]:
+        yield from super().all_entities()
+        if self.times:
+            self.times, self.written = self.times - 1, self.written + 1
+            self.write(Batch(facts=[Fact("a", "r", f"new {self.written}")]))
+
+
+def test_a_snapshot_is_of_one_state_or_not_made(tmp_path: Path) -> None:
+    store = Busy(tmp_path / "graph.db", create=True)
+    store.write(Batch(facts=FACTS))
+    store.times = 2
+    made = Snapshot.build(store)
+    assert made.info() == store.info()
+    assert set(made.all_facts()) == set(store.all_facts()) > set(FACTS)
+    store.times = 3
+    with pytest.raises(StoreBusy, match="written to each of the 3 times"):
+        Snapshot.build(store)
+    store.close()
 
 
 def test_who_has_an_old_version_open_keeps_it(snapshot: Snapshot, tmp_path: Path) -> None:
