@@ -70,6 +70,8 @@ class Load:
         state: running (or broken off), complete, being undone (or that broken off), undone.
         began, ended: UTC, ISO 8601, to the second; ``ended`` is empty while it runs.
         sources: in the order of the plan.
+        report: what ``end_load`` was given, as long as the store is certain that all which the load brought is still
+            in it as it was; empty if it isn't, or can't be.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Load:
     began: str
     ended: str
     sources: tuple[LoadSource, ...]
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,8 +116,13 @@ class LoadLedger(Protocol):
         Atomic: two processes that begin the same plan get the same load.
         """
 
-    def end_load(self, id: str) -> None:
-        """All of a load's sources are in: it is complete."""
+    def end_load(self, id: str, report: str = "") -> None:
+        """All of a load's sources are in: it is complete.
+
+        Args:
+            report: what the load says of itself, if all of it was written or compared since ``begin_load``; a store
+                that counts each of its changes keeps it, see ``Load.report``.
+        """
 
     def loads(self) -> tuple[Load, ...]:
         """Every load, undone ones too, oldest first."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import replace as changed
 from itertools import islice
 
 from graph_schema import Batch, ConfigError, GraphWriter, InputError, Schema
-from graph_schema.loads import Load
+from graph_schema.loads import Load, LoadPlan
 from ingest.batching import batches
 from ingest.expand import expand
 from ingest.known import Known
@@ -20,7 +21,7 @@ from ingest.plan import make_plan
 from ingest.reading import Item, Reading, items, knowledge, reading, schemas
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import Source
-from ingest.targets import Target, Unjournaled
+from ingest.targets import Remembers, Target, Unjournaled
 
 
 def load(
@@ -66,19 +67,51 @@ def load(
     if not isinstance(target, Target):
         target = Unjournaled(target)
     read = items(given, options, mapping)
+    meant = schemas(read, schema or Schema())
+    plan = plan_of(read, options, meant, mapping)
+    if (again := _unchanged(target, plan, meant, started)) is not None:
+        return again
     with knowledge(read, options, target) as known:
-        run = _Run(read, target, mapping, schema or Schema(), options, progress, known)
+        run = _Run(read, target, plan, meant, options, progress, known)
         try:
             run.write()
         except (ConfigError, InputError, OSError, KeyboardInterrupt):  # ConfigError: the quarantine can't be written
             if run.load is not None:
                 target.finish()
             raise
-    if run.load is not None:
-        target.end_load(run.load.id)
-    target.finish()
     notes += run.notes()
-    return LoadReport(run.reports(), time.perf_counter() - started, run.load.id if run.load else "", notes=tuple(notes))
+    report = LoadReport(run.reports(), time.perf_counter() - started, run.load.id if run.load else "", tuple(notes))
+    if run.load is not None:
+        # One that was gone on with hasn't compared what was in before.
+        target.end_load(run.load.id, "" if report.resumed else json.dumps(report.as_dict(), ensure_ascii=False))
+    target.finish()
+    return changed(report, seconds=time.perf_counter() - started)
+
+
+def plan_of(read: Sequence[Item], options: LoadOptions, schema: Schema, mapping: MappingFile | None) -> LoadPlan:
+    """The plan of a load that reads these; reads every file once, as ``make_plan`` says."""
+    return make_plan([item.source for item in read], options, schema, mapping.fingerprint() if mapping else "")
+
+
+def _unchanged(target: Target, plan: LoadPlan, schema: Schema, started: float) -> LoadReport | None:
+    """The report of a load that needn't be read again: the store is certain that all of it is in; else None.
+
+    With rejected lines it is read again, so that they are told and set aside again.
+    """
+
+    def certain() -> Load | None:
+        known = target.loads() if isinstance(target, Remembers) else ()
+        return next((one for one in known if one.key == plan.key and one.report), None)
+
+    if not all(source.digest for source in plan.sources) or certain() is None:
+        return None
+    target.migrate(schema)  # new words for a relation, say, are a change
+    if (found := certain()) is None or (said := json.loads(found.report))["rejected"]:
+        return None
+    target.finish()
+    files = tuple(FileReport.unchanged_since(file) for file in said["files"])
+    notes = ("loaded before, and the store hasn't changed since; nothing was read again", *said["notes"])
+    return LoadReport(files, time.perf_counter() - started, found.id, notes)
 
 
 def check(sources: Sequence[Source]) -> None:
@@ -103,7 +136,7 @@ class _Run:
         self,
         read: Sequence[Item],
         target: Target,
-        mapping: MappingFile | None,
+        plan: LoadPlan,
         schema: Schema,
         options: LoadOptions,
         progress: ProgressCallback | None,
@@ -113,13 +146,11 @@ class _Run:
         self._total = None if None in sizes else sum(size for size in sizes if size is not None)
         self._items = read
         self._target = target
-        self._schema = schemas(read, schema)
+        self._schema = schema
         self._known = known
         self._options = options
         self._progress = progress
-        self._plan = make_plan(
-            [item.source for item in self._items], options, self._schema, mapping.fingerprint() if mapping else ""
-        )
+        self._plan = plan
         self._files: list[Reading] = []
         self._writing: deque[tuple[Reading, int]] = deque()  # files and numbers of facts of the batches being written
         self._bytes = self._lines = self._rejected = 0  # of the files that are read
@@ -174,7 +205,7 @@ class _Run:
                 self._tell()
                 return
         self._writing.append((file, len(batch.facts)))
-        yield replace(batch, origin=source.origin)
+        yield changed(batch, origin=source.origin)
 
     def _tell(self) -> None:
         if self._progress:

@@ -16,8 +16,8 @@ from ingest.hashes import Hashes
 from ingest.known import Known
 from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
-from ingest.pipeline import check, load
-from ingest.plan import make_plan, same_source
+from ingest.pipeline import check, load, plan_of
+from ingest.plan import same_source
 from ingest.reading import Item, items, knowledge, reading, schemas
 from ingest.report import LoadReport, ProgressCallback, Tally
 from ingest.sources import Source
@@ -102,13 +102,7 @@ def difference(
                 "a stream can't be replaced, since it can't be read twice", where=source.name, fix="Give it as a file"
             )
     read = items(given, changed(options, rejects=_nobody), mapping)
-    schema = schema or Schema()
-    plan = make_plan(
-        [item.source for item in read],
-        options,
-        schemas(read, schema),
-        mapping.fingerprint() if mapping else "",
-    )
+    plan = plan_of(read, options, schemas(read, schema or Schema()), mapping)
     older = find_older(ledger.loads(), plan, options.source)
     origins = [origin for one in older for origin in one.origins]
     known, said = Hashes(), Hashes()

@@ -20,7 +20,7 @@ class Target(Protocol):
 
     def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]: ...
 
-    def end_load(self, id: str) -> None: ...
+    def end_load(self, id: str, report: str = "") -> None: ...
 
     def finish(self) -> None: ...
 
@@ -43,8 +43,15 @@ class Unjournaled:
         del workers
         return map(self._writer.write, batches)
 
-    def end_load(self, id: str) -> None:
+    def end_load(self, id: str, report: str = "") -> None:
         """Nothing."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """The method of ``LoadLedger`` by which is told which loads a store has had."""
+
+    def loads(self) -> tuple[Load, ...]: ...
 
 
 @runtime_checkable
@@ -90,7 +97,7 @@ class DryRun:
         for batch in batches:
             yield self._look(batch)
 
-    def end_load(self, id: str) -> None:
+    def end_load(self, id: str, report: str = "") -> None:
         """Nothing."""
 
     def finish(self) -> None:

@@ -200,11 +200,12 @@ class EmbeddedStore:
 
     def begin_load(self, plan: LoadPlan) -> Load:
         with self._writing() as connection:
+            self._writer.undisturbed = True
             return embedded_ledger.begin_load(connection, plan)
 
-    def end_load(self, id: str) -> None:
+    def end_load(self, id: str, report: str = "") -> None:
         with self._writing() as connection:
-            embedded_ledger.end_load(connection, id)
+            embedded_ledger.end_load(connection, id, report if self._writer.undisturbed else "")
 
     def loads(self) -> tuple[Load, ...]:
         with self._consistent() as connection:

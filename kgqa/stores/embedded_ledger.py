@@ -43,13 +43,15 @@ def begin_load(connection: sqlite3.Connection, plan: LoadPlan) -> Load:
     return load
 
 
-def end_load(connection: sqlite3.Connection, id_: str) -> None:
-    """See ``LoadLedger.end_load``."""
+def end_load(connection: sqlite3.Connection, id_: str, report: str) -> None:
+    """See ``LoadLedger.end_load``; ``report`` is empty if others have written since the load was begun."""
     state = _state(connection, id_)
     if state == "running":
         connection.execute(sql.END_LOAD, (id_, "complete", _now()))
     elif state != "complete":
         raise StoreError(f"the load {id_} is {state}, so it can't be completed", fix="Load its sources again")
+    if report:
+        connection.execute(sql.SEAL_LOAD, (id_, report))
 
 
 def loads(connection: sqlite3.Connection) -> tuple[Load, ...]:
@@ -129,6 +131,7 @@ def withdraw(connection: sqlite3.Connection, writer: EmbeddedWriter, given: Sequ
     silent = np.array(writer.entities.say_less(spoken, set(origins)), np.int64)
     ends = distinct(np.concatenate((silent, layout.near(gone), layout.far(gone))))
     dropped = writer.entities.drop(writer.without_facts(ends), declared=False)
+    writer.undisturbed = False
     if len(keys) or spoken:
         writer.count_change()
     return Withdrawn(
@@ -157,8 +160,8 @@ def _loads(connection: sqlite3.Connection) -> list[tuple[int, Load]]:
         sources.setdefault(load, []).append(LoadSource(*columns))
     rows = connection.execute(sql.LOADS).fetchall()
     return [
-        (number, Load(id_, key, state, began, ended, tuple(sources.get(number, ()))))
-        for number, id_, key, state, began, ended in rows
+        (number, Load(id_, key, state, began, ended, tuple(sources.get(number, ())), report))
+        for number, id_, key, state, began, ended, report in rows
     ]
 
 

@@ -35,7 +35,9 @@ MIGRATIONS: dict[int, str] = {
         key TEXT NOT NULL,  -- of running and complete ones, no two have the same
         state TEXT NOT NULL,
         began TEXT NOT NULL,
-        ended TEXT NOT NULL
+        ended TEXT NOT NULL,
+        report TEXT NOT NULL DEFAULT '',  -- holds while the change counter is 'sealed'
+        sealed INTEGER NOT NULL DEFAULT -1
     );
     CREATE UNIQUE INDEX load_by_key ON load (key) WHERE state IN ('running', 'complete');
     CREATE TABLE origin (
@@ -202,7 +204,12 @@ FIND_LOAD = "SELECT number FROM load WHERE key = ? AND state IN ('running', 'com
 ADD_LOAD = "INSERT INTO load (id, key, state, began, ended) VALUES (?, ?, 'running', ?, '')"
 LAST_LOAD = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'load'"
 ADD_ORIGIN = "INSERT INTO origin (load, name, size, digest) VALUES (?, ?, ?, ?)"
-LOADS = "SELECT number, id, key, state, began, ended FROM load ORDER BY number"
+LOADS = """
+    SELECT number, id, key, state, began, ended,
+           iif(state = 'complete' AND sealed = (SELECT value FROM meta WHERE key = 'changes'), report, '')
+    FROM load ORDER BY number
+"""
+SEAL_LOAD = "UPDATE load SET report = ?2, sealed = (SELECT value FROM meta WHERE key = 'changes') WHERE id = ?1"
 ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities FROM origin ORDER BY origin"
 END_LOAD = "UPDATE load SET state = ?2, ended = ?3 WHERE id = ?1"
 LOAD_STATE = "SELECT state FROM load WHERE id = ?"

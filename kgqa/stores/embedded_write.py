@@ -29,6 +29,7 @@ class EmbeddedWriter:
     Attributes:
         entities: writes these.
         index: the facts as they will be if the transaction is committed.
+        undisturbed: set when a load begins; not any more once another process has written, or something was taken out.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -40,6 +41,7 @@ class EmbeddedWriter:
         self._as_of = -1
         self._changes = -1
         self.index = FactIndex()
+        self.undisturbed = False
 
     # ---- transactions
 
@@ -50,6 +52,7 @@ class EmbeddedWriter:
             forget: others have deleted something since the last time.
         """
         self.entities.begin(others_wrote=changes != self._as_of)
+        self.undisturbed &= changes == self._as_of
         if forget:
             self.entities.forget()
         if forget or changes != self._as_of or index.layout != self.index.layout:
@@ -204,6 +207,7 @@ class EmbeddedWriter:
         """Take facts out, whoever brought them; returns those that were there."""
         gone = keys[self.index.forward.contains(keys)]
         if len(gone):
+            self.undisturbed = False
             self.entities.forget()
             self._origins.clear()
             self._connection.executemany(sql.ADD_LOG, log_rows(TAKEN_OUT, NO_ORIGIN, gone, self.index.layout, None))

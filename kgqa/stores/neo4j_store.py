@@ -260,7 +260,9 @@ class Neo4jStore:
         self._write(lambda run: neo4j_loads.begin(run, plan))
         return next(load for load in self.loads() if load.key == plan.key and load.state in ("running", "complete"))
 
-    def end_load(self, id: str) -> None:
+    def end_load(self, id: str, report: str = "") -> None:
+        """See ``LoadLedger``; ``report`` isn't kept, since others may write to the database past kgqa."""
+        del report
         self._write(lambda run: neo4j_loads.end(run, id))
 
     def loads(self) -> tuple[Load, ...]:

@@ -244,3 +244,31 @@ def test_two_that_write_at_once_see_each_others_marks(ledger: GraphStore, other:
     ledger.withdraw([one, two])
     assert other.info().facts == other.info().entities == 0
     assert other.write(Batch(facts=facts[:1])) == Written(1, 0, 2, 0)
+
+
+def test_a_report_comes_back_only_while_nothing_has_changed(ledger: GraphStore, other: GraphStore) -> None:
+    """A store that can't be certain keeps none; one that can gives it up with the first change, whoever makes it."""
+
+    def kept() -> str:
+        (load,) = (known for known in other.loads() if known.key == "k")
+        return load.report
+
+    (origin,) = begun(ledger, "k")
+    batch = Batch(facts=[FACT], origin=origin)
+    ledger.write(batch)
+    ledger.end_load(ledger.loads()[0].id, "all in")
+    assert kept() == ("all in" if ledger.url.startswith("sqlite") else "")
+    other.delete([FACT])
+    assert kept() == ""
+
+    begun(ledger, "k")
+    ledger.write(batch)
+    other.delete([FACT])  # before the load has ended
+    ledger.end_load(ledger.loads()[0].id, "all in, or so it seems")
+    assert kept() == ""
+
+    begun(ledger, "k")
+    ledger.write(batch)
+    ledger.delete([FACT])  # by the very store that loads
+    ledger.end_load(ledger.loads()[0].id, "all in, or so it seems")
+    assert kept() == ""

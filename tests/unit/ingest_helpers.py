@@ -94,7 +94,7 @@ class MemoryWriter:
         self.journal[made.id] = made
         return made
 
-    def end_load(self, id: str) -> None:
+    def end_load(self, id: str, report: str = "") -> None:
         self.journal[id] = replace(self.journal[id], state="complete", ended="2026-01-01T00:00:01Z")
 
     def loads(self) -> tuple[Load, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from graph_schema import Fact
+from graph_schema import Batch, Fact, RelationSchema, Schema
 from ingest import LoadOptions, Progress, load
 from kgqa.stores import open_store
 
@@ -40,3 +41,39 @@ def test_a_real_interrupt_leaves_whole_batches_and_a_rerun_completes_them(tmp_pa
         assert store.changes() == changes
     finally:
         store.close()
+
+
+def test_what_is_certain_to_be_in_is_not_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "facts"
+    path.write_text("a|r|b\nb|r|c\na|r|b\n", "utf-8")
+    with closing(open_store(f"sqlite:///{tmp_path / 'facts.db'}", create=True)) as store:
+        first = load([path], store)
+        again = load([path], store)
+        assert [note for note in again.notes if "nothing was read again" in note]
+        assert (again.load, again.lines, again.facts) == (first.load, 3, 3)
+        assert (again.created, again.merged, again.unchanged, again.entities_created) == (0, 3, 3, 0)
+
+        store.delete([Fact("a", "r", "b")])
+        mended = load([path], store)
+        assert not mended.notes
+        assert mended.created == 1
+        assert all(store.holds([Fact("a", "r", "b"), Fact("b", "r", "c")]))
+
+        store.write(Batch(facts=[Fact("x", "r", "y")]))
+        assert not load([path], store).notes, "others wrote: all is compared"
+        assert load([path], store).notes
+        said = Schema(relations={"r": RelationSchema(words="is related to")})
+        assert not load([path], store, schema=said).notes, "the schema says something new"
+        assert store.schema().words("r") == "is related to"
+        path.write_text("a|r|b\n", "utf-8")
+        assert not load([path], store).notes, "another content is another load"
+
+
+def test_rejected_lines_are_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "facts"
+    path.write_text("a|r|b\nbad\n", "utf-8")
+    with closing(open_store(f"sqlite:///{tmp_path / 'facts.db'}", create=True)) as store:
+        told: list[str] = []
+        for _ in range(2):
+            load([path], store, options=LoadOptions(rejects=lambda rejected: told.append(str(rejected))))
+        assert len(told) == 2
