@@ -38,15 +38,13 @@ RETURN coalesce(sum(facts), 0) AS n
 """
 RELATION_TYPES = "CALL db.relationshipTypes() YIELD relationshipType AS relation RETURN relation"
 
-# Most entities have no property but ours (id, name, aliases, name_keys and one or two of bookkeeping).
-_ENTITY = (
-    "e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases, "
-    "CASE WHEN size(keys(e)) > 5 THEN properties(e) ELSE NULL END AS properties"
+# Most entities have no property but ours.
+_PROPERTIES = (
+    "CASE WHEN any(k IN keys(e) WHERE NOT k IN ['id', 'name', 'aliases', 'name_keys', 'kgqa_from']) "
+    "THEN properties(e) ELSE NULL END"
 )
-_SHOWN = (
-    "{id: e.id, name: e.name, labels: labels(e), aliases: e.aliases, "
-    "properties: CASE WHEN size(keys(e)) > 5 THEN properties(e) ELSE NULL END}"
-)
+_ENTITY = f"e.id AS id, e.name AS name, labels(e) AS labels, e.aliases AS aliases, {_PROPERTIES} AS properties"
+_SHOWN = f"{{id: e.id, name: e.name, labels: labels(e), aliases: e.aliases, properties: {_PROPERTIES}}}"
 ALL_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE e.id IS NOT NULL RETURN {_ENTITY}"
 ALL_FACTS = """
 MATCH (h:Entity) WHERE h.id IS NOT NULL

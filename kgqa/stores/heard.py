@@ -71,7 +71,13 @@ def listen(kind: Kind[T], old: Heard[T], nothing: T, origin: int, line: int, new
         own = kind.merged(said.get(origin, nothing), news)
     said[origin] = own
     said = {one: told for one, told in said.items() if told != nothing}
-    return Heard(marks, said, kind.joined(old.state, news, said))
+    return settled(kind, marks, said, kind.joined(old.state, news, said), nothing)
+
+
+def settled(kind: Kind[T], marks: tuple[int, ...], said: Mapping[int, T], state: T, nothing: T) -> Heard[T]:
+    """What is known, in its one form: ``said`` is left out if each of the marks' origins said ``state``."""
+    alike = all(kind.same(said.get(one // ORIGIN, nothing), state) for one in marks)
+    return Heard(marks, None if alike else said, state)
 
 
 def forget(kind: Kind[T], old: Heard[T], nothing: T, origins: Collection[int]) -> Heard[T]:
@@ -80,9 +86,7 @@ def forget(kind: Kind[T], old: Heard[T], nothing: T, origins: Collection[int]) -
     if old.said is None:
         return Heard(marks, None, old.state if marks else nothing)
     said = {origin: told for origin, told in old.said.items() if origin not in origins}
-    state = kind.whole(said, nothing)
-    alike = all(kind.same(said.get(one // ORIGIN, nothing), state) for one in marks)
-    return Heard(marks, None if alike else said, state)
+    return settled(kind, marks, said, kind.whole(said, nothing), nothing)
 
 
 def changed(kind: Kind[T], old: Heard[T], new: Heard[T]) -> bool:

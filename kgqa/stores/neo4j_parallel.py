@@ -24,13 +24,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from graph_schema.types import Batch, Int64s, Properties, Written
+from graph_schema.types import Batch, Int64s, Written
 from kgqa.stores import neo4j_write as writing
 from kgqa.stores.batches import Prepared, prepare
 from kgqa.stores.neo4j_errors import translated
 from kgqa.stores.neo4j_transactions import TooMuchError, Transactions
 from kgqa.stores.neo4j_values import ORIGIN
-from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Run
+from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Rows, Run
 
 Result = TypeVar("Result")
 
@@ -45,7 +45,7 @@ GONE_ATTEMPTS = 5  # to write what others delete meanwhile
 
 
 @dataclass(frozen=True)
-class Rows:
+class Planned:
     """Facts of one relation that one worker writes in one round: columns of the same length, and where they come from.
 
     Attributes:
@@ -60,9 +60,9 @@ class Rows:
     marks: Int64s
     places: Int64s
 
-    def part(self, which: slice) -> Rows:
+    def part(self, which: slice) -> Planned:
         """Some of the rows."""
-        return Rows(self.relation, self.heads[which], self.tails[which], self.marks[which], self.places[which])
+        return Planned(self.relation, self.heads[which], self.tails[which], self.marks[which], self.places[which])
 
 
 @dataclass
@@ -232,7 +232,7 @@ class ParallelWriter:
     def _journal(self, run: Run, batch: Batch) -> None:
         writing.account(run, self._slot, batch.origin, Counted(), batch.through)
 
-    def _play(self, work: _Work, rows: Sequence[Rows]) -> tuple[int, int]:
+    def _play(self, work: _Work, rows: Sequence[Planned]) -> tuple[int, int]:
         """Write what one worker has to write in one round, in as many transactions as it takes."""
         created = altered = 0
         pending = [*rows]
@@ -248,19 +248,19 @@ class ParallelWriter:
             created, altered, pending = created + new, altered + others, left
         return created, altered
 
-    def _facts(self, work: _Work, rows: Sequence[Rows]) -> tuple[int, int]:
+    def _facts(self, work: _Work, rows: Sequence[Planned]) -> tuple[int, int]:
         """Write some facts in one transaction."""
         count = sum(len(of.heads) for of in rows)
         origin = work.batch.origin
+        rich = bool(work.prepared.fact_properties)
 
         def write(run: Run) -> tuple[int, int]:
-            ends = _ends(work.prepared, rows)
-            writing.verify(run, [*ends.items()])
+            writing.verify(run, _ends(work.prepared, rows))
             created = altered = 0
             for of in rows:
-                told = _told(work.prepared, of)
-                columns = zip(of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), strict=True)
-                new, others = writing.write_facts(run, of.relation, [*columns], told, origin, self._guess)
+                told = writing.told_of(work.prepared, of.relation, of.places.tolist()) if rich else {}
+                columns = Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told)
+                new, others = writing.write_facts(run, columns, origin, self._guess)
                 created, altered = created + new, altered + others
             writing.account(run, self._slot, origin, Counted(created, 0, altered))
             return created, altered
@@ -272,7 +272,7 @@ class ParallelWriter:
                 rows = self._made_again(work, rows)
         raise EntityGoneError
 
-    def _made_again(self, work: _Work, rows: Sequence[Rows]) -> list[Rows]:
+    def _made_again(self, work: _Work, rows: Sequence[Planned]) -> list[Planned]:
         """The same facts, after their ends were merged once more, for some were deleted by others."""
         ids = sorted({*_ends(work.prepared, rows).values()})
         origin = work.batch.origin
@@ -289,7 +289,7 @@ class ParallelWriter:
         again = []
         for of in rows:
             heads, tails = _columns(work.prepared.facts[of.relation], of.places, work.nodes)
-            again.append(Rows(of.relation, heads, tails, of.marks, of.places))
+            again.append(Planned(of.relation, heads, tails, of.marks, of.places))
         return again
 
     def _results(self, futures: Sequence[Future[Result]]) -> list[Result]:
@@ -327,7 +327,7 @@ def tournament(workers: int) -> list[list[list[tuple[int, int]]]]:
 
 def schedule(
     prepared: Prepared, nodes: Nodes, origin: int, rounds: Sequence[Sequence[Sequence[tuple[int, int]]]]
-) -> list[list[list[Rows]]]:
+) -> list[list[list[Planned]]]:
     """The facts of a batch by round and worker, those of each relation ascending by head and tail."""
     most = max(map(len, prepared.facts.values()), default=0)
     if most and most < STATEMENT_ROWS * len(rounds) * len(rounds[0]):
@@ -338,7 +338,7 @@ def schedule(
         for worker, played in enumerate(games):
             for one, other in played:
                 game[one, other] = game[other, one] = number * workers + worker
-    planned: list[list[list[Rows]]] = [[[] for _ in range(workers)] for _ in rounds]
+    planned: list[list[list[Planned]]] = [[[] for _ in range(workers)] for _ in rounds]
     for relation, pairs in prepared.facts.items():
         heads, tails = _columns(pairs, None, nodes)
         marks = np.minimum(np.array(prepared.fact_lines[relation], np.int64), ORIGIN - 1) + origin * ORIGIN
@@ -348,7 +348,7 @@ def schedule(
         for code in np.flatnonzero(np.diff(ends)).tolist():
             chosen = order[ends[code] : ends[code + 1]]
             planned[code // workers][code % workers].append(
-                Rows(relation, heads[chosen], tails[chosen], marks[chosen], chosen)
+                Planned(relation, heads[chosen], tails[chosen], marks[chosen], chosen)
             )
     return [[rows for rows in games if rows] for games in planned]
 
@@ -383,7 +383,7 @@ def _columns(pairs: Sequence[tuple[str, str]], places: Int64s | None, nodes: Nod
     return heads, np.fromiter((node(tail) for _, tail in chosen), np.int64, len(chosen))
 
 
-def _ends(prepared: Prepared, rows: Sequence[Rows]) -> dict[int, str]:
+def _ends(prepared: Prepared, rows: Sequence[Planned]) -> dict[int, str]:
     """Ids of the entities that some facts join, by internal id."""
     ends: dict[int, str] = {}
     for of in rows:
@@ -393,20 +393,9 @@ def _ends(prepared: Prepared, rows: Sequence[Rows]) -> dict[int, str]:
     return ends
 
 
-def _told(prepared: Prepared, rows: Rows) -> dict[int, Properties]:
-    """Properties of some of the facts, by place among the rows."""
-    if not prepared.fact_properties:
-        return {}
-    pairs = prepared.facts[rows.relation]
-    found = (
-        (at, prepared.fact_properties.get((rows.relation, *pairs[p]))) for at, p in enumerate(rows.places.tolist())
-    )
-    return {at: properties for at, properties in found if properties}
-
-
-def _taken(pending: Sequence[Rows], size: int) -> tuple[list[Rows], list[Rows]]:
+def _taken(pending: Sequence[Planned], size: int) -> tuple[list[Planned], list[Planned]]:
     """The first ``size`` facts, and the rest."""
-    taken: list[Rows] = []
+    taken: list[Planned] = []
     for number, rows in enumerate(pending):
         if size >= len(rows.heads):
             taken.append(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, LiteralString, TypeVar
 
 from neo4j import READ_ACCESS, GraphDatabase, ManagedTransaction, Record, Session, unit_of_work
@@ -11,7 +12,7 @@ from neo4j.exceptions import ClientError
 
 from graph_schema.errors import StoreError, StoreUnavailable, StoreVersionError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
-from graph_schema.migrations import LATEST, MIGRATIONS
+from graph_schema.migrations import LATEST, MIGRATIONS, UniqueKey
 from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
@@ -41,6 +42,8 @@ Result = TypeVar("Result")
 READ_SECONDS = 60.0  # the server ends a query that takes longer
 INDEX_SECONDS = 600
 REMEMBERED_IDS = 2_000_000  # about 200 bytes each
+MANY_ROWS = 5_000  # in the first batch of a load that may put the indexes of names off
+NAME_INDEXES = [r for m in MIGRATIONS for r in m.requires if not isinstance(r, UniqueKey)]
 GONE_ATTEMPTS = 5  # to write what others delete meanwhile
 GONE = "others delete what is being written, again and again"
 COUNTER_SLOTS = 64  # change counters; each writer has one, so that two seldom wait for each other
@@ -78,6 +81,7 @@ class Neo4jStore:
         self._slot = f"{cypher.COUNTER_PREFIX}{secrets.randbelow(COUNTER_SLOTS)}"
         self._relations = Relations()
         self._timeout = timeout
+        self._names_put_off = False
         self._known: Nodes = {}  # what this store has written, so that a load doesn't merge it again
         self._transactions = Transactions(self._session, self._count)
         self._closed = False
@@ -218,8 +222,9 @@ class Neo4jStore:
         self._refuse_newer(applied)
         for migration in MIGRATIONS:
             for requirement in migration.requires if migration.number > applied else ():
-                self._command(cypher_write.requirement(requirement))
-        self._command(cypher_write.AWAIT_INDEXES, {"seconds": INDEX_SECONDS})
+                if isinstance(requirement, UniqueKey):
+                    self._command(cypher_write.requirement(requirement))
+        self._make_name_indexes()  # even if they were there once: a first load that was killed has put them off
 
         def keep(run: Run) -> None:
             record = run(cypher.META)[0][0]
@@ -269,8 +274,13 @@ class Neo4jStore:
         return self._read(neo4j_loads.loads)
 
     def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
+        drawn = iter(batches)
+        if (first := next(drawn, None)) is None:
+            return
+        if len(first.facts) + len(first.entities) >= MANY_ROWS:
+            self._put_off_names()
         try:
-            yield from ParallelWriter(self._transactions, self._slot, workers, self.url).write(batches)
+            yield from ParallelWriter(self._transactions, self._slot, workers, self.url).write(chain([first], drawn))
         except EntityGoneError:
             raise StoreError(GONE, where=self.url, fix="Try again") from None
 
@@ -289,7 +299,10 @@ class Neo4jStore:
         return neo4j_loads.withdraw(self._write, self._stream, origins, self._slot, undone)
 
     def finish(self) -> None:
-        """Nothing is derived here: Neo4j keeps its indexes with each commit."""
+        """Make the indexes of names, if they were put off; Neo4j keeps all others with each commit."""
+        if self._names_put_off:
+            self._make_name_indexes()
+            self._names_put_off = False
 
     def close(self) -> None:
         if not self._closed:
@@ -305,6 +318,19 @@ class Neo4jStore:
                 where=self.url,
                 fix="Upgrade kgqa",
             )
+
+    def _put_off_names(self) -> None:
+        """While a graph is loaded for the first time, its names aren't indexed row by row: that takes three times as
+        long as all at once, in ``finish``. Those who ask meanwhile find them by looking at all entities."""
+        if not self._rows(cypher_write.ANY_ENTITY):
+            for requirement in NAME_INDEXES:
+                self._command(cypher_write.dropped(requirement))
+            self._names_put_off = True
+
+    def _make_name_indexes(self) -> None:
+        for requirement in NAME_INDEXES:
+            self._command(cypher_write.requirement(requirement))
+        self._command(cypher_write.AWAIT_INDEXES, {"seconds": INDEX_SECONDS})
 
     def _relations_now(self, changes: int) -> tuple[str, ...]:
         """All relations in use, and no other."""

@@ -8,10 +8,9 @@ from typing import Any, LiteralString, Protocol, TypeVar
 
 from neo4j import Record
 
-from graph_schema.text import name_key
 from graph_schema.types import DEFAULT_LABEL, Entity, Properties, Written
 from kgqa.stores import cypher, cypher_write
-from kgqa.stores.batches import Prepared, combined, name_keys
+from kgqa.stores.batches import Prepared, combined, keys_of_names, name_keys
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
 from kgqa.stores.neo4j_values import (
     MARKS,
@@ -70,6 +69,39 @@ class Made:
         self.differing += other.differing
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Facts of one relation, as columns of the same length.
+
+    Attributes:
+        heads, tails: internal ids.
+        marks: one of each.
+        told: properties of some of them, by place.
+    """
+
+    relation: str
+    heads: Sequence[int]
+    tails: Sequence[int]
+    marks: Sequence[int]
+    told: Mapping[int, Properties] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def only(self, places: Sequence[int]) -> Rows:
+        """The facts at these places."""
+        told = {new: self.told[old] for new, old in enumerate(places) if old in self.told} if self.told else {}
+        heads, tails, marks = ([column[at] for at in places] for column in (self.heads, self.tails, self.marks))
+        return Rows(self.relation, heads, tails, marks, told)
+
+    def without(self, places: Sequence[int]) -> Rows:
+        """The facts at all other places."""
+        if not places:
+            return self
+        left_out = set(places)
+        return self.only([at for at in range(len(self)) if at not in left_out])
+
+
 @dataclass
 class Guess:
     """Whether the facts that are written turn out to be there already, so that they are better looked at first."""
@@ -100,19 +132,21 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
     entities_altered = settle_entities(run, prepared, sorted(made.differing), origin)
     nodes = made.nodes
     if prepared.facts:
-        kept = [(known[id_], id_) for id_ in prepared.ids if id_ not in nodes]
+        kept = {known[id_]: id_ for id_ in prepared.ids if id_ not in nodes}
         verify(run, kept)
-        nodes |= {id_: node for node, id_ in kept}
+        nodes |= {id_: node for node, id_ in kept.items()}
     created = altered = 0
+    guess = Guess()
     for relation, pairs in prepared.facts.items():
         lines = prepared.fact_lines[relation]
-        rows = [(nodes[head], nodes[tail], mark(origin, line)) for (head, tail), line in zip(pairs, lines, strict=True)]
-        told = {
-            at: properties
-            for at, (head, tail) in enumerate(pairs if prepared.fact_properties else ())
-            if (properties := prepared.fact_properties.get((relation, head, tail)))
-        }
-        new, others = write_facts(run, relation, rows, told, origin)
+        rows = Rows(
+            relation,
+            [nodes[head] for head, _ in pairs],
+            [nodes[tail] for _, tail in pairs],
+            [mark(origin, line) for line in lines],
+            told_of(prepared, relation, range(len(pairs))),
+        )
+        new, others = write_facts(run, rows, origin, guess)
         created, altered = created + new, altered + others
     account(run, slot, origin, Counted(created, made.created, altered + entities_altered), through)
     merged = len(prepared.ids) - made.created
@@ -136,18 +170,19 @@ def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapp
     """
     made = Made()
     by_label: dict[str, list[Entity]] = {}
-    mentioned: list[tuple[str, list[str]]] = []
+    mentioned: list[str] = []
     for id_ in ids:
         said = prepared.entities.get(id_)
         if said is not None:
             entity = combined(None, said)
             by_label.setdefault(entity.label, []).append(entity)
         elif id_ not in known:
-            mentioned.append((id_, stored_keys([name_key(id_)])))
-    for rows in _chunks(mentioned):
-        records, counters = run(cypher_write.MERGE_MENTIONED, {"rows": rows})
+            mentioned.append(id_)
+    for part in _chunks(mentioned):
+        keys = [key[:MAX_KEY_CHARACTERS] for key in keys_of_names(part)]
+        records, counters = run(cypher_write.MERGE_MENTIONED, {"ids": part, "keys": keys})
         made.created += counters.get("nodes_created", 0)
-        made.nodes.update(zip((id_ for id_, _ in rows), records[0]["nodes"], strict=True))
+        made.nodes.update(zip(part, records[0]["nodes"], strict=True))
     for label in sorted(by_label):
         for entities in _chunks(by_label[label]):
             _merge_told(run, label, entities, prepared, origin, made)
@@ -171,56 +206,63 @@ def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: in
     return altered
 
 
-def verify(run: Run, nodes: Sequence[tuple[int, str]]) -> None:
+def verify(run: Run, nodes: Mapping[int, str]) -> None:
     """Whether these are the nodes of these entities, until the transaction ends.
+
+    Args:
+        nodes: ids of entities by the internal ids of their nodes.
 
     Raises:
         EntityGoneError: not all of them.
     """
-    for rows in _chunks(nodes):
-        if run(cypher_write.VERIFY, {"rows": rows})[0][0]["n"] != len(rows):
+    for part in _chunks([*nodes]):
+        ids = [nodes[node] for node in part]
+        if run(cypher_write.VERIFY, {"nodes": part, "ids": ids})[0][0]["n"] != len(part):
             raise EntityGoneError
 
 
-def write_facts(
-    run: Run,
-    relation: str,
-    rows: Sequence[tuple[int, int, int]],
-    told: Mapping[int, Properties],
-    origin: int,
-    guess: Guess | None = None,
-) -> tuple[int, int]:
+def told_of(prepared: Prepared, relation: str, places: Iterable[int]) -> dict[int, Properties]:
+    """Properties of some of a batch's facts of a relation, by position among ``places``, their places in its list."""
+    if not prepared.fact_properties:
+        return {}
+    pairs = prepared.facts[relation]
+    found = ((at, prepared.fact_properties.get((relation, *pairs[place]))) for at, place in enumerate(places))
+    return {at: properties for at, properties in found if properties}
+
+
+def write_facts(run: Run, facts: Rows, origin: int, guess: Guess) -> tuple[int, int]:
     """Merge facts of one relation; returns how many are new, and how many others were changed.
 
     Args:
-        rows: head's internal id, tail's, mark. told: properties of some of them, by place.
         guess: what is known from other facts; brought up to date.
 
     Raises:
         EntityGoneError: an end isn't there any more.
     """
     bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
-    plain = [row for at, row in enumerate(rows) if at not in told] if told else rows
-    rich = [(*rows[at], told[at]) for at in told]
+    told = sorted(facts.told)
     created = altered = 0
-    guess = guess or Guess()
-    for part in _chunks(plain):
+    for part in _parts(facts.without(told)):
+        columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
         if guess.there:
-            guess.there = run(cypher_write.count_facts(relation), {"rows": part, **bounds})[0][0]["n"] == len(part)
+            found = run(cypher_write.count_facts(part.relation), {**columns, **bounds})[0][0]["n"]
+            guess.there = found == len(part)
             if guess.there:
                 continue
-        new = _merge_facts(run, cypher_write.merge_facts(relation), part)
-        created += new
+        new = _merge_facts(run, cypher_write.merge_facts(part.relation), columns)
         guess.there = not new
-        if new < len(part):
-            altered += run(cypher_write.mark_facts(relation), {"rows": part, **bounds})[0][0]["n"]
-            altered += _resolve_facts(run, relation, [(*row, {}) for row in part], bounds, origin)
-    for batch in _chunks(rich):
-        stored = [(head, tail, one, on_relationship(properties)) for head, tail, one, properties in batch]
-        new = _merge_facts(run, cypher_write.merge_facts_with(relation), stored)
         created += new
-        if new < len(batch):
-            altered += _resolve_facts(run, relation, batch, bounds, origin)
+        if new < len(part):
+            altered += run(cypher_write.mark_facts(part.relation), {**columns, **bounds})[0][0]["n"]
+            altered += _resolve_facts(run, part, [{}] * len(part), bounds, origin)
+    for part in _parts(facts.only(told)):
+        properties = [part.told[at] for at in range(len(part))]
+        columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
+        kept = [*map(on_relationship, properties)]
+        new = _merge_facts(run, cypher_write.merge_facts_with(part.relation), {**columns, "properties": kept})
+        created += new
+        if new < len(part):
+            altered += _resolve_facts(run, part, properties, bounds, origin)
     return created, altered
 
 
@@ -247,12 +289,12 @@ def stored_keys(keys: Sequence[str]) -> list[str]:
 
 
 def kept_entity(heard: Heard[Entity]) -> dict[str, Any]:
-    """Everything of a node but its id and labels."""
+    """Everything of a node but its id and labels; None: not there. An import can't make empty lists: none is kept."""
     entity = heard.state
     return {
         **on_node(entity.properties),
         "name": entity.name,
-        "aliases": list(entity.aliases),
+        "aliases": list(entity.aliases) or None,
         "name_keys": stored_keys(name_keys(entity)),
         MARKS: list(heard.marks) or None,
         SAID: kept_entities(heard.said),
@@ -312,33 +354,38 @@ def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prep
         made.differing += run(cypher_write.differing_entities(label), {"rows": rows, **bounds})[0][0]["ids"]
 
 
-def _merge_facts(run: Run, query: LiteralString, rows: Sequence[tuple[Any, ...]]) -> int:
-    records, counters = run(query, {"rows": rows})
-    if records[0]["n"] < len(rows):
+def _merge_facts(run: Run, query: LiteralString, columns: Mapping[str, Sequence[object]]) -> int:
+    records, counters = run(query, columns)
+    if records[0]["n"] < len(columns["heads"]):
         raise EntityGoneError
     return counters.get("relationships_created", 0)
 
 
 def _resolve_facts(
-    run: Run,
-    relation: str,
-    rows: Sequence[tuple[int, int, int, Properties]],
-    bounds: Mapping[str, int],
-    origin: int,
+    run: Run, facts: Rows, properties: Sequence[Properties], bounds: Mapping[str, int], origin: int
 ) -> int:
     """Say of facts that are there what is said of them; returns how many were changed."""
-    stored = [(head, tail, one, on_relationship(properties)) for head, tail, one, properties in rows]
-    found = {r["at"]: r["properties"] for r in run(cypher_write.lock_facts(relation), {"rows": stored, **bounds})[0]}
-    altered = []
-    for at, kept in found.items():
-        head, tail, one, properties = rows[at]
+    columns = {"heads": facts.heads, "tails": facts.tails, "properties": [*map(on_relationship, properties)]}
+    records = run(cypher_write.lock_facts(facts.relation), {**columns, **bounds})[0]
+    altered: dict[int, dict[str, Any]] = {}
+    for at, kept in {record["at"]: record["properties"] for record in records}.items():
         old = heard_fact(kept)
-        new = listen(FACTS, old, {}, origin, one % ORIGIN, [properties])
+        new = listen(FACTS, old, {}, origin, facts.marks[at] % ORIGIN, [properties[at]])
         if MARKS not in kept or changed(FACTS, old, new):
-            altered.append((head, tail, kept_fact(new)))
-    for part in _chunks(altered):
-        run(cypher_write.set_facts(relation), {"rows": part})
+            altered[at] = kept_fact(new)
+    if altered:
+        row = {
+            "heads": [facts.heads[at] for at in altered],
+            "tails": [facts.tails[at] for at in altered],
+            "properties": [*altered.values()],
+        }
+        run(cypher_write.set_facts(facts.relation), row)
     return len(altered)
+
+
+def _parts(facts: Rows) -> Iterator[Rows]:
+    for start in range(0, len(facts), ROWS):
+        yield facts.only(range(start, min(start + ROWS, len(facts)))) if len(facts) > ROWS else facts
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -83,7 +83,7 @@ def test_marks_and_what_is_kept_beside_them(store: Neo4jStore, neo4j_server: Neo
     store.write(Batch([Entity("a", "A", "L")], [fact], origin=second, entity_lines=[5], fact_lines=[6], through=9))
     node, edge = both(neo4j_server)
     marks = [mark(first, 2), mark(second, 5)]
-    assert node == {"id": "a", "name": "A", "aliases": [], "name_keys": ["a"], "kgqa_from": marks}
+    assert node == {"id": "a", "name": "A", "name_keys": ["a"], "kgqa_from": marks}
     assert edge == {"kgqa_from": [mark(first, 3), mark(second, 6)]}
     load = store.loads()[0]
     assert store.origins([fact]) == [(Origin(load.id, "/k0.csv", 3), Origin(load.id, "/k1.csv", 6))]
