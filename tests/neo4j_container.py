@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import neo4j
@@ -62,7 +63,17 @@ def neo4j_server() -> Iterator[Neo4jServer]:
         _Shared.server = None
 
 
-def _start() -> Neo4jServer:
+@contextmanager
+def started(volume: str) -> Iterator[Neo4jServer]:
+    """One more server, for as long as the context lasts, on the data in a volume."""
+    server = _start(volume)
+    try:
+        yield server
+    finally:
+        server.container.stop()
+
+
+def _start(volume: str = "") -> Neo4jServer:
     port = _free_port()
     container = (
         Neo4jContainer(IMAGE, password=PASSWORD, username=USER)
@@ -72,6 +83,8 @@ def _start() -> Neo4jServer:
         .with_env("NEO4J_server_memory_heap_max__size", "512m")
         .with_env("NEO4J_server_memory_pagecache_size", "128m")
     )
+    if volume:
+        container.with_volume_mapping(volume, "/data", "rw")
     container.start()  # returns when a connection was verified
     return Neo4jServer(container, port)
 

@@ -219,6 +219,16 @@ CALL (h) {{
 RETURN h.id AS head, relation, tail
 """
 
+# ---- what an import couldn't say
+
+NOTES = """
+MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'later/' RETURN m.id AS id, m.note AS note ORDER BY id LIMIT $most
+"""
+ADD_TO_FACTS = """
+UNWIND $rows AS row MATCH (h:Entity {id: row[0]})-[r]->(t:Entity {id: row[2]}) WHERE type(r) = row[1] SET r += row[3]
+"""
+DROP_NOTES = "UNWIND $ids AS id MATCH (m:KgqaMeta {id: id}) DELETE m"
+
 # ---- taking back
 
 MARKED_FACTS: LiteralString = f"MATCH (h:Entity)-[r]->() WHERE {_TAKEN.format('r')} RETURN id(r) AS r"

@@ -197,12 +197,12 @@ def _state(text: str) -> LoadState:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _next_id(now: str, last: str) -> str:
     """An id above the last one, made of the time, and a number within its second."""
-    stamp = now.translate({ord("-"): None, ord(":"): None, ord("T"): "-", ord("Z"): None})
+    stamp = f"{now[:10].replace('-', '')}-{now[11:19].replace(':', '')}"
     before, _, number = last.rpartition("-")
     return f"{stamp}-001" if stamp > before else f"{before}-{int(number) + 1:03d}"
 

@@ -21,6 +21,7 @@ from kgqa.stores import cypher, cypher_write, neo4j_loads
 from kgqa.stores.batches import by_relation, prepare, storable
 from kgqa.stores.likeness import most_alike
 from kgqa.stores.neo4j_errors import translated
+from kgqa.stores.neo4j_later import carry_out
 from kgqa.stores.neo4j_parallel import ParallelWriter
 from kgqa.stores.neo4j_read import (
     Relations,
@@ -224,6 +225,8 @@ class Neo4jStore:
             for requirement in migration.requires if migration.number > applied else ():
                 if isinstance(requirement, UniqueKey):
                     self._command(cypher_write.requirement(requirement))
+        while self._write(carry_out):
+            pass
         self._make_name_indexes()  # even if they were there once: a first load that was killed has put them off
 
         def keep(run: Run) -> None:
