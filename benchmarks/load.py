@@ -1,18 +1,34 @@
-"""How fast facts are loaded: into the embedded store, and into Neo4j beside a bare loop in the same run.
+"""How fast facts are loaded: into the embedded store, into Neo4j beside what people write by hand, and offline.
 
-    python benchmarks/load.py examples/films/kb.txt.gz --neo4j neo4j://localhost:7687 --password ... --json rows.jsonl
+    python benchmarks/load.py films hetionet --data ../shared/data --json benchmarks/results/load.jsonl
+    python benchmarks/load.py films hetionet --neo4j neo4j://localhost:7687 --password ...
+    python benchmarks/load.py synthetic --facts 10000000
 
-The bare loop is what people write by hand: one client, UNWIND + MERGE in batches of 20,000 rows on the same uniqueness
-constraint, no names, no validation. Both load into an empty database, in turn; the ratio is what counts. Without
---neo4j only the embedded store is measured. THE DATABASE IS EMPTIED: give one that holds nothing of worth.
+Each load starts with an empty store; medians over --rounds. The peers run in the same round as ours, in turn:
+
+- the bare loop: one client, UNWIND + MERGE in batches of 20,000 rows on the same uniqueness constraint; ids alone, no
+  names, no validation, no journal, no provenance. Ours does all of these.
+- the same with two clients: nodes first, then each client half of the facts, repeated where they deadlock.
+
+THE DATABASE IS EMPTIED: give one that holds nothing of worth.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import os
+import random
+import resource
+import subprocess
+import sys
+import tarfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -20,86 +36,271 @@ from tempfile import TemporaryDirectory
 import neo4j
 
 import ingest
+from graph_schema import GraphStore
 from kgqa.evaluation.record import Recorder, Row, append
 from kgqa.stores import open_store
 
+ROOT = Path(__file__).parents[1]
 BATCH = 20_000
+RELATIONS = 20
+SEED = 20261124
+
+Triple = tuple[str, str, str]
 
 
-def embedded(facts: Path) -> tuple[float, int]:
+@dataclass(frozen=True)
+class Graph:
+    """A data set: its name, its files, the mapping they are read by, and its facts as the bare loop gets them."""
+
+    name: str
+    files: Sequence[Path]
+    mapping: ingest.MappingFile | None
+    triples: Callable[[], list[Triple]]
+
+
+@contextmanager
+def films(_: Path | None) -> Iterator[Graph]:
+    path = ROOT / "examples/films/kb.txt.gz"
+
+    def triples() -> list[Triple]:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            rows = [line.rstrip("\n").split("|") for line in lines]
+        return [(head, relation, tail) for head, relation, tail in rows]
+
+    yield Graph("films", [path], None, triples)
+
+
+@contextmanager
+def hetionet(data: Path | None) -> Iterator[Graph]:
+    if data is None:
+        raise SystemExit("hetionet: say with --data where hetionet.tar.xz lies")
     with TemporaryDirectory() as scratch:
-        store = open_store(f"sqlite:///{scratch}/facts.db", create=True)
-        report = ingest.load([facts], store)
-        store.close()
-    return report.seconds, report.facts
+        with tarfile.open(data / "hetionet.tar.xz") as archive:
+            archive.extractall(scratch, filter="data")
+        folder = Path(scratch) / "hetionet"
+        edges = sorted((folder / "edges_by_type").glob("*.tsv"))
+
+        def triples() -> list[Triple]:
+            found = []
+            for path in edges:
+                head, relation, tail = path.stem.replace("Compund", "Compound").split("_")
+                for line in path.read_text("utf-8").splitlines()[1:]:
+                    start, end = line.split("\t")
+                    found.append((f"{head}::{start}", f"{head}_{relation}_{tail}".lower(), f"{tail}::{end}"))
+            return found
+
+        mapping = ingest.MappingFile.load(ROOT / "examples/hetionet/mapping.yaml")
+        yield Graph("hetionet", [folder / "nodes.tsv", *edges], mapping, triples)
 
 
-def empty(driver: neo4j.Driver) -> None:
-    with driver.session() as session:
-        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS").consume()
-        for kind, plural in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
-            for record in list(session.run(f"SHOW {plural} YIELD name, type WHERE type <> 'LOOKUP' RETURN name")):
-                session.run(f"DROP {kind} `{record['name']}` IF EXISTS").consume()
+GRAPHS = {"films": films, "hetionet": hetionet}
 
 
-def bare_loop(driver: neo4j.Driver, facts: Path) -> float:
+def write_synthetic(path: Path, facts: int, seed: int) -> None:
+    """Distinct-enough facts about a fifth as many entities, a few of which have very many."""
+    rng = random.Random(seed)
+    entities = max(facts // 5, 10)
+    with path.open("w", encoding="utf-8", newline="\n") as out:
+        for _ in range(facts):
+            head = int(entities * rng.random() ** 3)
+            out.write(f"entity {head}\trelation_{rng.randrange(RELATIONS)}\tentity {rng.randrange(entities)}\n")
+
+
+def load(graph: Graph, store: GraphStore, workers: int) -> ingest.LoadReport:
+    options = ingest.LoadOptions(workers=workers)
+    return ingest.load(graph.files, store, mapping=graph.mapping, options=options)
+
+
+def embedded(graph: Graph, rounds: int) -> Iterator[tuple[str, float]]:
+    first, again = [], []
+    facts = 0
+    for _ in range(rounds):
+        with TemporaryDirectory() as scratch:
+            store = open_store(f"sqlite:///{scratch}/facts.db", create=True)
+            report, second = load(graph, store, 1), load(graph, store, 1)
+            store.close()
+        first.append(report.seconds)
+        again.append(second.seconds)
+        facts = report.facts
+    yield from timings(first, again, facts)
+
+
+def timings(first: Sequence[float], again: Sequence[float], facts: int) -> Iterator[tuple[str, float]]:
+    yield "seconds", median(first)
+    yield "facts_per_second", facts / median(first)
+    yield "reload_seconds", median(again)
+    yield "reload_speedup", median(a / b for a, b in zip(first, again, strict=True))
+
+
+# ---- Neo4j
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    user: str
+    password: str
+
+    def driver(self) -> neo4j.Driver:
+        return neo4j.GraphDatabase.driver(self.url, auth=(self.user, self.password))
+
+    def store(self) -> GraphStore:
+        return open_store(self.url, user=self.user, password=self.password, timeout=30.0)
+
+    def empty(self) -> None:
+        with self.driver() as driver, driver.session() as session:
+            session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 20000 ROWS").consume()
+            for kind, plural in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
+                for record in list(session.run(f"SHOW {plural} YIELD name, type WHERE type <> 'LOOKUP' RETURN name")):
+                    session.run(f"DROP {kind} `{record['name']}` IF EXISTS").consume()
+
+
+def bare_loop(server: Server, triples: Sequence[Triple], clients: int) -> float:
     """Seconds of UNWIND + MERGE: nodes, then relationships type by type."""
-    with gzip.open(facts, "rt", encoding="utf-8") as lines:
-        rows = [line.rstrip("\n").split("|") for line in lines]
     began = time.perf_counter()
-    with driver.session() as session:
-        session.run("CREATE CONSTRAINT bare FOR (n:Entity) REQUIRE n.id IS UNIQUE").consume()
-        ids = list(dict.fromkeys(end for head, _, tail in rows for end in (head, tail)))
-        for at in range(0, len(ids), BATCH):
-            session.run("UNWIND $ids AS id MERGE (:Entity {id: id})", ids=ids[at : at + BATCH]).consume()
-        for relation in dict.fromkeys(relation for _, relation, _ in rows):
-            pairs = [[head, tail] for head, of, tail in rows if of == relation]
-            query = (
-                "UNWIND $pairs AS p MATCH (a:Entity {id: p[0]}) MATCH (b:Entity {id: p[1]}) "
-                f"MERGE (a)-[:`{relation}`]->(b)"
-            )
-            for at in range(0, len(pairs), BATCH):
-                session.run(query, pairs=pairs[at : at + BATCH]).consume()
+    with server.driver() as driver:
+        with driver.session() as session:
+            session.run("CREATE CONSTRAINT bare FOR (n:Entity) REQUIRE n.id IS UNIQUE").consume()
+            ids = list(dict.fromkeys(end for head, _, tail in triples for end in (head, tail)))
+            for at in range(0, len(ids), BATCH):
+                session.run("UNWIND $ids AS id MERGE (:Entity {id: id})", ids=ids[at : at + BATCH]).consume()
+        pairs: dict[str, list[list[str]]] = {}
+        for head, relation, tail in triples:
+            pairs.setdefault(relation, []).append([head, tail])
+        batches = [(name, rows[at : at + BATCH]) for name, rows in pairs.items() for at in range(0, len(rows), BATCH)]
+
+        def run(transaction: neo4j.ManagedTransaction, query: str, rows: list[list[str]]) -> None:
+            transaction.run(query, rows=rows).consume()
+
+        def write(mine: Sequence[tuple[str, list[list[str]]]]) -> None:
+            with driver.session() as session:
+                for name, rows in mine:
+                    query = (
+                        "UNWIND $rows AS r MATCH (a:Entity {id: r[0]}) MATCH (b:Entity {id: r[1]}) "
+                        f"MERGE (a)-[:`{name}`]->(b)"
+                    )
+                    session.execute_write(run, query, rows)
+
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(write, [batches[n::clients] for n in range(clients)]))
     return time.perf_counter() - began
 
 
-def ours(url: str, user: str, password: str, facts: Path) -> float:
-    store = open_store(url, user=user, password=password)
-    report = ingest.load([facts], store)
+def on_neo4j(graph: Graph, server: Server, rounds: int, workers: int) -> Iterator[tuple[str, float]]:
+    triples = graph.triples()
+    ours: list[float] = []
+    again: list[float] = []
+    bare: dict[int, list[float]] = {1: [], 2: []}
+    facts = 0
+    for number in range(rounds):
+        turns: list[int] = [1, 2, 0]
+        for turn in turns[number % 3 :] + turns[: number % 3]:
+            server.empty()
+            if turn:
+                bare[turn].append(bare_loop(server, triples, turn))
+                continue
+            store = server.store()
+            report, second = load(graph, store, workers), load(graph, store, workers)
+            store.close()
+            ours.append(report.seconds)
+            again.append(second.seconds)
+            facts = report.facts
+    yield from timings(ours, again, facts)
+    for clients, name in ((1, "bare_loop"), (2, "two_bare_clients")):
+        yield f"{name}_seconds", median(bare[clients])
+        yield f"speed_by_{name}", median(b / o for b, o in zip(bare[clients], ours, strict=True))
+
+
+# ---- 10 million facts
+
+
+def synthetic(facts: int, seed: int) -> Iterator[tuple[str, float]]:
+    """In a process of its own, so that its peak memory is that of the load."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "facts.tsv"
+        write_synthetic(path, facts, seed)
+        words = [sys.executable, __file__, "child", "--file", str(path), "--store", f"sqlite:///{scratch}/facts.db"]
+        done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    yield from found.items()
+
+
+def child(file: Path, url: str) -> dict[str, float]:
+    """Load one file and say how it went: rate, rates of the first and last tenth, peak memory."""
+    moments = [(0, time.perf_counter())]
+
+    def progress(now: ingest.Progress) -> None:
+        if now.facts > moments[-1][0]:
+            moments.append((now.facts, time.perf_counter()))
+
+    store = open_store(url, create=True)
+    report = ingest.load([file], store, progress=progress)
     store.close()
-    return report.seconds
+    total = moments[-1][0]
+
+    def rate(start: float, end: float) -> float:
+        inside = [moment for moment in moments if start * total <= moment[0] <= end * total]
+        (first, began), (last, ended) = inside[0], inside[-1]
+        return (last - first) / (ended - began)
+
+    written = moments[-1][1] - moments[0][1]
+    return {
+        "seconds": report.seconds,
+        "facts_per_second": report.facts_per_second,
+        "finish_seconds": report.seconds - written,
+        "first_tenth_facts_per_second": rate(0.0, 0.1),
+        "last_tenth_facts_per_second": rate(0.9, 1.0),
+        "last_by_first_tenth": rate(0.9, 1.0) / rate(0.0, 0.1),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+# ---- the command
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("facts", type=Path, help="head|relation|tail, gz")
-    parser.add_argument("--neo4j", metavar="URL")
+    parser.add_argument("parts", nargs="+", choices=[*GRAPHS, "synthetic", "child"])
+    parser.add_argument("--data", type=Path, help="folder with hetionet.tar.xz")
+    parser.add_argument("--neo4j", metavar="URL", help="load into this one too; without it, only embedded")
+    parser.add_argument("--no-embedded", action="store_true", help="only Neo4j")
     parser.add_argument("--user", default="neo4j")
     parser.add_argument("--password", default=os.environ.get("KGQA_PASSWORD", ""))
+    parser.add_argument("--workers", type=int, default=2, help="of ours, on Neo4j")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--facts", type=int, default=10_000_000, help="synthetic ones")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--json", type=Path, help="append the figures to this file")
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--store", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    recorder = Recorder("all", 0, "cpu", {"file": asked.facts.name, "rounds": asked.rounds})
+    if "child" in asked.parts:
+        print(json.dumps(child(asked.file, asked.store)))
+        return
+    server = Server(asked.neo4j, asked.user, asked.password) if asked.neo4j else None
+    for part in asked.parts:
+        if part == "synthetic":
+            recorder = Recorder("all", asked.seed, "cpu", {})
+            show("load/synthetic/embedded", synthetic(asked.facts, asked.seed), recorder, asked.facts, asked.json)
+            continue
+        with GRAPHS[part](asked.data) as graph:
+            recorder = Recorder("all", asked.seed, "cpu", {"rounds": asked.rounds})
+            count = len(graph.triples())
+            if not asked.no_embedded:
+                show(f"load/{part}/embedded", embedded(graph, asked.rounds), recorder, count, asked.json)
+            if server is not None:
+                found = on_neo4j(graph, server, asked.rounds, asked.workers)
+                recorder = Recorder("all", asked.seed, "cpu", {"rounds": asked.rounds, "workers": asked.workers})
+                show(f"load/{part}/neo4j", found, recorder, count, asked.json)
 
-    taken, count = zip(*(embedded(asked.facts) for _ in range(asked.rounds)), strict=True)
-    rows: list[Row] = [recorder.row("load/embedded", "seconds", median(taken), count[0])]
-    if asked.neo4j:
-        with neo4j.GraphDatabase.driver(asked.neo4j, auth=(asked.user, asked.password)) as driver:
-            pairs = []
-            for _ in range(asked.rounds):
-                empty(driver)
-                bare = bare_loop(driver, asked.facts)
-                empty(driver)
-                pairs.append((bare, ours(asked.neo4j, asked.user, asked.password, asked.facts)))
-        rows += [
-            recorder.row("load/neo4j", "bare_loop_seconds", median(bare for bare, _ in pairs), count[0]),
-            recorder.row("load/neo4j", "seconds", median(own for _, own in pairs), count[0]),
-            recorder.row("load/neo4j", "ratio_to_bare_loop", median(own / bare for bare, own in pairs), count[0]),
-        ]
+
+def show(set_: str, figures: Iterator[tuple[str, float]], recorder: Recorder, count: int, file: Path | None) -> None:
+    """Print the figures, and append them to the file as they come."""
+    rows: list[Row] = [recorder.row(set_, metric, value, count) for metric, value in figures]
     for row in rows:
-        print(f"{row.set:15} {row.metric:20} {row.value:8.2f}")
-    if asked.json:
-        append(asked.json, rows)
+        print(f"{row.set:26} {row.metric:30} {row.value:14,.2f}")
+    if file:
+        append(file, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace as changed
 from itertools import islice
 
-from graph_schema import Batch, ConfigError, GraphWriter, InputError, Schema
+from graph_schema import Batch, ConfigError, InputError, Schema
 from graph_schema.loads import Load, LoadPlan
 from ingest.batching import batches
 from ingest.expand import expand
@@ -21,12 +21,12 @@ from ingest.plan import make_plan
 from ingest.reading import Item, Reading, items, knowledge, reading, schemas
 from ingest.report import FileReport, LoadReport, Progress, ProgressCallback, Tally
 from ingest.sources import Source
-from ingest.targets import Remembers, Target, Unjournaled
+from ingest.targets import Remembers, Target
 
 
 def load(
     sources: Sequence[Source | str | os.PathLike[str]],
-    target: Target | GraphWriter,
+    target: Target,
     *,
     mapping: MappingFile | None = None,
     schema: Schema | None = None,
@@ -45,8 +45,7 @@ def load(
 
     Args:
         sources: paths, folders, patterns, ``-`` for standard input, or Source objects; as ``expand`` takes them.
-        target: the store; it is migrated before the first batch and finished after the last, and stays open. One that
-            keeps no loads is written to without a journal.
+        target: the store; it is migrated before the first batch and finished after the last, and stays open.
         mapping: what the rows mean; None: each is a fact.
         schema: gives entities the labels of their relations' ends, and is kept by the store; None: no labels but those
             that a mapping says.
@@ -64,8 +63,6 @@ def load(
     given = expand(sources, notes.append)
     check(given)
     started = time.perf_counter()
-    if not isinstance(target, Target):
-        target = Unjournaled(target)
     read = items(given, options, mapping)
     meant = schemas(read, schema or Schema())
     plan = plan_of(read, options, meant, mapping)

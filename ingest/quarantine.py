@@ -13,6 +13,7 @@ list.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -105,10 +106,12 @@ class Quarantine:
     _hows: dict[str, int] = field(default_factory=dict)
     _again: Again | None = None
     _lost: bool = False  # it couldn't be written, and is given up
+    _place: int = 0
 
     @property
     def partial(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.partial")
+        """While it is written; where another process writes one of the same name, with a number."""
+        return self.path.with_name(f"{self.path.name}.partial{self._place or ''}")
 
     def __enter__(self) -> Self:
         return self
@@ -160,8 +163,8 @@ class Quarantine:
             with file:
                 file.flush()
                 os.fsync(file.fileno())
-            self._keep_older()
-            self.partial.replace(self.path)
+                self._keep_older()
+                self.partial.replace(self.path)
         except OSError as error:
             self._lost = True
             raise self._failed(error) from error
@@ -192,7 +195,7 @@ class Quarantine:
             raise self._failed(OSError(errno.EIO, "it couldn't be before"))
         try:
             if self._file is None:
-                self._file = self.partial.open("wb", buffering=65_536)
+                self._file = self._opened()
                 self._file.write(_line({"quarantine": VERSION, "note": _NOTE}))
             self._file.write(_line(record))
         except OSError as error:
@@ -200,6 +203,23 @@ class Quarantine:
             if self._file is not None:
                 _give_up(self._file)
             raise self._failed(error) from error
+
+    def _opened(self) -> IO[bytes]:
+        """The partial file, empty, and for as long as it is open no other process's."""
+        while True:
+            file = self.partial.open("ab", buffering=65_536)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                self._place += 1
+                continue
+            # It may have got its name in between, and be another load's whole file now.
+            if self.partial.exists() and os.path.samestat(os.fstat(file.fileno()), self.partial.stat()):
+                if self.partial.is_file():
+                    file.truncate(0)
+                return file
+            file.close()
 
     def _keep_older(self) -> None:
         if not self.path.exists() or _same(self.path, self.partial):

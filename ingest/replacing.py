@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from itertools import islice
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from graph_schema import ConfigError, Fact, Schema
 from graph_schema.loads import Load, LoadLedger, LoadPlan, Withdrawn
@@ -26,7 +26,6 @@ from ingest.targets import Target
 _ROWS = 16_384
 
 
-@runtime_checkable
 class Ledger(LoadLedger, Target, Protocol):
     """A store that keeps loads; see ``LoadLedger``."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from graph_schema import Batch, Entity, Fact, GraphWriter, Schema, Written
+from graph_schema import Batch, Entity, Fact, Schema, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource
 from ingest.hashes import Hashes
 
 
-@runtime_checkable
 class Target(Protocol):
     """The methods of ``GraphWriter`` and ``LoadLedger`` that a load needs; see there."""
 
@@ -23,28 +22,6 @@ class Target(Protocol):
     def end_load(self, id: str, report: str = "") -> None: ...
 
     def finish(self) -> None: ...
-
-
-class Unjournaled:
-    """A writer that keeps no loads: facts are loaded without a journal and without marks."""
-
-    def __init__(self, writer: GraphWriter) -> None:
-        self._writer = writer
-        self.migrate = writer.migrate
-        self.finish = writer.finish
-
-    def begin_load(self, plan: LoadPlan) -> Load:
-        """A load that nobody remembers."""
-        sources = tuple(LoadSource(0, source.name, source.size, source.digest) for source in plan.sources)
-        return Load("", plan.key, "running", "", "", sources)
-
-    def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
-        """One after another, whatever ``workers`` says."""
-        del workers
-        return map(self._writer.write, batches)
-
-    def end_load(self, id: str, report: str = "") -> None:
-        """Nothing."""
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,17 @@ class Neo4jServer:
         """Run one statement past the store."""
         with neo4j.GraphDatabase.driver(self.url, auth=(USER, PASSWORD)) as driver, driver.session() as session:
             return [record.values() for record in session.run(query, parameters)]
+
+    def wait(self, seconds: float = 120) -> None:
+        """Until it answers again, after a restart."""
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                self.run("RETURN 1")
+                return
+            except neo4j.exceptions.DriverError:
+                assert time.monotonic() < until, "the server doesn't come back"
+                time.sleep(0.2)
 
     def wipe(self) -> None:
         """Take all nodes out; constraints and indexes stay."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-import ingest
 from graph_schema import ConfigError, GraphReader, GraphStore
 from kgqa.config import Settings, load_settings
 from kgqa.stores import open_store
@@ -66,17 +65,6 @@ def opened(chosen: Settings, *, create: bool = False) -> Iterator[GraphStore]:
         yield store
     finally:
         store.close()
-
-
-def ledger(store: GraphStore) -> ingest.Ledger:
-    """The store as one that keeps loads.
-
-    Raises:
-        ConfigError: it doesn't.
-    """
-    if isinstance(store, ingest.Ledger):
-        return store
-    raise ConfigError("this kind of store keeps no loads", where=store.url, fix="Use another store")
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

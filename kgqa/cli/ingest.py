@@ -178,7 +178,7 @@ class _Load:
 
     def difference(self, chosen: Settings) -> ingest.Difference:
         with common.opened(chosen) as opened, common.errors.status("comparing"):
-            return ingest.difference(self._sources, common.ledger(opened), **self._how)
+            return ingest.difference(self._sources, opened, **self._how)
 
     def replace(self, chosen: Settings, *, yes: bool, show: bool) -> ingest.Replaced:
         def agreed(found: ingest.Difference) -> bool:
@@ -188,8 +188,7 @@ class _Load:
             return not found.gone or common.confirmed("Go on?", yes=yes)
 
         with common.opened(chosen, create=True) as opened, self._progress() as bar:
-            ledger = common.ledger(opened)
-            done = ingest.replace(self._sources, ledger, agreed=agreed, progress=bar, **self._how)
+            done = ingest.replace(self._sources, opened, agreed=agreed, progress=bar, **self._how)
         if done is None:
             common.errors.print("nothing was changed")
             raise typer.Exit(1)

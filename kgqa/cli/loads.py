@@ -42,7 +42,7 @@ def listed(
         return
     chosen = common.settings(config, store=store, user=user, password=password)
     with common.opened(chosen) as opened:
-        found = common.ledger(opened).loads()
+        found = opened.loads()
     if as_json:
         print(json.dumps([load_dict(load) for load in found], ensure_ascii=False))
         return
@@ -68,7 +68,7 @@ def show(
     """
     chosen = common.settings(config, store=store, user=user, password=password)
     with common.opened(chosen) as opened:
-        load = find(common.ledger(opened).loads(), id_)
+        load = find(opened.loads(), id_)
     if as_json:
         print(json.dumps(load_dict(load), ensure_ascii=False))
         return
@@ -99,13 +99,12 @@ def undo(
     """
     chosen = common.settings(config, store=store, user=user, password=password)
     with common.opened(chosen) as opened:
-        ledger = common.ledger(opened)
-        load = find(ledger.loads(), id_)
+        load = find(opened.loads(), id_)
         if load.state == "undone":
             raise ConfigError("that load has been taken back already", where=load.id, fix="See kgqa loads")
         if not yes:
             with common.errors.status("counting"):
-                going, staying = count(ledger, load)
+                going, staying = count(opened, load)
             common.errors.print(
                 f"{load.id} ({escape(_sources(load))}): {going:,} facts go, {staying:,} stay, for other loads "
                 "brought them too" + ("; it is still running, or was broken off" if load.state == "running" else ""),
@@ -115,7 +114,7 @@ def undo(
             common.errors.print("nothing was changed")
             raise typer.Exit(1)
         with common.errors.status("taking it back"):
-            done = ledger.withdraw([source.origin for source in load.sources], undone=load.id)
+            done = opened.withdraw([source.origin for source in load.sources], undone=load.id)
             opened.finish()
     if as_json:
         print(json.dumps({"load": load.id, **asdict(done)}))
@@ -141,7 +140,7 @@ def of(
     chosen = common.settings(config, store=store, user=user, password=password)
     with common.opened(chosen) as opened:
         found = _held(opened, head, relation, tail)
-        origins = common.ledger(opened).origins(found)
+        origins = opened.origins(found)
     if as_json:
         for fact, from_ in zip(found, origins, strict=True):
             print(json.dumps({**asdict(fact), "origins": [asdict(o) for o in from_]}, ensure_ascii=False))
