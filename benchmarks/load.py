@@ -3,12 +3,16 @@
     python benchmarks/load.py films hetionet --data ../shared/data --json benchmarks/results/load.jsonl
     python benchmarks/load.py films hetionet --neo4j neo4j://localhost:7687 --password ...
     python benchmarks/load.py synthetic --facts 10000000
+    python benchmarks/load.py offline --facts 10000000 --neo4j neo4j://localhost:7687 --password ...
 
 Each load starts with an empty store; medians over --rounds. The peers run in the same round as ours, in turn:
 
 - the bare loop: one client, UNWIND + MERGE in batches of 20,000 rows on the same uniqueness constraint; ids alone, no
   names, no validation, no journal, no provenance. Ours does all of these.
 - the same with two clients: nodes first, then each client half of the facts, repeated where they deadlock.
+
+``offline`` writes files and imports them with neo4j-admin in a container (docker), into a volume that is removed again;
+with --neo4j the same file is loaded online too.
 
 THE DATABASE IS EMPTIED: give one that holds nothing of worth.
 """
@@ -21,13 +25,14 @@ import json
 import os
 import random
 import resource
+import shlex
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -39,6 +44,7 @@ import ingest
 from graph_schema import GraphStore
 from kgqa.evaluation.record import Recorder, Row, append
 from kgqa.stores import open_store
+from kgqa.stores.neo4j_offline import OfflineWriter
 
 ROOT = Path(__file__).parents[1]
 BATCH = 20_000
@@ -255,12 +261,43 @@ def child(file: Path, url: str) -> dict[str, float]:
     }
 
 
+def offline(facts: int, seed: int, server: Server | None, image: str, workers: int) -> Iterator[tuple[str, float]]:
+    """From the file to a database that can be started."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "facts.tsv"
+        write_synthetic(path, facts, seed)
+        began = time.perf_counter()
+        with closing(OfflineWriter(Path(scratch) / "files")) as writer:
+            ingest.load([path], writer)
+            loaded = time.perf_counter()
+            plan = writer.export()
+        written = time.perf_counter()
+        volume = f"kgqa-bench-{os.getpid()}"
+        try:
+            subprocess.run(shlex.split(plan.docker_command(volume, image)), check=True, stdout=subprocess.DEVNULL)
+        finally:
+            subprocess.run(["docker", "volume", "rm", "--force", volume], check=True, stdout=subprocess.DEVNULL)
+        ended = time.perf_counter()
+        yield "collect_seconds", loaded - began
+        yield "export_seconds", written - loaded
+        yield "import_seconds", ended - written
+        yield "seconds", ended - began
+        yield "facts_per_second", facts / (ended - began)
+        if server is not None:
+            server.empty()
+            with closing(server.store()) as store:
+                report = ingest.load([path], store, options=ingest.LoadOptions(workers=workers))
+            yield "online_seconds", report.seconds
+            yield "online_facts_per_second", report.facts_per_second
+            yield "speed_by_online", report.seconds / (ended - began)
+
+
 # ---- the command
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=[*GRAPHS, "synthetic", "child"])
+    parser.add_argument("parts", nargs="+", choices=[*GRAPHS, "synthetic", "offline", "child"])
     parser.add_argument("--data", type=Path, help="folder with hetionet.tar.xz")
     parser.add_argument("--neo4j", metavar="URL", help="load into this one too; without it, only embedded")
     parser.add_argument("--no-embedded", action="store_true", help="only Neo4j")
@@ -269,6 +306,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="of ours, on Neo4j")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--facts", type=int, default=10_000_000, help="synthetic ones")
+    parser.add_argument("--image", default="neo4j:5.26-community", help="whose neo4j-admin imports")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, help="append the figures to this file")
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
@@ -282,6 +320,11 @@ def main() -> None:
         if part == "synthetic":
             recorder = Recorder("all", asked.seed, "cpu", {})
             show("load/synthetic/embedded", synthetic(asked.facts, asked.seed), recorder, asked.facts, asked.json)
+            continue
+        if part == "offline":
+            recorder = Recorder("all", asked.seed, "cpu", {"workers": asked.workers, "image": asked.image})
+            found = offline(asked.facts, asked.seed, server, asked.image, asked.workers)
+            show("load/synthetic/offline", found, recorder, asked.facts, asked.json)
             continue
         with GRAPHS[part](asked.data) as graph:
             recorder = Recorder("all", asked.seed, "cpu", {"rounds": asked.rounds})

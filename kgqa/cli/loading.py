@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -12,6 +13,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 import ingest
 from graph_schema import Fact, Withdrawn
 from kgqa.cli import common
+
+if TYPE_CHECKING:
+    from kgqa.stores.neo4j_offline import ImportPlan
 
 PLAIN_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
@@ -71,7 +75,7 @@ def _so_far(now: ingest.Progress, seconds: float) -> str:
     return f"{now.lines:,} lines{rate}, {now.facts:,} facts{aside}"
 
 
-def report_lines(report: ingest.LoadReport, *, dry: bool = False) -> Iterator[str]:
+def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool = False) -> Iterator[str]:
     """The report as lines with rich markup."""
     new = "would be new" if dry else "new"
     altered = report.merged - report.unchanged if report.load else 0
@@ -102,8 +106,30 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False) -> Iterator[st
                     yield f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}"
     if dry:
         yield "Nothing was written (--dry-run)."
-    elif report.load:
+    elif report.load and not offline:
         yield f"[dim]load {report.load}; to take it back: kgqa loads undo {report.load}[/]"
+
+
+def import_lines(plan: ImportPlan) -> Iterator[str]:
+    """What is to be done with the files of an import, as lines with rich markup."""
+    yield f"{plan.entities:,} nodes and {plan.facts:,} relationships are in {escape(str(plan.folder))}. To import them"
+    yield "into a database that is stopped or not made yet, run where the server's files are:"
+    yield f"  {escape(plan.command())}"
+    yield "or, into the volume of a container that is stopped (put its name for VOLUME):"
+    yield f"  {escape(plan.docker_command('VOLUME'))}"
+    yield f"Then start it, and run {escape(plan.afterwards)} in it; a kgqa that loads into it does the same."
+
+
+def import_dict(plan: ImportPlan) -> dict[str, Any]:
+    """The same as plain JSON types."""
+    return {
+        "folder": str(plan.folder),
+        "nodes": list(plan.nodes),
+        "relationships": list(plan.relationships),
+        "afterwards": plan.afterwards,
+        "entities": plan.entities,
+        "facts": plan.facts,
+    }
 
 
 def _read(of: ingest.LoadReport | ingest.FileReport) -> str:

@@ -240,7 +240,8 @@ class _Export:
         """Loads, their sources, the schema, the change counter, and what is left to be done."""
         loads = store.loads()
         origins = [source.origin for load in loads for source in load.sources]
-        schema = Schema.from_yaml(self._connection.execute(sql.GET_META, ("schema",)).fetchone()[0])
+        stored = self._connection.execute(sql.GET_META, ("schema",)).fetchone()
+        schema = Schema.from_yaml(stored[0]) if stored else Schema()
         meta: list[dict[str, object]] = [
             # JSON is YAML in one line; texts over several lines make the import slower.
             {"id": "schema", "migration": 0, "schema": json.dumps(schema.to_dict(), ensure_ascii=False)},

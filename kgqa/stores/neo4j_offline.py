@@ -137,8 +137,8 @@ class OfflineWriter:
     def begin_load(self, plan: LoadPlan) -> Load:
         return self._store.begin_load(plan)
 
-    def end_load(self, id: str) -> None:
-        self._store.end_load(id)
+    def end_load(self, id: str, report: str = "") -> None:
+        self._store.end_load(id, report)
 
     def loads(self) -> tuple[Load, ...]:
         return self._store.loads()

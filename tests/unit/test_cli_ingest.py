@@ -172,3 +172,20 @@ def test_what_was_set_aside_is_mended_and_loaded_by_the_same_command(kgqa: Kgqa,
     kgqa("ingest", "facts", "--no-quarantine", *STORE).succeeded()
     kgqa("ingest", "facts", "--dry-run", *STORE).succeeded()
     assert {path.name for path in tmp_path.iterdir() if "rejected" in path.name} == {kept.name}
+
+
+def test_offline_writes_files_and_says_the_command(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "facts").write_text("a|r|b\nbad\nc|s|d\n", "utf-8")
+    out = kgqa("ingest", "facts", "--offline", "files", *STORE).succeeded()
+    assert "2 facts read: 2 new" in out
+    assert "loads undo" not in out
+    (command,) = (line for line in out.splitlines() if line.startswith("  neo4j-admin database import full neo4j "))
+    named = [word.partition("=")[2] for word in command.split() if word.startswith(("--nodes=", "--relationships="))]
+    assert len(named) > 2
+    assert all((tmp_path / "files").samefile(Path(name).parent) and Path(name).is_file() for name in named)
+    assert f"docker run --rm -v VOLUME:/data -v {tmp_path / 'files'}:/import:ro neo4j" in out
+    assert not (tmp_path / "new.db").exists()
+    plain = json.loads(kgqa("ingest", "facts", "--offline", "files", "--json", *STORE).succeeded())["import"]
+    assert (plain["facts"], plain["entities"], plain["command"]) == (2, 4, command.strip())
+    for flag in ("--replace", "--dry-run"):
+        kgqa("ingest", "facts", "--offline", "more", flag, *STORE).failed("--offline", f"Leave {flag} out")
