@@ -56,12 +56,13 @@ class FactIndex:
         self, layout: Layout | None = None, forward: KeySet | None = None, backward: KeySet | None = None, seq: int = 0
     ) -> None:
         self.layout = layout or Layout()
-        self.forward = forward or KeySet()
+        self.forward = KeySet() if forward is None else forward  # an emptied set is not no set
         self._backward = backward
         self.seq = seq
 
     def copy(self) -> FactIndex:
-        return FactIndex(self.layout, self.forward.copy(), self._backward and self._backward.copy(), self.seq)
+        backward = None if self._backward is None else self._backward.copy()
+        return FactIndex(self.layout, self.forward.copy(), backward, self.seq)
 
     @property
     def backward(self) -> KeySet:

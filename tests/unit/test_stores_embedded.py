@@ -337,3 +337,17 @@ def test_keys_of_facts_come_apart_again(entities: int, relations: int, data: st.
     assert (keys >= 0).all()
     assert layout.triples(keys) == sorted(facts)
     assert layout.triples(layout.turned(keys)) == [(tail, relation, head) for head, relation, tail in sorted(facts)]
+
+
+def test_a_store_that_was_emptied_has_no_relations_left(tmp_path: Path) -> None:
+    """An index whose last fact is gone must not be taken for one that has none yet."""
+    with closing(EmbeddedStore(tmp_path / "graph.db", create=True)) as store:
+        plans = [LoadPlan(name, (SourcePlan(name),)) for name in ("a", "b")]
+        first, second = (store.begin_load(plan).sources[0].origin for plan in plans)
+        store.write(Batch(facts=[Fact("n", "r", "n")], origin=second))
+        store.finish()
+        store.withdraw([second])
+        store.withdraw([first])
+        assert store.offer(["n"]).relations == ()
+        store.finish()
+        assert store.offer(["n"]).relations == ()
