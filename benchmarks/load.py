@@ -37,14 +37,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import neo4j
 
 import ingest
 from graph_schema import GraphStore
-from kgqa.evaluation.record import Recorder, Row, append
 from kgqa.stores import open_store
 from kgqa.stores.neo4j_offline import OfflineWriter
+
+if TYPE_CHECKING:
+    from kgqa.evaluation.record import Recorder, Row
 
 ROOT = Path(__file__).parents[1]
 BATCH = 20_000
@@ -315,6 +318,8 @@ def main() -> None:
     if "child" in asked.parts:
         print(json.dumps(child(asked.file, asked.store)))
         return
+    from kgqa.evaluation.record import Recorder  # noqa: PLC0415  it imports torch, which the child must not
+
     server = Server(asked.neo4j, asked.user, asked.password) if asked.neo4j else None
     for part in asked.parts:
         if part == "synthetic":
@@ -343,6 +348,8 @@ def show(set_: str, figures: Iterator[tuple[str, float]], recorder: Recorder, co
     for row in rows:
         print(f"{row.set:26} {row.metric:30} {row.value:14,.2f}")
     if file:
+        from kgqa.evaluation.record import append  # noqa: PLC0415  as above
+
         append(file, rows)
 
 

@@ -102,8 +102,10 @@ def difference(
             )
     read = items(given, changed(options, rejects=_nobody), mapping)
     plan = plan_of(read, options, schemas(read, schema or Schema()), mapping)
-    older = find_older(ledger.loads(), plan, options.source)
+    loads = ledger.loads()
+    older = find_older(loads, plan, options.source)
     origins = [origin for one in older for origin in one.origins]
+    origins += [source.origin for one in loads if _is_planned(one, plan) for source in one.sources]
     known, said = Hashes(), Hashes()
     for rows in _chunks(map(_hash, ledger.facts_of(origins)) if origins else ()):
         known.add(rows)
@@ -177,9 +179,7 @@ def find_older(loads: Iterable[Load], plan: LoadPlan, name: str | None) -> tuple
     sources = {source.name for source in plan.sources}
     found = []
     for one in loads:
-        if one.key == plan.key and one.state in ("running", "complete"):
-            continue
-        if one.state == "undone":
+        if one.state == "undone" or _is_planned(one, plan):
             continue
         origins = tuple(
             source.origin
@@ -189,6 +189,11 @@ def find_older(loads: Iterable[Load], plan: LoadPlan, name: str | None) -> tuple
         if origins:
             found.append(Older(one.id, origins, len(origins) == len(one.sources)))
     return tuple(found)
+
+
+def _is_planned(load: Load, plan: LoadPlan) -> bool:
+    """Whether it is this load that goes on, or is compared with the store, when it is begun."""
+    return load.key == plan.key and load.state in ("running", "complete")
 
 
 def _facts(read: Sequence[Item], nodes: Known | None) -> Iterator[list[Fact]]:

@@ -16,7 +16,7 @@ PREFIX = "KGQA_"
 DEFAULT_FILE = Path("kgqa.toml")
 
 # Variables of this prefix that are read elsewhere: which settings file, and what the tests may do and use.
-_NOT_SETTINGS = {"KGQA_CONFIG", "KGQA_METAQA", "KGQA_NO_DOCKER", "KGQA_NEO4J_IMAGE"}
+_NOT_SETTINGS = {"KGQA_CONFIG", "KGQA_DATA", "KGQA_METAQA", "KGQA_NO_DOCKER", "KGQA_NEO4J_IMAGE"}
 
 
 class Settings(BaseSettings):

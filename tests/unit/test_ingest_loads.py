@@ -309,6 +309,19 @@ def test_replacing_goes_on_after_a_break(path: Path, at: str, monkeypatch: pytes
     assert store.facts == {Fact(f"k{i}", "r", "m") for i in range(30)} | {Fact("n1", "r", "m")}
 
 
+def test_what_is_in_already_is_not_new(path: Path) -> None:
+    store = Breaks(3)
+    options = LoadOptions(batch_size=10)
+    with pytest.raises(StoreUnavailable):
+        load([path], store, options=options)
+    found = difference([path], store, options=options)
+    assert (found.new, found.gone, found.kept, found.older) == (60, 0, 30, ())
+    store.after = -1
+    load([path], store, options=options)
+    found = difference([path], store, options=options)
+    assert (found.new, found.gone, found.kept, found.older) == (0, 0, 90, ())
+
+
 def test_replacing_there_and_back(path: Path) -> None:
     store = MemoryWriter()
     old = path.read_bytes()
