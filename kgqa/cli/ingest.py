@@ -88,6 +88,8 @@ def command(
 
     Example: [bold]kgqa ingest kb.txt.gz --store sqlite:///films.db[/]
     """
+    if not files and not mapping:
+        raise typer.BadParameter("give files to load, - for standard input, or --mapping", param_hint="'files'")
     chosen = common.settings(config, store=store, user=user, password=password)
     # What can be checked without touching the store comes first, so that a typo doesn't make an empty store.
     notes: list[str] = []

@@ -73,8 +73,11 @@ class Encoder:
         # Else the hub's client asks the hub for a list, even when it looks only here, and tells what runs here.
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         # The libraries are slow to import; only this class needs them.
+        from huggingface_hub import constants  # noqa: PLC0415
         from transformers.utils import logging as chatter  # noqa: PLC0415
 
+        if os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1":
+            constants.HF_HUB_DISABLE_TELEMETRY = True  # whoever imported it first may have done so without the switch
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
         for library in ("sentence_transformers", "huggingface_hub"):  # what fails is said once, by our error
             logging.getLogger(library).setLevel(logging.ERROR)

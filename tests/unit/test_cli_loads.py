@@ -213,4 +213,4 @@ def test_a_pattern_a_folder_and_a_mapping_by_itself(kgqa: Kgqa, tmp_path: Path) 
     for given in ("data", "data/*.csv"):
         again = json.loads(kgqa("ingest", given, "--mapping", "data/films.yaml", "--json", *STORE).succeeded())
         assert (again["created"], again["entities_created"], again["unchanged"]) == (0, 0, 1)
-    kgqa("ingest", *STORE).failed("nothing to load")
+    kgqa("ingest", *STORE).failed("give files to load", status=2)

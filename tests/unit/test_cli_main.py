@@ -38,7 +38,7 @@ def test_without_a_command_the_help_is_shown(kgqa: Kgqa) -> None:
         (("ask", "x", "--stor", "y"), "--store"),
         (("ask", "x", "--threads", "abc"), "--threads"),
         (("ask", "x", "--top", "0"), "--top"),
-        (("ingest",), "Missing argument 'files'. See kgqa ingest --help"),
+        (("ingest",), "'files': give files to load, - for standard input, or --mapping. See kgqa ingest --help"),
         (("train", "q.tsv"), "Missing option '--out'. See kgqa train --help"),
     ],
 )
