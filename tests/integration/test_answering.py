@@ -5,7 +5,8 @@ The film graph's own questions are asked of the reader that ships; the rest of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import numpy as np
 import pytest
 
 import ingest
-from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, Response
+from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, Origin, Response
 from kgqa.answering import Answerer
 from kgqa.data import read_questions
 from kgqa.model.checkpoint import load_checkpoint
-from kgqa.stores import open_store
+from kgqa.stores import EmbeddedStore, open_store
 from kgqa.stores.snapshot import Snapshot
 from tests.docs.test_demo import EXPECTED, QUESTIONS
 from tests.reader import FILMS, SmallFilms, small_graph
@@ -182,3 +183,34 @@ def test_the_demonstrations_questions_are_answered(films: Answerer, question: st
         assert path.holds is True
         assert path.steps[0].source == topic
         assert [f"{'^' * step.inverse}{step.fact.relation}" for step in path.steps] == list(relations)
+
+
+def test_where_facts_come_from_is_only_asked_if_it_is_wanted(
+    answerer: Answerer, one: Fact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    store = answerer.reader
+    assert isinstance(store, EmbeddedStore)
+    whole = store.origins
+
+    def counted(facts: Sequence[Fact]) -> list[tuple[Origin, ...]]:
+        asked.append(len(facts))
+        return whole(facts)
+
+    monkeypatch.setattr(store, "origins", counted)
+    assert answerer.ask(f"who directed [{one.head}]").origins == {}
+    assert asked == []
+    origins = answerer.ask(f"who directed [{one.head}]", origins=True).origins
+    assert [origin.line > 0 for origin in origins[one]] == [True]
+    assert len(asked) == 1, "one call, however many facts"
+
+
+def test_a_batch_without_a_snapshot_follows_the_store(answerer: Answerer, store: GraphStore, one: Fact) -> None:
+    questions = [f"who directed [{one.head}]", "who directed [The Night Train to Graz]"]
+    first = answerer.ask_many(questions)
+    assert [names(response) for response in first] == [{one.tail}, set()]
+    store.write(Batch(facts=[Fact("The Night Train to Graz", "directed_by", "Ada Unbekannt")]))
+    until = time.monotonic() + 30
+    while names(answerer.ask_many(questions)[1]) != {"Ada Unbekannt"}:
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -73,6 +73,20 @@ def test_explain_shows_hops_relations_and_weights(kgqa: Kgqa, small_films: Small
     assert "      words: " in out
     assert "      relations: directed_by " in out
     assert "  fusion weights: question " in out
+    assert f"  {directed.head} directed_by {directed.tail}: {small_films.facts}:{line_of(small_films, directed)}" in out
+
+
+def test_json_says_where_each_fact_comes_from(kgqa: Kgqa, small_films: SmallFilms, directed: Fact) -> None:
+    found = json.loads(asked(kgqa, small_films, f"who directed [{directed.head}]?", "--json").succeeded())
+    (step,) = found["answers"][0]["evidence"][0]["steps"]
+    (origin,) = step["origins"]
+    assert (origin["source"], origin["line"]) == (str(small_films.facts), line_of(small_films, directed))
+    assert origin["load"]
+
+
+def line_of(films: SmallFilms, fact: Fact) -> int:
+    lines = films.facts.read_text("utf-8").splitlines()
+    return lines.index(f"{fact.head}|{fact.relation}|{fact.tail}") + 1
 
 
 def test_questions_from_a_file(kgqa: Kgqa, small_films: SmallFilms, directed: Fact, tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_the_network_is_cut_for_five_seconds(
         away = Place(on_server.folder, on_neo4j(f"bolt://127.0.0.1:{proxy.port}"), on_server.open, started=50)
         process = away.start(*load("one.csv"))
         while process.running and journal(on_server, "one.csv") == 0:
-            time.sleep(0.01)
+            time.sleep(0.05)
         proxy.cut()
         before = journal(on_server, "one.csv")
         time.sleep(5)
@@ -302,7 +302,7 @@ def test_the_database_is_restarted_in_the_middle(
     on_server.run(*load("nodes.csv"))
     process = on_server.start(*load("one.csv"))
     while process.running and journal(on_server, "one.csv") == 0:
-        time.sleep(0.01)
+        time.sleep(0.05)
     container = neo4j_server.container.get_wrapped_container()
     container.kill()
     assert process.running, "the restart missed the load"
