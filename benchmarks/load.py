@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import logging
 import os
 import random
 import resource
@@ -315,6 +316,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--store", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    logging.getLogger("neo4j").setLevel(logging.ERROR)  # two clients meet, and the driver tells of each time
     if "child" in asked.parts:
         print(json.dumps(child(asked.file, asked.store)))
         return
