@@ -51,6 +51,11 @@ class Forked:
         self._process.kill()
         return self.wait()
 
+    def hold(self, *, still: bool) -> None:
+        """Stop it where it is, or let it go on."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGSTOP if still else signal.SIGCONT)
+
     @property
     def was_killed(self) -> bool:
         return self._process.exitcode == -signal.SIGKILL

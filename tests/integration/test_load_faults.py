@@ -280,7 +280,7 @@ def test_the_network_is_cut_for_five_seconds(
     on_server.run(*load("nodes.csv"))
     with Proxy(neo4j_server.port) as proxy:
         away = Place(on_server.folder, on_neo4j(f"bolt://127.0.0.1:{proxy.port}"), on_server.open, started=50)
-        process = away.start(*load("one.csv"))
+        process = away.start(*load("one.csv"), "--batch-size", 300)
         while process.running and journal(on_server, "one.csv") == 0:
             time.sleep(0.05)
         proxy.cut()
@@ -300,13 +300,19 @@ def test_the_database_is_restarted_in_the_middle(
     on_server: Place, neo4j_server: Neo4jServer, undisturbed: Undisturbed
 ) -> None:
     on_server.run(*load("nodes.csv"))
-    process = on_server.start(*load("one.csv"))
+    process = on_server.start(*load("one.csv"), "--batch-size", 300)
     while process.running and journal(on_server, "one.csv") == 0:
         time.sleep(0.05)
+    assert process.running, "the restart missed the load"
+    process.hold(still=True)  # the load is not to end while the server is being stopped
     container = neo4j_server.container.get_wrapped_container()
     container.kill()
-    assert process.running, "the restart missed the load"
-    container.start()
+    try:
+        process.hold(still=False)
+        time.sleep(1)
+        assert process.running, "the load didn't need the server any more"
+    finally:
+        container.start()  # the other tests need it
     process.wait()
     if process.status != 0:  # it was away for longer than is waited for
         assert "run the same command to go on" in process.err
