@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, LiteralString, TypeVar
 
 from neo4j import Query, Record, Session, Transaction
-from neo4j.exceptions import ClientError, DriverError, Neo4jError, TransientError
+from neo4j.exceptions import ClientError, DriverError, IncompleteCommit, Neo4jError, TransientError
 
 from kgqa.stores.neo4j_write import Run
 
@@ -28,7 +28,7 @@ class Transactions:
     """Runs write transactions, each until it is in.
 
     A transaction may be repeated, even after it was in (when the connection broke at the commit): what is written must
-    come out the same.
+    come out the same, and what is reported as new then is only what the last time found missing.
 
     Args:
         session: opens a session for writing. count: called for each statement sent.
@@ -132,6 +132,8 @@ def rows_of(
 def passing(error: Exception) -> bool:
     """Whether the same may go well in a moment."""
     if isinstance(error, (Neo4jError, DriverError)) and error.is_retryable():
+        return True
+    if isinstance(error, IncompleteCommit):  # it may be in; then the next time finds it there
         return True
     if isinstance(error, ClientError):  # a node that somebody deletes while it is being joined
         return "EntityNotFound" in (error.code or "")

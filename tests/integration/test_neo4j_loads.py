@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime
-from typing import Any
+from itertools import count
+from threading import Barrier
+from typing import Any, LiteralString
 
+import neo4j
 import pytest
+from neo4j import Transaction
+from neo4j.exceptions import IncompleteCommit, Neo4jError
 
-from graph_schema import Batch, Entity, Fact, Schema, StoreError, Value, Written
+from graph_schema import Batch, Entity, Fact, Schema, StoreError, StoreUnavailable, Value, Written
 from graph_schema.loads import LoadPlan, Origin, SourcePlan, Withdrawn
+from kgqa.stores import cypher_write, neo4j_loads, neo4j_parallel
+from kgqa.stores.cypher_write import LOCK_ENTITIES
 from kgqa.stores.neo4j_store import Neo4jStore
 from kgqa.stores.neo4j_values import mark
-from tests.neo4j_container import Neo4jServer
+from kgqa.stores.neo4j_write import Run
+from tests.neo4j_container import PASSWORD, USER, Neo4jServer
+from tests.tcp_proxy import Proxy
 
 pytestmark = pytest.mark.neo4j
 
+JOIN: LiteralString = "MATCH (h:Entity {id: $head}), (t:Entity {id: $tail}) MERGE (h)-[:locked]->(t)"
 EVERYTHING: dict[str, Value] = {
     "text": "' } ) ` \\u0060 DETACH DELETE",
     "whole": 2**63 - 1,
@@ -133,3 +147,225 @@ def test_ids_of_loads_sort_by_time_and_an_undone_load_can_be_begun_again(store: 
         store.end_load(ids[3])
     with pytest.raises(StoreError, match="no load"):
         store.end_load("nobody")
+
+
+def slices(origin: int, facts: list[Fact], size: int = 200) -> Iterator[Batch]:
+    """Batches of facts; the line of each is its place in the list, from 1."""
+    for at in range(0, len(facts), size):
+        part = facts[at : at + size]
+        yield Batch([], part, (), origin, [], range(at + 1, at + len(part) + 1), at + len(part))
+
+
+def tangle(count: int) -> list[Fact]:
+    """Facts that all share a few dozen nodes, some of them hubs."""
+    rng = random.Random(5)
+    drawn = (Fact(f"n{rng.randrange(40)}", f"r{rng.randrange(3)}", f"n{rng.randrange(6)}") for _ in range(count * 3))
+    return [*dict.fromkeys(drawn)][:count]
+
+
+def test_two_loaders_on_the_same_nodes_lose_and_double_nothing(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    facts = tangle(600)
+    origins = begin(store, sources=2)
+
+    def load(origin: int) -> list[Written]:
+        with closing(neo4j_server.store()) as own:
+            return [*own.write_many(slices(origin, facts[:: 1 if origin == origins[0] else -1], 50), workers=2)]
+
+    with ThreadPoolExecutor(2) as pool:
+        written = [sum(done, Written()) for done in pool.map(load, origins)]
+    assert Counter(store.all_facts()) == Counter(facts)
+    assert sum(done.facts_created for done in written) == len(facts)
+    assert [done.facts_merged - done.facts_unchanged for done in written] == [
+        len(facts) - done.facts_created for done in written
+    ], "what another brought gets a mark"
+    sources = store.loads()[0].sources
+    assert sum(source.entities for source in sources) == store.info().entities == 40
+    assert [source.facts for source in sources] == [done.facts_created for done in written]
+    for place, marked in enumerate(store.origins(facts), 1):
+        assert [origin.line for origin in marked] == [place, len(facts) + 1 - place]
+
+
+def test_a_deadlock_is_survived(store: Neo4jStore) -> None:
+    """Two transactions lock two nodes in different orders, and meet in between: the server ends one of them."""
+    store.write(Batch(facts=[Fact("a", "r", "b")]))
+    met, tries = Barrier(2), {"ab": 0, "ba": 0}
+
+    def lock(order: str) -> None:
+        def work(run: Run) -> None:
+            tries[order] += 1
+            run(LOCK_ENTITIES, {"ids": [order[0]]})
+            if tries[order] == 1:
+                met.wait(30)
+            run(LOCK_ENTITIES, {"ids": [order[1]]})
+            run(JOIN, {"head": order[0], "tail": order[1]})
+
+        store._write(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(lock, order) for order in tries]:
+            done.result(60)
+    assert sorted(tries.values()) == [1, 2]
+    assert set(store.all_facts()) == {Fact("a", "r", "b"), Fact("a", "locked", "b"), Fact("b", "locked", "a")}
+
+
+def test_the_line_is_cut_at_commits_and_the_journal_is_never_ahead(
+    store: Neo4jStore, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut when a commit is on its way: nobody knows whether it is in, and each time it is done once."""
+    facts = tangle(600)
+    (origin,) = begin(store)
+    commit, commits, cut = Transaction.commit, count(1), count()
+    with Proxy(neo4j_server.port) as proxy, closing(neo4j_server.store(f"bolt://localhost:{proxy.port}")) as own:
+
+        def cutting(transaction: Transaction) -> None:
+            number = next(commits)
+            if number % 7 == 0:
+                commit(transaction)  # it is in, but that is never heard
+                proxy.cut()
+                next(cut)
+                proxy.mend()
+                raise IncompleteCommit("cut")
+            if number % 7 == 3:
+                proxy.cut()
+                next(cut)
+                proxy.mend()
+            commit(transaction)
+
+        monkeypatch.setattr(Transaction, "commit", cutting)
+        for number, _ in enumerate(own.write_many(slices(origin, facts, 50), workers=2), 1):
+            through = store.loads()[0].sources[0].through
+            assert through >= 50 * number, "what was said to be in is in the journal"
+            assert all(store.holds(facts[:through]))
+    assert next(cut) > 5
+    assert Counter(store.all_facts()) == Counter(facts)
+    source = store.loads()[0].sources[0]
+    assert (source.facts, source.entities, source.through) == (len(facts), 40, len(facts))
+
+
+def test_entities_that_others_delete_in_the_middle_are_made_again(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    first, second = tangle(200), [Fact(f"n{n}", "new", f"n{n % 6}") for n in range(40)]
+    (origin,) = begin(store)
+
+    def batches() -> Iterator[Batch]:
+        yield Batch(facts=first, origin=origin)
+        yield Batch(facts=[Fact("x", "y", "z")], origin=origin)
+        yield Batch(facts=[Fact("x", "y", "x")], origin=origin)  # when this has been drawn, the first is in
+        neo4j_server.run("MATCH (e:Entity) WHERE e.id STARTS WITH 'n' DETACH DELETE e")
+        neo4j_server.run("UNWIND range(1, 100) AS n CREATE (:Stranger {n: n})")
+        yield Batch(facts=second, origin=origin)
+
+    done = [*store.write_many(batches(), workers=2)]
+    assert done[-1].facts_created == 40
+    assert set(store.all_facts()) == {*second, Fact("x", "y", "z"), Fact("x", "y", "x")}
+    assert neo4j_server.run("MATCH (s:Stranger)--() RETURN count(s)") == [[0]]
+
+
+def test_a_failure_of_the_input_leaves_what_came_before_it(store: Neo4jStore) -> None:
+    facts = tangle(300)
+    (origin,) = begin(store)
+
+    def batches() -> Iterator[Batch]:
+        yield from slices(origin, facts, 100)
+        raise OSError("the disk is gone")
+
+    done: list[Written] = []
+    with pytest.raises(OSError, match="the disk is gone"):
+        done.extend(store.write_many(batches(), workers=2))
+    assert sum(written.facts_created for written in done) == len(facts)
+    assert store.loads()[0].sources[0].through == len(facts)
+
+
+def test_given_up_in_the_middle_no_journal_is_ahead_and_the_rest_can_follow(store: Neo4jStore) -> None:
+    facts = tangle(500)
+    (origin,) = begin(store)
+    written = store.write_many(slices(origin, facts, 50), workers=2)
+    assert next(written).facts_created == 50
+    assert isinstance(written, Generator)
+    written.close()
+    through = store.loads()[0].sources[0].through
+    assert 50 <= through < len(facts)
+    assert all(store.holds(facts[:through]))
+    rest = [*store.write_many(slices(origin, facts, 50), workers=2)]
+    assert sum(of.facts_merged for of in rest) >= through
+    assert Counter(store.all_facts()) == Counter(facts)
+
+
+def test_taking_back_broken_off_goes_on(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = tangle(300)
+    gone, stays = begin(store, sources=2)
+    entities = [Entity(f"n{n}", f"Name {n}", "Node", (), {"n": n}) for n in range(40)]
+    store.write(Batch(entities, facts, origin=gone, through=300))
+    store.write(Batch(entities[:10], facts[:100], origin=stays, through=100))
+    monkeypatch.setattr(neo4j_loads, "CHUNK", 50)
+    write, calls = store._write, count(1)
+
+    def failing(work: Callable[[Run], object]) -> object:
+        if next(calls) == 4:
+            raise StoreUnavailable("the network is gone")
+        return write(work)
+
+    load = store.loads()[0]
+    monkeypatch.setattr(store, "_write", failing)
+    with pytest.raises(StoreUnavailable):
+        store.withdraw([gone], undone=load.id)
+    monkeypatch.setattr(store, "_write", write)
+    half = store.info().facts
+    assert 100 < half < 300
+    assert store.loads()[0].state == "undoing"
+    assert [source.through for source in store.loads()[0].sources] == [0, 100], "the journal went first"
+    done = store.withdraw([gone], undone=load.id)
+    assert done.facts_deleted == half - 100
+    assert store.loads()[0].state == "undone"
+    assert Counter(store.all_facts()) == Counter(facts[:100])
+    left = {entity.id: entity for entity in store.all_entities()}
+    mentioned = {id_ for fact in facts[:100] for id_ in (fact.head, fact.tail)}
+    assert left.keys() == mentioned | {f"n{n}" for n in range(10)}
+    assert all(left[id_] == (entities[int(id_[1:])] if int(id_[1:]) < 10 else Entity(id_, id_)) for id_ in left)
+
+
+def test_a_transaction_that_is_too_large_is_halved(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's answer to a transaction beyond its memory can't be had with so few facts; its code can."""
+    facts = tangle(600)
+    (origin,) = begin(store)
+    sizes: list[int] = []
+    once = store._transactions._once
+
+    def limited(work: Callable[[Run], object]) -> object:
+        def within(run: Run) -> object:
+            def small(query: LiteralString, parameters: Mapping[str, Any] | None = None) -> Any:
+                sizes.append(len((parameters or {}).get("marks", ())))
+                if sizes[-1] > 120:
+                    raise Neo4jError._hydrate_neo4j(
+                        code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="too much"
+                    )
+                return run(query, parameters)
+
+            return work(small)
+
+        return once(within)
+
+    monkeypatch.setattr(store._transactions, "_once", limited)
+    monkeypatch.setattr(neo4j_parallel, "LEAST_ROWS", 10)
+    (done,) = store.write_many([Batch(facts=facts, origin=origin)], workers=1)
+    assert done.facts_created == len(facts) == store.info().facts
+    assert max(sizes) > 120 >= min(size for size in sizes if size)
+
+
+@pytest.mark.parametrize("made", ["merge_facts", "merge_facts_with", "count_facts", "mark_facts", "lock_facts"])
+def test_facts_are_looked_for_between_their_ends_and_not_around_a_hub(
+    store: Neo4jStore, neo4j_server: Neo4jServer, made: str
+) -> None:
+    store.write(Batch(facts=[Fact(f"n{n}", "r", "hub") for n in range(300)]))
+    with neo4j.GraphDatabase.driver(neo4j_server.url, auth=(USER, PASSWORD)) as driver:
+        driver.execute_query("CALL db.clearQueryCaches()")
+        given = {"heads": [1], "tails": [2], "marks": [3], "properties": [{}], "low": 0, "high": 1}
+        plan = driver.execute_query("EXPLAIN " + getattr(cypher_write, made)("r"), given).summary.plan
+    pending, operators = [plan], []
+    while pending:
+        step = pending.pop()
+        assert step is not None
+        operators.append(step["operatorType"])
+        pending += step.get("children", [])
+    assert sum("NodeByIdSeek" in name for name in operators) == 2
+    assert any("Expand(Into)" in name for name in operators)
+    assert not any("Expand(All)" in name for name in operators), operators
