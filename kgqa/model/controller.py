@@ -13,7 +13,7 @@ Additive-free dot attention after Vaswani et al. 2017; control by attention over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -48,6 +48,11 @@ class Plan:
         """The rows at these positions, in this order; positions may repeat."""
         return Plan(**{part.name: getattr(self, part.name)[index] for part in fields(self)})
 
+    def softened(self) -> Plan:
+        """The same plan, less sure of how many hops it takes: see ``softened``."""
+        logits = self.stop.clamp(min=1e-30).log()
+        return replace(self, stop=softened(logits, torch.ones_like(logits, dtype=torch.bool)).softmax(-1))
+
     def frozen(self, rows: Bool[Tensor, " B"]) -> Plan:
         """The same plan, through which nothing is learned from these rows."""
 
@@ -55,6 +60,18 @@ class Plan:
             return torch.where(rows.view(-1, *[1] * (part.dim() - 1)), part.detach(), part)
 
         return Plan(**{part.name: freeze(getattr(self, part.name)) for part in fields(self)})
+
+
+def softened(logits: Float[Tensor, "B N"], allowed: Bool[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+    """Logits whose spread over what is allowed is at most 1, so that a softmax leaves nothing out.
+
+    Their gradient is that of the logits given: where a softmax has become sure, it would be next to nothing.
+    """
+    count = allowed.sum(-1, keepdim=True).clamp(min=1)
+    mean = torch.where(allowed, logits, 0).sum(-1, keepdim=True) / count
+    spread = (torch.where(allowed, logits - mean, 0).square().sum(-1, keepdim=True) / count).sqrt()
+    scaled = (logits - mean) / spread.clamp(min=1)
+    return scaled.detach() + (logits - logits.detach())
 
 
 class Controller(nn.Module):

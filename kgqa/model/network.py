@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kgqa.model.attention import SlotReader
 from kgqa.model.config import ModelConfig
-from kgqa.model.controller import Controller, Plan
+from kgqa.model.controller import Controller, Plan, softened
 from kgqa.model.fusion import Fusion
 from kgqa.model.relations import RelationScorer, RelationTable
 from kgqa.model.slots import SlotWriter
@@ -72,17 +72,21 @@ class ReaderNetwork(nn.Module):
         table: RelationTable,
         offered: Bool[Tensor, "B D"],
         frozen: Bool[Tensor, " B"] | None = None,
+        *,
+        soften: bool = False,
     ) -> Float[Tensor, "B D"]:
         """Weights of the directed relations on each row's frontier at hop ``hop``.
 
         They and the weight of "none of these", which isn't returned, sum to 1. In ``frozen`` rows, how relations score
-        isn't learned, only when to take none.
+        isn't learned, only when to take none. With ``soften``, the weights are spread, see ``softened``.
         """
         allowed = torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
         logits = self.relations(plan, hop, table)
         if frozen is not None:
             scores = torch.where(frozen.unsqueeze(-1), logits[:, :-1].detach(), logits[:, :-1])
             logits = torch.cat([scores, logits[:, -1:]], -1)
+        if soften:
+            logits = softened(logits, allowed)
         weights: Tensor = logits.masked_fill(~allowed, float("-inf")).softmax(-1)
         return weights[:, :-1]
 

@@ -104,6 +104,8 @@ def walk(
     topic_node: Int[Tensor, " K"],
     budget: Budget,
     hide: Int[Tensor, " B"] | None = None,
+    *,
+    soften: bool = False,
 ) -> Walk:
     """Follow a plan from the topics of B rows.
 
@@ -111,6 +113,8 @@ def walk(
         hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
             what is then left can't answer the question, which is how "the graph doesn't know" is learned.
             How relations score isn't learned from such a row.
+        soften: spread the weights over the relations on offer instead of following the best ones, to find what is
+            never looked at otherwise; and write no slots.
         plan, table: what ``network`` made of the questions and of the expander's relations.
         topic_row, topic_node: the topics' nodes and the row that each belongs to; every row may have several, or none.
     """
@@ -118,15 +122,15 @@ def walk(
     topics = torch.unique(make_key(topic_row, topic_node))
     key, mass = topics, torch.ones(len(topics), device=topics.device)
     memory_key, memory_mass = topics, torch.zeros(len(topics), device=topics.device)
-    slots = network.writer.topic.expand(len(topics), -1) if config.slots else None
+    slots = network.writer.topic.expand(len(topics), -1) if config.slots and not soften else None
     hops = []
     left = plan.stop.flip(1).cumsum(1).flip(1)  # [B, T]: probability that hop t is taken at all
     for hop in range(config.max_hops):
-        going = left[key_row(key), hop] >= config.min_stop
+        going = left[key_row(key), hop] >= (0 if soften else config.min_stop)
         key, mass = key[going], mass[going]
         if not len(key):
             break
-        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hide)
+        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hide, soften=soften)
         hops.append(taken)
         old_key, old_slots = memory_key, slots
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
@@ -150,6 +154,8 @@ def _hop(
     topics: Tensor,
     budget: Budget,
     hide: Tensor | None,
+    *,
+    soften: bool,
 ) -> Hop:
     """One hop: offer, choose, expand, add up."""
     rows = len(plan.stop)
@@ -158,11 +164,11 @@ def _hop(
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
     offered[row, groups.relation] = True
     frozen = None if hide is None else hide >= 0
-    weights = network.follow(plan, hop, table, offered, frozen)
+    weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
     if hide is not None and len(row) and (hide == hop).any():
         first = weights.detach().argmax(-1)
         offered[hide == hop, first[hide == hop]] = False
-        weights = network.follow(plan, hop, table, offered, frozen)
+        weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
 
     best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")

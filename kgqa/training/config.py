@@ -22,6 +22,8 @@ class TrainConfig(BaseModel):
     budget_edges: int = Field(20_000, gt=0, description="facts a row may expand at one hop while training")
     hide_share: float = Field(0.1, ge=0, lt=1, description="share of questions made unanswerable by a hidden relation")
     hide_from: float = Field(0.4, ge=0, le=1, description="share of the steps after which hiding starts")
+    explore: int = Field(16, ge=0, description="lost questions of a step, at most, that are walked once more, widely")
+    explore_edges: int = Field(2000, gt=0, description="facts that such a walk may expand at one hop")
     mention_questions: int = Field(8000, ge=0, description="questions whose mentions teach the topic scorer")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")

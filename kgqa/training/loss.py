@@ -22,6 +22,23 @@ _TINY = 1e-6
 _COUNTED = 1e-3
 
 
+def gold_of(
+    key: Int[Tensor, " N"], gold_question: Int[Tensor, " A"], gold_node: Int[Tensor, " A"]
+) -> Bool[Tensor, " N"]:
+    """Which (question, node) keys are gold answers."""
+    return torch.isin(key, make_key(gold_question, gold_node))
+
+
+def mass_loss(
+    question: Int[Tensor, " M"], mass: Float[Tensor, " M"], gold: Bool[Tensor, " M"], questions: int
+) -> Float[Tensor, " Q"]:
+    """The first term, of what M entities of Q questions have got."""
+    zero = mass.new_zeros(questions)
+    total = zero.index_add(0, question, mass)
+    right = zero.index_add(0, question[gold], mass[gold])
+    return torch.log(total + _TINY) - torch.log(right + _TINY)
+
+
 def answer_loss(
     scores: Scores,
     gold_question: Int[Tensor, " A"],
@@ -32,13 +49,10 @@ def answer_loss(
 
     A question that reached none of its answers costs the most the first term can, and teaches by its second.
     """
-    key = make_key(scores.question, scores.node)
-    gold = torch.isin(key, make_key(gold_question, gold_node))
+    gold = gold_of(make_key(scores.question, scores.node), gold_question, gold_node)
     probability = scores.log_probability.exp()
     zero = probability.new_zeros(len(answerable))
-    right = zero.index_add(0, scores.question[gold], probability[gold])
-    total = zero.index_add(0, scores.question, probability)
-    mass_loss = (torch.log(total + _TINY) - torch.log(right + _TINY)) * answerable
+    pulled = mass_loss(scores.question, probability, gold, len(answerable)) * answerable
 
     counted = gold | (probability.detach() > _COUNTED)
     log_not = torch.log((1 - probability[counted]).clamp(min=_TINY))
@@ -46,4 +60,4 @@ def answer_loss(
     question = scores.question[counted]
     number = zero.index_add(0, question, torch.ones_like(each)).clamp(min=1)
     set_loss = zero.index_add(0, question, each) / number
-    return (mass_loss + 0.5 * set_loss).mean()
+    return (pulled + 0.5 * set_loss).mean()

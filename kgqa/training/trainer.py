@@ -21,17 +21,19 @@ from kgqa.files import write_atomically
 from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
+from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import SnapshotExpander
-from kgqa.retrieval.scores import combine, read
-from kgqa.retrieval.walk import Budget
+from kgqa.retrieval.scores import Scores, combine, read
+from kgqa.retrieval.walk import Budget, key_node, key_row, make_key, walk
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
-from kgqa.training.loss import answer_loss
+from kgqa.training.loss import answer_loss, gold_of, mass_loss
 from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import DevScore, choose_threshold, dev_scores
 
 STATE = "state.pt"
 SETTINGS = "train.json"
+LOST = 3.0  # a question is lost whose answers have got less than exp(-3) of the mass
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,48 @@ class Trainer:
         answerable = ~hide[gold_question]
         scores = combine(reached, reading, question.to(self.device))
         gold = gold_question[answerable].to(self.device), gold_node[answerable].to(self.device)
-        return answer_loss(scores, *gold, answerable=~hide.to(self.device))
+        loss = answer_loss(scores, *gold, answerable=~hide.to(self.device))
+        return loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
+
+    def _explored(
+        self,
+        plan: Plan,
+        table: RelationTable,
+        question: Tensor,
+        row: Tensor,
+        scores: Scores,
+        gold_question: Tensor,
+        gold_node: Tensor,
+    ) -> Tensor:
+        """The loss of questions that went astray, from a walk that looks around more widely; the sum over them.
+
+        What a plan has become sure not to follow is never walked, so nothing would say that it leads to the answers: a
+        wording once lost would stay lost.
+        """
+        size = int(question[-1]) + 1
+        gold = gold_of(make_key(scores.question, scores.node), gold_question, gold_node)
+        share = mass_loss(scores.question, scores.log_probability.detach().exp(), gold, size)
+        asked = torch.zeros(size, dtype=torch.bool, device=self.device)
+        asked[gold_question] = True
+        lost = torch.nonzero(asked & (share > LOST)).squeeze(-1)[: self.config.explore]
+        if not len(lost):
+            return share.new_zeros(())
+        rows = torch.nonzero(torch.isin(question.to(self.device), lost)).squeeze(-1)
+        topic_row, topic_node = (t.to(self.device) for t in self.train.row_topics.take(row[rows.cpu()]))
+        reached = walk(
+            self.network,
+            plan.take(rows).softened(),
+            table,
+            self.expander,
+            topic_row,
+            topic_node,
+            Budget(self.config.explore_edges),
+            soften=True,
+        )
+        at = key_row(reached.key)
+        own = question.to(self.device)[rows][at]
+        gold = gold_of(make_key(own, key_node(reached.key)), gold_question, gold_node)
+        return mass_loss(at, reached.mass, gold, len(rows)).sum()
 
     def _hide(self, count: int) -> Tensor:
         """Which questions of this step are made unanswerable; [count]."""

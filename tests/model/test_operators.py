@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import TypeCheckError
 from torch import Tensor
 
 from kgqa.model.config import ModelConfig
+from kgqa.model.controller import softened
 from kgqa.model.network import ReaderNetwork, log_odds
 
 WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
@@ -132,6 +134,36 @@ def test_a_frozen_row_learns_only_when_to_take_none() -> None:
         learned.append(torch.autograd.grad(weights[:, 0].sum(), wanted, retain_graph=True, materialize_grads=True))
     assert [bool(key.abs().sum() > 0) for key, _ in learned] == [False, True]
     assert all(bool(none.abs().sum() > 0) for _, none in learned)
+
+
+def test_softened_logits_have_a_spread_of_one_at_most_and_the_gradient_of_the_logits_given() -> None:
+    given = torch.tensor([[40.0, 0.0, -40.0, 7.0], [0.3, 0.1, 0.2, 90.0]], requires_grad=True)
+    allowed = torch.tensor([[True, True, True, False], [True, True, True, False]])
+    made = softened(given, allowed)
+    assert [row[:3].std(correction=0).item() for row in made.detach()] == pytest.approx([1, math.sqrt(0.02 / 3)])
+    assert made[0, :3].tolist() == pytest.approx([math.sqrt(1.5), 0, -math.sqrt(1.5)])
+    assert made[1, :3].tolist() == pytest.approx([0.1, -0.1, 0.0], abs=1e-6)
+    (gradient,) = torch.autograd.grad((made * torch.arange(8.0).view(2, 4)).sum(), given)
+    assert torch.equal(gradient, torch.arange(8.0).view(2, 4))
+
+
+def test_a_softened_plan_takes_every_number_of_hops_and_a_softened_choice_every_relation() -> None:
+    reader = network(3)
+    _, tokens, mask = padded(3, [3, 6, 2])
+    plan = reader.plan(tokens, mask)
+    sure = torch.tensor([1e-20, 1.0, 1e-38])
+    soft = replace(plan, stop=sure.expand(3, 3)).softened()
+    assert bool((soft.stop > 0.05).all())
+    assert close(soft.stop.sum(-1), torch.ones(3))
+    with torch.no_grad():
+        reader.relations.forward_key.weight.mul_(1000)
+    table = reader.relations.table(torch.randn(4, WIDTH))
+    offered = torch.tensor([[True, False, True, True], [True, True, True, True], [True, False, False, False]])
+    weights = reader.follow(plan, 1, table, offered, soften=True)
+    assert bool((weights[~offered] == 0).all())
+    assert bool((weights[offered] > 0.01).all())
+    assert bool((weights.sum(-1) < 1).all())
+    assert float(reader.follow(plan, 1, table, offered)[offered].min()) < 1e-4
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -281,3 +281,15 @@ def test_questions_of_another_graph_are_refused(
     foreign = [ask("who directed [Heat]", "Michael Mann"), ask("where does [Person A] live", "Paris")]
     with pytest.raises(InputError, match="topic and an answer"):
         Trainer(CONFIG, encoder, snapshot, prepare(foreign, snapshot), data[1], tmp_path)
+
+
+@pytest.mark.parametrize("explore", [0, 16])
+def test_what_has_become_sure_to_be_wrong_is_found_only_by_looking_around(
+    explore: int, snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    # A second hop is taken only by those who are nearly sure of it, so that nobody begins to.
+    model = CONFIG.model.model_copy(update={"min_stop": 0.9})
+    config = CONFIG.model_copy(update={"model": model, "explore": explore, "steps": 60, "learning_rate": 0.01})
+    trained = Trainer(config, encoder, snapshot, *data, tmp_path).fit()
+    assert (trained.dev.hits_at_1 > 0.9) == bool(explore)
+    assert (trained.dev.hits_at_1 == 0) == (not explore)
