@@ -43,7 +43,7 @@ test: install ## every test but the slow ones, those on a real Neo4j included
 	@tools/docker-engine.sh
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: install ## the tests that take minutes (benchmarks: say where with KGQA_METAQA=folder)
+test-slow: install ## the tests that take minutes (benchmarks: say where with KGQA_DATA=folder)
 	@tools/docker-engine.sh
 	$(BIN)/python -m pytest -m slow $(ARGS)
 

@@ -50,6 +50,7 @@ class Answerer:
 
     def __post_init__(self) -> None:
         self.network = self.checkpoint.network
+        self.encoder = self.encoder.reading(contextual=self.checkpoint.config.model.contextual)
         self.budget = Budget(self.budget_edges)
         self._relations(self.reader.relations())
 

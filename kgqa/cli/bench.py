@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph_schema import KgqaError
-from kgqa.cli import common
+from kgqa.cli import bench_table, common
 from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, leakage, question_set, show, split_name
 from kgqa.cli.train import TrainingBar, drawn
 from kgqa.data import read_metaqa
@@ -172,3 +172,4 @@ def experiment(
 
 app.command("set")(question_set)
 app.command("leakage")(leakage)
+app.command("table")(bench_table.command)

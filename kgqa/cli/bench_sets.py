@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from kgqa.model.checkpoint import Checkpoint
 
 NameArgument = Annotated[str, typer.Argument(help=f"The set: {', '.join(NAMES)}.")]
-DataOption = Annotated[Path, typer.Option("--data", help="Directory of the set, in its official layout.")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="Directory of the set, in its official layout, or of several sets.")
+]
 RowsOption = Annotated[Path | None, typer.Option("--json", help="Append the figures to this file, one object a line.")]
 ByOption = Annotated[
     str | None, typer.Option("--by", help="How to split: random, path, entity, relation; else official, or random.")

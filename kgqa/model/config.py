@@ -8,8 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 class ModelConfig(BaseModel):
     """Sizes (dimensions, counts) and switches. Frozen; kept in the checkpoint; unknown keys are refused.
 
-    The five switches are the ablations: ``slots`` off leaves path scores alone; ``read_gate`` or ``write_gate`` off
-    holds that gate at 1; ``question_side`` or ``graph_side`` off takes that summand out of the fusion.
+    The switches are the ablations: ``slots`` off leaves path scores alone; ``read_gate`` or ``write_gate`` off
+    holds that gate at 1; ``question_side`` or ``graph_side`` off takes that summand out of the fusion;
+    ``token_attention`` off reads the mean of the tokens at every hop; ``question_stop`` off learns one distribution
+    over the number of hops for all questions; ``contextual`` off reads words, in questions and relations alike, as the
+    encoder's input embeddings, the same in every sentence and place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,3 +30,6 @@ class ModelConfig(BaseModel):
     write_gate: bool = True
     question_side: bool = True
     graph_side: bool = True
+    token_attention: bool = True
+    question_stop: bool = True
+    contextual: bool = True

@@ -6,6 +6,8 @@ tokens):
     e_tj = <W_q s_{t-1}, W_k x_j> / sqrt(d)      a_t = softmax_j(e_t)      c_t = sum_j a_tj x_j
     s_t = GRU(W_c c_t, s_{t-1})
 
+(a_t even over the tokens without ``token_attention``)
+
 from which come a query for relations, the probability that hop t is the last, and a gate for coming back to the topic.
 Additive-free dot attention after Vaswani et al. 2017; control by attention over the question after Hudson & Manning
 2018 (MAC); the GRU cell after Cho et al. 2014.
@@ -80,7 +82,7 @@ class Controller(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width, state = config.encoder_dim, config.state_dim
-        self.hops = config.max_hops
+        self.hops, self.token_attention = config.max_hops, config.token_attention
         self.keys = nn.Linear(width, state, bias=False)
         self.start = nn.Linear(width, state)
         self.ask = nn.Linear(state, state)
@@ -90,6 +92,8 @@ class Controller(nn.Module):
         self.stop = nn.Sequential(nn.Linear(2 * state, state), nn.Tanh(), nn.Linear(state, 1))
         self.back = nn.Linear(2 * state, 1)
         nn.init.constant_(self.back.bias, 0.0)
+        # Made only where it is used: a checkpoint has no weights that aren't read.
+        self.one_stop = None if config.question_stop else nn.Parameter(torch.zeros(config.max_hops))
 
     def forward(self, tokens: Float[Tensor, "B L E"], mask: Bool[Tensor, "B L"]) -> Plan:
         """Read the token states of B rows, padded to L; ``mask`` is True at real tokens."""
@@ -101,6 +105,8 @@ class Controller(nn.Module):
         attention, context, states, queries, stops, backs = [], [], [], [], [], []
         for _ in range(self.hops):
             scores = torch.einsum("bs,bls->bl", self.ask(state), keys) / keys.shape[-1] ** 0.5
+            if not self.token_attention:
+                scores = torch.zeros_like(scores)
             weights = scores.masked_fill(~mask, float("-inf")).softmax(-1)
             attended = torch.einsum("bl,ble->be", weights, tokens)
             taken = torch.tanh(self.take(attended))
@@ -112,12 +118,13 @@ class Controller(nn.Module):
             queries.append(self.query(both))
             stops.append(self.stop(torch.cat([state, pooled], -1)).squeeze(-1))
             backs.append(self.back(both).squeeze(-1))
+        stop = torch.stack(stops, 1) if self.one_stop is None else self.one_stop.expand(len(tokens), -1)
         return Plan(
             attention=torch.stack(attention, 1),
             context=torch.stack(context, 1),
             state=torch.stack(states, 1),
             query=torch.stack(queries, 1),
-            stop=torch.stack(stops, 1).softmax(-1),
+            stop=stop.softmax(-1),
             back=torch.stack(backs, 1).sigmoid(),
             pooled=pooled,
         )

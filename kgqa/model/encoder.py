@@ -7,6 +7,7 @@ hub, through sentence-transformers. What was once downloaded is used without ask
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import logging
@@ -20,6 +21,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.nn import functional
 
 from graph_schema import EncoderError, QuestionError, Schema
 
@@ -101,7 +103,14 @@ class Encoder:
         if width is None:
             raise EncoderError("the model doesn't say how wide its embeddings are", where=where)
         self.width: int = width
+        self.contextual = True
         self._fingerprint: str | None = None
+
+    def reading(self, *, contextual: bool) -> Encoder:
+        """The same encoder, loaded once; without ``contextual`` a token's state is its input embedding alone."""
+        other = copy.copy(self)
+        other.contextual = contextual
+        return other
 
     def fingerprint(self) -> str:
         """16 hex digits over weights and vocabulary: what a checkpoint trained on this encoder depends on."""
@@ -133,7 +142,11 @@ class Encoder:
                 fix="Ask one question at a time, in a sentence",
             )
         features = {key: value.to(self.device) for key, value in batch.items()}
-        states = self._transformer(features)["token_embeddings"]
+        if self.contextual:
+            states = self._transformer(features)["token_embeddings"]
+        else:
+            words = self._transformer.auto_model.get_input_embeddings()(features["input_ids"])
+            states = functional.layer_norm(words, words.shape[-1:])  # as long as contextual states, about
         mask = features["attention_mask"].bool()
         return TokenStates(states * mask.unsqueeze(-1), mask, features["input_ids"])
 

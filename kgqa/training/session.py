@@ -37,6 +37,7 @@ def train(
     Raises:
         CheckpointError, InputError: see ``Trainer``.
     """
+    encoder = encoder.reading(contextual=config.model.contextual)
     say(f"linking {len(questions) + len(dev):,} questions")
     mentions = min(config.mention_questions, len(questions))
     prepared = prepare(questions, snapshot, mentions_of=mentions)

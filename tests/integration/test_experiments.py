@@ -11,8 +11,8 @@ import yaml
 
 from tests.command import Kgqa
 from tests.docs.repository import ROOT
-from tests.metaqa import VARIABLE, metaqa_directory
 from tests.reader import question_lines, small_graph
+from tests.set_data import ARCHIVES, DATA, FACTS, METAQA, set_directory
 
 FILES = sorted((ROOT / "benchmarks/experiments").glob("*.yaml"))
 EXPECTING = [path for path in FILES if "expected" in yaml.safe_load(path.read_text("utf-8"))]
@@ -32,16 +32,22 @@ def measured(rows: Path, variant: str) -> dict[tuple[str, str], float]:
 
 
 @pytest.fixture(scope="module")
-def metaqa(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MetaQA's directory; named before the fixture ``kgqa`` takes the settings out of the environment."""
-    return metaqa_directory(tmp_path_factory.mktemp("metaqa"))
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where archives are unpacked, once for all experiments."""
+    return tmp_path_factory.mktemp("sets")
+
+
+@pytest.fixture
+def data(file: Path, unpacked: Path) -> Path:
+    """The directory of an experiment's set; found before ``kgqa`` takes the settings out of the environment."""
+    return set_directory(yaml.safe_load(file.read_text("utf-8"))["set"], unpacked)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
 @pytest.mark.parametrize("file", EXPECTING, ids=lambda path: path.stem)
-def test_the_figures_are_met_again(metaqa: Path, kgqa: Kgqa, file: Path, tmp_path: Path) -> None:
-    words = ("bench", "experiment", file, "--data", metaqa, "--out", tmp_path / "runs", "--threads", 1)
+def test_the_figures_are_met_again(data: Path, kgqa: Kgqa, file: Path, tmp_path: Path) -> None:
+    words = ("bench", "experiment", file, "--data", data, "--out", tmp_path / "runs", "--threads", 1)
     kgqa(*words, "--json", tmp_path / "rows.jsonl").succeeded()
     expected = yaml.safe_load(file.read_text("utf-8"))["expected"]
     for variant, parts in expected.items():
@@ -93,13 +99,47 @@ def test_a_figure_that_stays_below_what_is_expected_is_a_failure(kgqa: Kgqa, sma
     assert "full, 1-hop" not in done.err
 
 
-def test_where_the_data_is_said_to_be_it_must_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with pytest.raises(pytest.fail.Exception, match="not MetaQA's directory"):
-        metaqa_directory(tmp_path)
+@pytest.fixture
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (DATA, METAQA):
+        monkeypatch.delenv(variable, raising=False)
 
 
-def test_without_the_data_it_is_said_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    with pytest.raises(pytest.skip.Exception, match=f"nothing was measured: set {VARIABLE}"):
-        metaqa_directory(tmp_path, tmp_path / "no-archive")
+@pytest.mark.usefixtures("nothing_named")
+@pytest.mark.parametrize("variable", [DATA, METAQA])
+def test_where_the_data_is_said_to_be_it_must_be(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path))
+    with pytest.raises(pytest.fail.Exception, match=f"{variable}=.* has no kb.txt"):
+        set_directory("metaqa", tmp_path)
+
+
+@pytest.mark.usefixtures("nothing_named")
+def test_each_set_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATA, str(tmp_path))
+    for folder, facts in FACTS.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / facts).write_text("a|b|c\n", "utf-8")
+    for name, folder in (("metaqa-ntm", "metaqa"), ("PQL-3H", "pathquestion"), ("WC-C", "wc2014")):
+        assert set_directory(name, tmp_path / "scratch") == tmp_path / folder
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/kb.txt").write_text("a|b|c\n", "utf-8")
+    monkeypatch.setenv(METAQA, str(tmp_path / "films"))
+    assert set_directory("metaqa", tmp_path / "scratch") == tmp_path / "films"
+
+
+@pytest.mark.usefixtures("nothing_named")
+@pytest.mark.skipif(not ARCHIVES.exists(), reason="only where the archives are")
+def test_archives_are_unpacked_once(tmp_path: Path) -> None:
+    found = set_directory("WC-1H", tmp_path)
+    (found / FACTS["wc2014"]).write_text("kept", "utf-8")
+    assert set_directory("WC-C", tmp_path) == found == tmp_path / "wc2014"
+    assert (found / FACTS["wc2014"]).read_text("utf-8") == "kept"
+
+
+@pytest.mark.usefixtures("nothing_named")
+@pytest.mark.parametrize(("name", "said"), [("metaqa", f"set {DATA} .*{METAQA}"), ("PQ-2H", f"set {DATA} ")])
+def test_without_the_data_it_is_said_what_to_set(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(pytest.skip.Exception, match=f"nothing was measured: {said}"):
+        set_directory(name, tmp_path, tmp_path / "no-archives")

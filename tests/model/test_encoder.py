@@ -56,6 +56,24 @@ def test_one_other_weight_is_another_encoder(encoder: Encoder, copy: Path) -> No
     assert Encoder(str(copy)).fingerprint() != encoder.fingerprint()
 
 
+def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None:
+    static = encoder.reading(contextual=False)
+    one, other = static.encode(["who directed [MASK]"]), static.encode(["[MASK] directed the man"])
+    assert torch.equal(one.ids[0, 2], other.ids[0, 2])
+    assert torch.equal(one.states[0, 2], other.states[0, 2])
+    assert not torch.allclose(one.states[0, 1], one.states[0, 2])
+    assert static.fingerprint() == encoder.fingerprint()
+    # The encoder that it was made from reads on in context, and so does one made back from it.
+    texts = ["who directed [MASK]", "[MASK] directed the man"]
+    for contextual in (encoder, static.reading(contextual=True)):
+        found = contextual.encode(texts).states
+        assert not torch.allclose(found[0, 2], found[1, 2], atol=0.1)
+    # Relations are read the same way, or nothing could be compared.
+    assert not torch.allclose(
+        static.relation_texts(SCHEMA, ["directed_by"]), encoder.relation_texts(SCHEMA, ["directed_by"])
+    )
+
+
 def test_padding_changes_nothing_but_rounding(encoder: Encoder) -> None:
     texts = ["[MASK]", "who directed [MASK]", "which films did the director of [MASK] make in the year it was released"]
     together = encoder.encode(texts)

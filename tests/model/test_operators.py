@@ -43,6 +43,29 @@ def close(one: Tensor, other: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_without_attention_every_hop_reads_the_mean_of_the_real_tokens(seed: int) -> None:
+    texts, tokens, mask = padded(seed, [3, 7, 1])
+    plan = network(seed, token_attention=False).plan(tokens, mask)
+    for row, text in enumerate(texts):
+        for hop in range(3):
+            assert close(plan.context[row, hop], text.mean(0))
+    assert not close(plan.query[:, 0], plan.query[:, 1])
+    assert not close(network(seed).plan(tokens, mask).context, plan.context)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_distribution_over_the_hops_for_all_questions(seed: int) -> None:
+    _, tokens, mask = padded(seed, [3, 7, 1])
+    own, one = network(seed), network(seed, question_stop=False)
+    assert own.controller.one_stop is None
+    assert one.controller.one_stop is not None
+    assert not close(*own.plan(tokens, mask).stop[:2])
+    stop = one.plan(tokens, mask).stop
+    assert close(stop, one.controller.one_stop.softmax(-1).expand(3, -1))
+    assert close(stop.sum(-1), torch.ones(3))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
     control = network(seed).controller
     texts, tokens, mask = padded(seed, [3, 7, 1, 5])

@@ -265,3 +265,11 @@ def test_a_question_written_as_json_is_read_the_same(tmp_path: Path) -> None:
     ]
     path = write(tmp_path / "q.jsonl", *(json.dumps(as_json(q), ensure_ascii=False) for q in questions))
     assert read_questions(path) == questions
+
+
+def test_a_directory_of_several_sets_is_looked_through(tmp_path: Path) -> None:
+    write(tmp_path / "pathquestion/PQ-2H.txt", "what is Ann 's pet 's food ?\tHay(Hay/)\tAnn#pet#Rex#food#Hay")
+    write(tmp_path / "pathquestion/2H-kb.txt", "Ann\tpet\tRex", "Rex\tfood\tHay")
+    assert open_set("PQ-2H", tmp_path) == open_set("PQ-2H", tmp_path / "pathquestion")
+    with pytest.raises(InputError, match="can't read the questions"):
+        open_set("WC-C", tmp_path)

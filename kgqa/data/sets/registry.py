@@ -13,14 +13,31 @@ from kgqa.data.sets.metaqa import open_metaqa
 DIRECTORY = "directory"
 PARAPHRASED = "metaqa-ntm"
 NAMES = ("metaqa", PARAPHRASED, *pathquestion.FILES, *wc2014.FILES, DIRECTORY)
+FOLDERS = {
+    "metaqa": "metaqa",
+    PARAPHRASED: "metaqa",
+    **dict.fromkeys(pathquestion.FILES, "pathquestion"),
+    **dict.fromkeys(wc2014.FILES, "wc2014"),
+}
+"""What a set's directory is called in a directory that holds those of several sets."""
+
+
+def folder_of(name: str, data: Path) -> Path:
+    """Where a set's files lie: ``data``, or its own folder there."""
+    own = data / FOLDERS.get(name, "")
+    return own if own.is_dir() else data
 
 
 def open_set(name: str, data: Path) -> QuestionSet:
     """A set by its name in ``NAMES``, from the directory its files lie in; "directory": one in kgqa's own layout.
 
+    Args:
+        data: that directory, or one that holds those of several sets, called as in ``FOLDERS``.
+
     Raises:
         InputError: no such set, or its files can't be read.
     """
+    data = folder_of(name, data)
     if name == "metaqa":
         return open_metaqa(data)
     if name == PARAPHRASED:
