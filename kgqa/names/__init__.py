@@ -1,0 +1,7 @@
+"""An index of names and aliases: finds entities by what they are called, however that is written."""
+
+from kgqa.names.hits import Hit, How, Stretch
+from kgqa.names.index import NamesIndex
+from kgqa.names.write import Refreshed
+
+__all__ = ["Hit", "How", "NamesIndex", "Refreshed", "Stretch"]
