@@ -15,6 +15,7 @@ from rich.markup import escape
 
 import ingest
 from graph_schema import ConfigError, KgqaError, Schema, StoreError
+from ingest.options import BATCH_SIZE
 from kgqa.cli import common
 from kgqa.cli.loading import LoadingBar, difference_lines, import_dict, import_lines, report_lines, withdrawn_line
 from kgqa.config import Settings
@@ -75,7 +76,7 @@ def command(
         bool, typer.Option("--no-quarantine", help="Only count and show lines set aside.")
     ] = False,
     report: Annotated[Path | None, typer.Option("--report", help="Write the report to this file, as JSON.")] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Facts in one transaction.")] = 20_000,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Facts written at once.")] = BATCH_SIZE,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Batches written at once; 1, on Neo4j 2 if not given.")
     ] = None,
