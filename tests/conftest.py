@@ -10,6 +10,7 @@ import os
 import subprocess
 from functools import cache
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
@@ -18,6 +19,12 @@ install_import_hook(["kgqa.model", "kgqa.retrieval", "kgqa.training", "kgqa.eval
 
 # torch's threads wait by spinning; beside a database on the same few cores, several slow everything down tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Whether a test passes is not to depend on what else the machine is doing: an example may take as long as it takes.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 RYUK_SWITCH = "TESTCONTAINERS_RYUK_DISABLED"
 PULL_SECONDS = 15

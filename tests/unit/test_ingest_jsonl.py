@@ -189,8 +189,7 @@ def test_json_that_is_not_lines_is_refused(content: bytes) -> None:
 
 def test_an_endless_line_takes_no_memory() -> None:
     writer = MemoryWriter()
-    endless: Any = Endless(1 << 30)
-    endless._end = b'\n{"head": "a", "relation": "r", "tail": "b"}\n'
+    endless: Any = Endless(1 << 30, after=b'\n{"head": "a", "relation": "r", "tail": "b"}\n')
     tracemalloc.start()
     try:
         report = load(

@@ -102,33 +102,63 @@ def test_a_quoted_field_longer_than_any_record_is_set_aside() -> None:
 
 
 class Endless(io.RawIOBase):
-    """One line of ``size`` bytes, then a fact, without ever holding them."""
+    """One line of ``size`` bytes between two others, without ever holding them.
 
-    def __init__(self, size: int) -> None:
-        self._left = size
-        self._end = b"\na|r|b\n"
+    Args:
+        fill: what the line consists of, over and over.
+    """
+
+    def __init__(self, size: int, fill: bytes = b"x", before: bytes = b"", after: bytes = b"\na|r|b\n") -> None:
+        self._fill = fill * (1_048_576 // len(fill))
+        self._left, self._before, self._after = size, before, after
 
     def read(self, size: int = -1) -> bytes:
+        if self._before:
+            block, self._before = self._before[:size], self._before[size:]
+            return block
         if self._left:
-            count = min(size, self._left)
+            count = min(size, self._left, len(self._fill))
             self._left -= count
-            return b"x" * count
-        block, self._end = self._end[:size], self._end[size:]
+            return self._fill[:count]
+        block, self._after = self._after[:size], self._after[size:]
         return block
 
 
-def test_an_endless_line_takes_no_memory() -> None:
+@pytest.mark.parametrize(
+    ("name", "mark", "fill"),
+    [
+        ("x.csv", b",", b"x"),
+        ("x.csv", b",", b","),
+        ("x.csv", b",", b'"'),
+        ("x.csv", b",", b'a,r,"b'),
+        ("x.tsv", b"\t", b"\t"),
+        ("x.tsv", b"\t", b"caf\xe9 \x00\r\t..."),
+        ("x.txt", b"|", b'"a"|'),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["first", "in the middle"])
+def test_a_line_of_one_gigabyte_takes_no_memory(name: str, mark: bytes, fill: bytes, first: bool) -> None:
+    before, after = (mark.join(fields) + b"\n" for fields in ([b"a", b"r", b"b"], [b"c", b"r", b"d"]))
+    endless: Any = Endless(1 << 30, fill, b"" if first else before, b"\n" + (before if first else b"") + after)
     writer = MemoryWriter()
-    endless: Any = Endless(200_000_000)
+    seen: list[Rejected] = []
     tracemalloc.start()
     try:
-        report = load([Source("endless", stream=endless)], writer)
+        report = load([Source(name, stream=endless)], writer, options=LoadOptions(rejects=seen.append))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert writer.facts == {Fact("a", "r", "b")}
-    assert report.rejected == {Reason.LINE_TOO_LONG: 1}
-    assert peak < 16_000_000
+    assert writer.facts == GOOD
+    assert [(one.line, one.reason) for one in seen] == [(1 if first else 2, Reason.LINE_TOO_LONG)]
+    assert report.lines == 3
+    assert peak < 32_000_000
+
+
+@pytest.mark.parametrize("fill", [b"x", b'"', b","])
+def test_nothing_but_a_line_of_one_gigabyte_is_one_clear_error(fill: bytes) -> None:
+    endless: Any = Endless(1 << 30, fill, after=b"")
+    with pytest.raises(InputError, match=r"none of its 1 lines can be read as a fact .*line too long"):
+        load([Source("x.csv", stream=endless)], MemoryWriter())
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1, 2])
