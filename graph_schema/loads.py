@@ -49,6 +49,7 @@ class LoadSource:
         name, size, digest: as in ``SourcePlan``.
         through: all rows up to this line are in the store (the journal).
         facts, entities: that it was the first to bring.
+        rejected: rows that were set aside when it was read last; 0 while that isn't known.
     """
 
     origin: int
@@ -58,6 +59,7 @@ class LoadSource:
     through: int = 0
     facts: int = 0
     entities: int = 0
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,9 @@ class LoadLedger(Protocol):
             report: what the load says of itself, if all of it was written or compared since ``begin_load``; a store
                 that counts each of its changes keeps it, see ``Load.report``.
         """
+
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
+        """Keep how many rows were set aside of each of a load's sources, in their order; no change of the graph."""
 
     def loads(self) -> tuple[Load, ...]:
         """Every load, undone ones too, oldest first."""

@@ -74,11 +74,13 @@ def load(
             run.write()
         except (ConfigError, InputError, OSError, KeyboardInterrupt):  # ConfigError: the quarantine can't be written
             if run.load is not None:
+                run.count_rejected()
                 target.finish()
             raise
     notes += run.notes()
     report = LoadReport(run.reports(), time.perf_counter() - started, run.load.id if run.load else "", tuple(notes))
     if run.load is not None:
+        run.count_rejected()
         # One that was gone on with hasn't compared what was in before.
         target.end_load(run.load.id, "" if report.resumed else json.dumps(report.as_dict(), ensure_ascii=False))
     target.finish()
@@ -170,6 +172,15 @@ class _Run:
 
     def reports(self) -> tuple[FileReport, ...]:
         return tuple(file.report() for file in self._files)
+
+    def count_rejected(self) -> None:
+        """Let the store know how many rows were set aside, of each source that was read."""
+        assert self.load is not None
+        before = [source.rejected for source in self.load.sources]
+        now = [file.tally.rejects for file in self._files]
+        now += before[len(now) :]
+        if now != before:
+            self._target.count_rejected(self.load.id, now)
 
     def notes(self) -> list[str]:
         """What is odd about the files as a whole."""

@@ -21,6 +21,8 @@ class Target(Protocol):
 
     def end_load(self, id: str, report: str = "") -> None: ...
 
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None: ...
+
     def finish(self) -> None: ...
 
 
@@ -75,6 +77,9 @@ class DryRun:
             yield self._look(batch)
 
     def end_load(self, id: str, report: str = "") -> None:
+        """Nothing."""
+
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
         """Nothing."""
 
     def finish(self) -> None:

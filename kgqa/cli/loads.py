@@ -32,7 +32,7 @@ def listed(
     as_json: common.JsonOption = False,
     config: common.ConfigOption = None,
 ) -> None:
-    """List the loads of a store, oldest first.
+    """List the loads of a store, oldest first: when, facts that each was the first to bring, rows set aside, sources.
 
     Example: [bold]kgqa loads --store sqlite:///films.db[/]
     """
@@ -50,7 +50,10 @@ def listed(
         common.out.print("No loads.")
         return
     for load in found:
-        common.out.print(f"{load.id}  {load.began}  {state(load)}  {facts(load):,} facts  {escape(_sources(load))}")
+        aside = f", {rejected(load):,} set aside" if rejected(load) else ""
+        common.out.print(
+            f"{load.id}  {load.began}  {state(load)}  {facts(load):,} facts{aside}  {escape(_sources(load))}"
+        )
 
 
 @app.command("show")
@@ -62,7 +65,7 @@ def show(
     as_json: common.JsonOption = False,
     config: common.ConfigOption = None,
 ) -> None:
-    """Show one load: when, how far, and what each of its sources brought first.
+    """Show one load: when, how far, what each of its sources brought first, and how many of its rows were set aside.
 
     Example: [bold]kgqa loads show 20261124-101500-1 --store sqlite:///films.db[/]
     """
@@ -78,8 +81,9 @@ def show(
         size = f"{source.size:,} bytes, digest {source.digest}" if source.digest else "a stream"
         common.out.print(f"  {escape(source.name)} ({size})")
         common.out.print(
-            f"    first to bring {source.facts:,} facts and {source.entities:,} entities; in up to line "
-            f"{source.through:,}"
+            f"    first to bring {source.facts:,} facts and {source.entities:,} entities"
+            + (f"; in up to line {source.through:,}" if load.state == "running" else "")
+            + f"; {source.rejected:,} rows set aside"
         )
 
 
@@ -192,9 +196,19 @@ def facts(load: Load) -> int:
     return sum(source.facts for source in load.sources)
 
 
+def rejected(load: Load) -> int:
+    """How many rows were set aside, of all its sources."""
+    return sum(source.rejected for source in load.sources)
+
+
 def load_dict(load: Load) -> dict[str, Any]:
     """Plain JSON types."""
-    return {**asdict(load), "sources": [asdict(source) for source in load.sources], "facts": facts(load)}
+    return {
+        **asdict(load),
+        "sources": [asdict(source) for source in load.sources],
+        "facts": facts(load),
+        "rejected": rejected(load),
+    }
 
 
 def origin_text(origin: Origin) -> str:

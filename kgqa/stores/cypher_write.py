@@ -204,7 +204,10 @@ MATCH (o:KgqaOrigin {origin: $origin})
 SET o.facts = o.facts + $facts, o.entities = o.entities + $entities,
     o.through = CASE WHEN o.through < $through THEN $through ELSE o.through END
 """
-RESET_JOURNAL = "MATCH (o:KgqaOrigin) WHERE o.origin IN $origins SET o.through = 0, o.facts = 0, o.entities = 0"
+RESET_JOURNAL = """
+MATCH (o:KgqaOrigin) WHERE o.origin IN $origins SET o.through = 0, o.facts = 0, o.entities = 0, o.rejected = 0
+"""
+COUNT_REJECTED = "MATCH (o:KgqaOrigin {load: $id}) SET o.rejected = $rejected[o.place - 1]"
 
 FACT_STATES = """
 UNWIND $rows AS row MATCH (h:Entity {id: row[1]})-[r]->(t:Entity {id: row[3]}) WHERE type(r) = row[2]

@@ -207,6 +207,10 @@ class EmbeddedStore:
         with self._writing() as connection:
             embedded_ledger.end_load(connection, id, report if self._writer.undisturbed else "")
 
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
+        with self._writing() as connection:
+            embedded_ledger.count_rejected(connection, id, rejected)
+
     def loads(self) -> tuple[Load, ...]:
         with self._consistent() as connection:
             return embedded_ledger.loads(connection)

@@ -54,6 +54,14 @@ def end_load(connection: sqlite3.Connection, id_: str, report: str) -> None:
         connection.execute(sql.SEAL_LOAD, (id_, report))
 
 
+def count_rejected(connection: sqlite3.Connection, id_: str, rejected: Sequence[int]) -> None:
+    """See ``LoadLedger.count_rejected``."""
+    _state(connection, id_)
+    (sources,) = (load.sources for load in loads(connection) if load.id == id_)
+    counts = [(source.origin, count) for source, count in zip(sources, rejected, strict=True)]
+    connection.executemany(sql.COUNT_REJECTED, counts)
+
+
 def loads(connection: sqlite3.Connection) -> tuple[Load, ...]:
     """See ``LoadLedger.loads``."""
     return tuple(load for _, load in _loads(connection))

@@ -100,6 +100,7 @@ MIGRATIONS: dict[int, str] = {
     ) WITHOUT ROWID;
     CREATE INDEX said_by_origin ON said (origin);
     """,
+    3: "ALTER TABLE origin ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;\n",
 }
 # What follows migration 2: its rows go into the log before; 'likeness' is the last row of name that is in there.
 MAX_ENTITY = "SELECT coalesce(max(key), 0) FROM entity"
@@ -210,11 +211,12 @@ LOADS = """
     FROM load ORDER BY number
 """
 SEAL_LOAD = "UPDATE load SET report = ?2, sealed = (SELECT value FROM meta WHERE key = 'changes') WHERE id = ?1"
-ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities FROM origin ORDER BY origin"
+ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities, rejected FROM origin ORDER BY origin"
 END_LOAD = "UPDATE load SET state = ?2, ended = ?3 WHERE id = ?1"
 LOAD_STATE = "SELECT state FROM load WHERE id = ?"
 COUNT_ORIGIN = """
     UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4 WHERE origin = ?1
 """
-RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0 WHERE origin = ?"
+RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0 WHERE origin = ?"
+COUNT_REJECTED = "UPDATE origin SET rejected = ?2 WHERE origin = ?1"
 SOURCES = "SELECT o.origin, l.id, o.name FROM origin o JOIN load l ON l.number = o.load"

@@ -258,6 +258,7 @@ class _Export:
         source_rows = [
             {"origin": s.origin, "load": load.id, "place": place, "source": s.name, "size": s.size}
             | {"digest": s.digest, "through": s.through, "facts": s.facts, "entities": s.entities}
+            | {"rejected": s.rejected}
             for load in loads
             for place, s in enumerate(load.sources, 1)
         ]

@@ -41,6 +41,7 @@ def begin(run: Run, plan: LoadPlan) -> None:
             "through": 0,
             "facts": 0,
             "entities": 0,
+            "rejected": 0,
         }
         for place, source in enumerate(plan.sources, 1)
     ]
@@ -55,6 +56,12 @@ def end(run: Run, id_: str) -> None:
         run(cypher_write.END_LOAD, {"id": id_, "ended": _now()})
     elif state != "complete":
         raise StoreError(f"the load {id_} is {state}, so it can't be completed", fix="Load its sources again")
+
+
+def count_rejected(run: Run, id_: str, rejected: Sequence[int]) -> None:
+    """See ``LoadLedger.count_rejected``."""
+    _state_of(run, id_)
+    run(cypher_write.COUNT_REJECTED, {"id": id_, "rejected": [*rejected]})
 
 
 def loads(run: Run) -> tuple[Load, ...]:
@@ -177,9 +184,8 @@ def _states(run: Run, facts: Sequence[Fact]) -> Iterator[tuple[int, Mapping[str,
 
 
 def _source(row: Mapping[str, Any]) -> LoadSource:
-    return LoadSource(
-        row["origin"], row["source"], row["size"], row["digest"], row["through"], row["facts"], row["entities"]
-    )
+    counts = row["through"], row["facts"], row["entities"], row.get("rejected") or 0
+    return LoadSource(row["origin"], row["source"], row["size"], row["digest"], *counts)
 
 
 def _state_of(run: Run, id_: str) -> LoadState:

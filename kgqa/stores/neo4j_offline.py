@@ -140,6 +140,9 @@ class OfflineWriter:
     def end_load(self, id: str, report: str = "") -> None:
         self._store.end_load(id, report)
 
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
+        self._store.count_rejected(id, rejected)
+
     def loads(self) -> tuple[Load, ...]:
         return self._store.loads()
 

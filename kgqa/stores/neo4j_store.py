@@ -273,6 +273,9 @@ class Neo4jStore:
         del report
         self._write(lambda run: neo4j_loads.end(run, id))
 
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
+        self._write(lambda run: neo4j_loads.count_rejected(run, id, rejected))
+
     def loads(self) -> tuple[Load, ...]:
         return self._read(neo4j_loads.loads)
 

@@ -82,6 +82,21 @@ def test_ending_a_load_that_is_not_there_or_undone(ledger: GraphStore) -> None:
         ledger.end_load(load.id)
 
 
+def test_rows_set_aside_are_counted_by_source(ledger: GraphStore, other: GraphStore) -> None:
+    load = ledger.begin_load(PLAN)
+    changes = ledger.changes()
+    assert [source.rejected for source in load.sources] == [0, 0]
+    ledger.count_rejected(load.id, [3, 1_000_000])
+    ledger.count_rejected(load.id, [3, 5])
+    assert [[source.rejected for source in known.sources] for known in other.loads()] == [[3, 5]]
+    assert other.begin_load(PLAN).sources[1].rejected == 5
+    assert ledger.changes() == changes
+    with pytest.raises(StoreError, match="no load 'nowhere'"):
+        ledger.count_rejected("nowhere", [])
+    ledger.withdraw([load.sources[0].origin])
+    assert [source.rejected for source in other.loads()[0].sources] == [0, 5]
+
+
 def test_the_journal_alone_is_no_change_and_never_goes_back(ledger: GraphStore) -> None:
     (origin,) = begun(ledger, "k")
     batch = Batch(facts=[FACT], origin=origin, fact_lines=[3], through=9)

@@ -97,6 +97,11 @@ class MemoryWriter:
     def end_load(self, id: str, report: str = "") -> None:
         self.journal[id] = replace(self.journal[id], state="complete", ended="2026-01-01T00:00:01Z")
 
+    def count_rejected(self, id: str, rejected: Sequence[int]) -> None:
+        sources = zip(self.journal[id].sources, rejected, strict=True)
+        counted = tuple(replace(source, rejected=count) for source, count in sources)
+        self.journal[id] = replace(self.journal[id], sources=counted)
+
     def loads(self) -> tuple[Load, ...]:
         return tuple(self.journal.values())
 
@@ -133,7 +138,7 @@ class MemoryWriter:
         before = len(self.nodes)
         self._drop_unmentioned()
         for known in self.loads():
-            sources = tuple(replace(s, through=0) if s.origin in origins else s for s in known.sources)
+            sources = tuple(replace(s, through=0, rejected=0) if s.origin in origins else s for s in known.sources)
             self.journal[known.id] = replace(known, sources=sources)
         if undone:
             self.journal[undone] = replace(self.journal[undone], state="undone")

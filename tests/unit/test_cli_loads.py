@@ -36,6 +36,8 @@ def test_the_list(kgqa: Kgqa, tmp_path: Path, two: tuple[str, str]) -> None:
     listed = json.loads(kgqa("loads", "--json", *STORE).succeeded())
     assert [load["id"] for load in listed] == [*two]
     assert [load["facts"] for load in listed] == [2, 1]
+    assert [load["rejected"] for load in listed] == [1, 0]
+    assert [" 1 set aside" in line for line in out.splitlines()] == [True, False]
     (source,) = listed[0]["sources"]
     assert (source["name"], source["facts"], source["entities"]) == (str(tmp_path / "one"), 2, 3)
     assert source["through"] >= 2
@@ -50,9 +52,10 @@ def test_one_load(kgqa: Kgqa, tmp_path: Path, two: tuple[str, str]) -> None:
     out = kgqa("loads", "show", two[0], *STORE).succeeded()
     assert f"{two[0]}: complete" in out
     assert f"{tmp_path / 'one'} (" in out
-    assert "first to bring 2 facts and 3 entities" in out
+    assert "first to bring 2 facts and 3 entities; 1 rows set aside" in out
     shown = json.loads(kgqa("loads", "show", two[0], "--json", *STORE).succeeded())
     assert shown["sources"][0]["digest"]
+    assert shown["sources"][0]["rejected"] == 1
 
 
 def test_an_id_is_found_by_its_beginning_and_a_wrong_one_gets_a_hint(kgqa: Kgqa, two: tuple[str, str]) -> None:

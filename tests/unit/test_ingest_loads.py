@@ -102,6 +102,7 @@ def test_the_same_again_changes_nothing_and_brings_back_what_was_deleted(path: P
     assert again.load == first.load
     assert (again.created, again.merged, again.unchanged, again.resumed) == (0, 100, 100, False)
     assert len(store.loads()) == 1
+    assert [source.rejected for source in store.loads()[0].sources] == [3]
     store.delete([Fact("n5", "r", "m"), Fact("n6", "r", "m")])
     third = load([path], store)
     assert (third.created, third.unchanged) == (2, 98)
@@ -182,6 +183,7 @@ def test_too_many_bad_lines_leave_a_load_that_goes_on(path: Path, monkeypatch: p
         load([path], store, options=LoadOptions(batch_size=10, max_errors=2))
     assert store.calls[-1] == "finish"
     assert store.loads()[0].state == "running"
+    assert store.loads()[0].sources[0].rejected == 3
     report = load([path], store, options=LoadOptions(batch_size=10, max_errors=3))
     assert report.created == 90
     assert report.resumed
