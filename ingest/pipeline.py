@@ -89,7 +89,8 @@ def load(
 
 def plan_of(read: Sequence[Item], options: LoadOptions, schema: Schema, mapping: MappingFile | None) -> LoadPlan:
     """The plan of a load that reads these; reads every file once, as ``make_plan`` says."""
-    return make_plan([item.source for item in read], options, schema, mapping.fingerprint() if mapping else "")
+    called = [item.called for item in read]
+    return make_plan([item.source for item in read], options, schema, mapping.fingerprint() if mapping else "", called)
 
 
 def _unchanged(target: Target, plan: LoadPlan, schema: Schema, started: float) -> LoadReport | None:
@@ -177,7 +178,7 @@ class _Run:
         """Let the store know how many rows were set aside, of each source that was read."""
         assert self.load is not None
         before = [source.rejected for source in self.load.sources]
-        now = [file.tally.rejects for file in self._files]
+        now = [rejected for file in self._files for rejected in file.rejected()]
         now += before[len(now) :]
         if now != before:
             self._target.count_rejected(self.load.id, now)
@@ -188,32 +189,41 @@ class _Run:
 
     def _batches(self) -> Iterator[Batch]:
         """What is to be written, over all sources."""
-        for number, item in enumerate(self._items):
+        number = 0  # of its first source in the store
+        for item in self._items:
             tally = Tally(item.source.name, self._options, self._rejected)
             with reading(item, tally, self._known, self._tell) as file:
                 self._files.append(file)
                 self._open = file
-                for batch in batches(file.blocks, self._options.batch_size, self._schema):
-                    yield from self._to_write(number, file, batch)
+                for place, blocks in file.parts():
+                    for batch in batches(blocks, self._options.batch_size, self._schema):
+                        yield from self._to_write(number, place, file, batch)
             self._open = None
+            number += len(item.called)
             self._bytes += file.stream.position
             self._lines += tally.lines
             self._rejected += tally.rejects
 
-    def _to_write(self, number: int, file: Reading, batch: Batch) -> Iterator[Batch]:
-        """The batch with its origin, unless the journal says that it is in."""
+    def _to_write(self, first: int, place: int, file: Reading, batch: Batch) -> Iterator[Batch]:
+        """The batch with its origin, unless the journal says that it is in.
+
+        Args:
+            first: number of the file's first source. place: of the batch's, among the file's.
+        """
         if self.load is None:
             self._target.migrate(self._schema)
             self.load = self._target.begin_load(self._plan)
-        source = self.load.sources[number]
+        source = self.load.sources[first + place]
         if self.load.state == "running":
-            file.tally.before = source
+            file.tally.before = self.load.sources[first : first + len(file.called)]
             if source.digest and 0 < batch.through <= source.through:
                 self._facts += len(batch.facts)
                 self._tell()
                 return
         self._writing.append((file, len(batch.facts)))
-        yield changed(batch, origin=source.origin)
+        # What was set aside for what the store holds or not may be loadable when the load goes on: the journal says
+        # no more than that all before it is in.
+        yield file.to_write(batch, source.origin, 0 if file.tally.disputed else batch.through)
 
     def _tell(self) -> None:
         if self._progress:

@@ -24,7 +24,13 @@ NOT_MEANING = frozenset({"batch_size", "max_errors", "rejects", "examples", "wor
 """Options that say how to load, not what; and the mapping, whose own fingerprint counts."""
 
 
-def make_plan(sources: Sequence[Source], options: LoadOptions, schema: Schema, mapping: str = "") -> LoadPlan:
+def make_plan(
+    sources: Sequence[Source],
+    options: LoadOptions,
+    schema: Schema,
+    mapping: str = "",
+    called: Sequence[Sequence[str]] | None = None,
+) -> LoadPlan:
     """What is to be loaded. Reads every file once, for its digest; streams aren't touched.
 
     A stream has no digest beforehand. With a name, it is the same load each time it comes under it: nothing of it is
@@ -32,13 +38,16 @@ def make_plan(sources: Sequence[Source], options: LoadOptions, schema: Schema, m
 
     Args:
         mapping: fingerprint of the mapping; empty: that of plain triples.
+        called: what each source goes by; several names, if its rows are from several. None: as ``names`` says.
 
     Raises:
         InputError: a file can't be read.
     """
+    called = called or [[name] for name in names(sources, options.source)]
     plans = tuple(
-        SourcePlan(name, -1 if source.size is None else source.size, digest(source))
-        for name, source in zip(names(sources, options.source), sources, strict=True)
+        SourcePlan(name, -1 if source.size is None else source.size, fingerprint)
+        for source, named, fingerprint in zip(sources, called, map(digest, sources), strict=True)
+        for name in named
     )
     said = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in NOT_MEANING}
     labels = {name: (relation.head, relation.tail) for name, relation in schema.relations.items()}
@@ -75,15 +84,15 @@ def names(sources: Sequence[Source], name: str | None) -> list[str]:
     the folder that they have in common.
     """
     if name is None:
-        return [source.name if source.path is None else _absolute(source.path) for source in sources]
-    if len(sources) == 1:
-        return [name]
-    paths = [Path(_absolute(source.path or Path(source.name))) for source in sources]
+        return [source.name if source.path is None else absolute(source.path) for source in sources]
+    if len(sources) <= 1:
+        return [name] * len(sources)
+    paths = [Path(absolute(source.path or Path(source.name))) for source in sources]
     folder = os.path.commonpath([path.parent for path in paths])
     return [f"{name}/{path.relative_to(folder).as_posix()}" for path in paths]
 
 
-def _absolute(path: Path) -> str:
+def absolute(path: Path) -> str:
     """The path from the root; links are kept, since one may be led on to a newer version of the same source."""
     return os.path.normpath(path.absolute())
 

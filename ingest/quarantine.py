@@ -47,6 +47,7 @@ class FileContext:
     Attributes:
         format, width, header, quoting: as found; see ``Table``.
         how: options and mapping, as a JSON object.
+        source: what the file goes by in the store; empty: its path.
     """
 
     file: str
@@ -55,15 +56,18 @@ class FileContext:
     header: tuple[str, ...] | None = None
     quoting: str = ""
     how: str = "{}"
+    source: str = ""
 
 
-def context_of(name: str, table: Table, options: LoadOptions, mapping: MappingFile | None = None) -> FileContext:
-    """How the rows of a table are read."""
+def context_of(
+    name: str, table: Table, options: LoadOptions, mapping: MappingFile | None = None, source: str = ""
+) -> FileContext:
+    """How the rows of a table are read; ``source`` as in ``FileContext``."""
     said: dict[str, Any] = {"options": {name: getattr(options, name) for name in READING}}
     if mapping is not None:
         said["mapping"] = mapping.to_dict()
     how = json.dumps(said, ensure_ascii=False)
-    return FileContext(name, table.format, table.width, table.header, table.quoting, how)
+    return FileContext(name, table.format, table.width, table.header, table.quoting, how, source)
 
 
 class Again(Protocol):

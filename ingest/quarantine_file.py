@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 from graph_schema import ConfigError, InputError, MappingError, Schema
@@ -19,6 +20,7 @@ from ingest.mapping import Mapping, TripleMapping
 from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import spec_for
 from ingest.options import LoadOptions
+from ingest.plan import absolute, same_source
 from ingest.quarantine import AGAIN, READING, VERSION, FileContext
 from ingest.rdf import RdfRows
 from ingest.rdf_options import RdfOptions
@@ -64,20 +66,43 @@ class QuarantineFile:
     Args:
         name: of the file, as in ``Records.source``.
         mapping: instead of the one in the file.
+        source: as in ``LoadOptions``.
+
+    Attributes:
+        lines: of the rows that were drawn and not yet forgotten, by their lines here: those in the files they are from.
     """
 
     name: str
     mapping: MappingFile | None = None
+    source: str | None = None
+    lines: dict[int, int] = field(default_factory=dict)
     contexts: dict[str, FileContext] = field(default_factory=dict)
     _headed: bool = False
     _hows: dict[object, str] = field(default_factory=dict)
     _heads: dict[str, Head] = field(default_factory=dict)
+    _sources: dict[str, None] = field(default_factory=dict)
     _origins: dict[int, tuple[str, int, FileContext]] = field(default_factory=dict)
     _mappings: dict[FileContext, dict[tuple[str, ...], Mapping]] = field(default_factory=dict)
 
     def origin(self, source: str, line: int) -> tuple[str, int, FileContext] | None:
         """Where a row of the blocks drawn last was first set aside: file, line, and how that is read."""
         return self._origins.get(line) if source == self.name else None
+
+    def sources(self) -> tuple[str, ...]:
+        """What the files that its rows are from go by in the store, once ``learn`` has read how these are read."""
+        return tuple(self._sources) or (absolute(Path(self.name)),)
+
+    def source_of(self, line: int) -> str:
+        """What the file goes by that a row of the blocks drawn last is from."""
+        found = self._origins.get(line)
+        return found[2].source if found and found[2].format != AGAIN else self.sources()[0]
+
+    def returned(self, blocks: Iterable[Mapped]) -> Iterator[Mapped]:
+        """Blocks of its rows, under the names of the sources that these are from; ``lines`` grows by their lines."""
+        for block in blocks:
+            here = {line for part in block.parts for line in part.lines}
+            self.lines.update((line, self._origins[line][1]) for line in here)
+            yield replace(block, source=self.source_of(min(here, default=0)))
 
     def learn(self, stream: ByteStream) -> None:
         """Read only how files are read, which may stand after their rows; of a file that can be read twice."""
@@ -138,10 +163,13 @@ class QuarantineFile:
                     None if header is None else tuple(map(str, header)),
                     str(record.get("quoting", "")),
                     self._hows[record["how"]],
+                    self._called(str(record.get("source") or absolute(Path(record["file"])))),
                 )
                 if context.format not in {*READERS, AGAIN}:
                     raise ValueError(f"format {context.format!r}")
                 self.contexts[context.file] = context
+                if context.format != AGAIN:
+                    self._sources.setdefault(context.source)
             else:
                 how = {name: value for name, value in record.items() if name != "how"}
                 text = json.dumps(how, ensure_ascii=False)
@@ -149,6 +177,10 @@ class QuarantineFile:
                 self._heads[text] = self._head(line, how)
         except (LookupError, TypeError, ValueError, ConfigError) as error:
             raise self._error(line, f"it says wrongly how something is read ({error})") from error
+
+    def _called(self, known: str) -> str:
+        """What a file goes by, that went by ``known``, now that the load says what its source goes by."""
+        return known if self.source is None or same_source(self.source, known) else self.source
 
     def _head(self, line: int, how: dict[str, Any]) -> Head:
         said = {name: value for name, value in how.get("options", {}).items() if name in READING}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
-from graph_schema import InputError, MappingError, Schema
+from graph_schema import Batch, InputError, MappingError, Schema
 from ingest.formats import NAMED, RDF, find_format
 from ingest.header import positions
 from ingest.known import Known
@@ -14,6 +16,7 @@ from ingest.mapping import Mapping, TripleMapping, mapped
 from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import Planned, expect_ahead, planned
 from ingest.options import LoadOptions
+from ingest.plan import names
 from ingest.quarantine import Quarantine, context_of
 from ingest.quarantine_file import QuarantineFile, is_quarantine
 from ingest.rdf import RdfMapping
@@ -34,6 +37,8 @@ class Item:
         mapping: that was given; None: rows are facts, those of a quarantine file what it says itself.
         planned: what the mapping says of the source; None for a quarantine file too.
         rdf: the RDF among all sources.
+        called: what it goes by in the store; of a quarantine file, what the files go by that its rows are from.
+        again: whether it is a quarantine file.
     """
 
     source: Source
@@ -41,6 +46,8 @@ class Item:
     rdf: RdfSources
     mapping: MappingFile | None = None
     planned: Planned | None = None
+    called: tuple[str, ...] = ()
+    again: bool = False
 
     def meaning(self, table: Table) -> Mapping:
         """What the rows of a table mean, that isn't RDF.
@@ -63,16 +70,17 @@ def items(sources: Sequence[Source], options: LoadOptions, mapping: MappingFile 
     Raises:
         MappingError: the mapping has nothing for one of them.
     """
+    again = [source for source in sources if _is_quarantine(source)]
     if mapping is None:
         rdf = RdfSources([(source, options) for source in sources])
-        return tuple(Item(source, options, rdf) for source in sources)
-    again = [source for source in sources if _is_quarantine(source)]
-    plan = planned(mapping, [source for source in sources if source not in again])
-    rdf = RdfSources([(one.source, one.options(options)) for one in plan])
-    return (
-        *(Item(source, options, rdf, mapping) for source in again),
-        *(Item(one.source, one.options(options), rdf, mapping, one) for one in plan),
-    )
+        found = [Item(source, options, rdf, again=source in again) for source in sources]
+    else:
+        plan = planned(mapping, [source for source in sources if source not in again])
+        rdf = RdfSources([(one.source, one.options(options)) for one in plan])
+        found = [Item(source, options, rdf, mapping, again=True) for source in again]
+        found += [Item(one.source, one.options(options), rdf, mapping, one) for one in plan]
+    own = iter(names([item.source for item in found if not item.again], options.source))
+    return tuple(replace(item, called=_learned(item).sources() if item.again else (next(own),)) for item in found)
 
 
 @contextmanager
@@ -81,7 +89,7 @@ def knowledge(read: Sequence[Item], options: LoadOptions, target: object) -> Ite
 
     Ids that are needed before their turn are read first.
     """
-    again = [item for item in read if item.planned is None and _is_quarantine(item.source)]
+    again = [item for item in read if item.again]
     if not again and all(item.planned is None for item in read):
         yield None
         return
@@ -100,7 +108,7 @@ def schemas(read: Sequence[Item], schema: Schema) -> Schema:
     for item in read:
         if item.mapping is not None:
             schema = schema.merged(item.mapping.filled_schema())
-        elif item.planned is None and _is_quarantine(item.source):
+        elif item.again:
             schema = schema.merged(_learned(item).schema())
     return schema
 
@@ -114,7 +122,7 @@ def _is_quarantine(source: Source) -> bool:
 
 
 def _learned(item: Item) -> QuarantineFile:
-    held = QuarantineFile(item.source.name, item.mapping)
+    held = QuarantineFile(item.source.name, item.mapping, item.options.source)
     if item.source.size is not None:
         with item.source.open() as stream:
             held.learn(stream)
@@ -131,8 +139,11 @@ class Reading:
 
     Attributes:
         tally: counts what is read.
-        blocks: what the source says, to be drawn once.
+        blocks: what the source says, to be drawn once; of a quarantine file, under the names of ``called``.
         format, header, notes: as in ``Table``.
+        called: as in ``Item``.
+        held: the quarantine file that it is.
+        aside: rows of a quarantine file that were set aside again, by what the file goes by that they are from.
     """
 
     tally: Tally
@@ -141,6 +152,32 @@ class Reading:
     header: tuple[str, ...] | None
     notes: list[str]
     blocks: Iterator[Mapped]
+    called: tuple[str, ...] = ()
+    held: QuarantineFile | None = None
+    aside: Counter[str] = field(default_factory=Counter)
+
+    def parts(self) -> Iterator[tuple[int, Iterator[Mapped]]]:
+        """The blocks, those together that follow each other and are of one source in the store; its place in
+        ``called``."""
+        if self.held is None:
+            yield 0, self.blocks
+            return
+        for name, blocks in groupby(self.blocks, key=lambda block: block.source):
+            yield self.called.index(name), blocks
+
+    def to_write(self, batch: Batch, origin: int, through: int) -> Batch:
+        """The batch as it is written: rows of a quarantine file with the lines that they had where they are from."""
+        if self.held is None:
+            return replace(batch, origin=origin, through=through)
+        was = self.held.lines
+        entity_lines, fact_lines = ([was[line] for line in lines] for lines in (batch.entity_lines, batch.fact_lines))
+        for line in [line for line in was if line <= batch.through]:
+            del was[line]
+        return replace(batch, origin=origin, through=through, entity_lines=entity_lines, fact_lines=fact_lines)
+
+    def rejected(self) -> list[int]:
+        """How many rows were set aside, by each of ``called``."""
+        return [self.tally.rejects] if self.held is None else [self.aside[name] for name in self.called]
 
     def report(self) -> FileReport:
         return self.tally.report(self.format, self.header)
@@ -165,21 +202,31 @@ def reading(
     """
     quarantine = item.options.rejects if isinstance(item.options.rejects, Quarantine) else None
     with _opened(item) as (stream, rdf):
+        held: QuarantineFile | None = None
+        aside: Counter[str] = Counter()
         if item.planned is None and is_quarantine(stream):
-            held = _learned(item)
+            again = _learned(item)
             if quarantine is not None:
-                quarantine.begin_again(held)
+                quarantine.begin_again(again)
             found = Found("quarantine")
-            blocks = validated(held.mapped(stream, tally.reject), tally.reject, known=known)
+
+            def reject(rejected: Rejected) -> None:
+                aside[again.source_of(rejected.line)] += 1
+                tally.reject(rejected)
+
+            blocks = validated(again.mapped(stream, reject), reject, known=known)
+            if item.again:  # a stream's names come too late for the plan
+                blocks, held = again.returned(blocks), again
         else:
             table = read(stream, item.options, tally.reject)
             if quarantine is not None:
-                quarantine.begin(context_of(item.source.name, table, item.options, item.mapping))
+                quarantine.begin(context_of(item.source.name, table, item.options, item.mapping, item.called[0]))
             found = Found(table.format, table.header, table.notes, table.width)
             records = _watched(table.records, tally, tell)
             nodes = known if item.planned is not None else None
             blocks = validated(mapped(records, rdf or item.meaning(table)), tally.reject, known=nodes)
-        yield Reading(tally, stream, found.format, found.header, found.notes, _counted(blocks, tally))
+        counted = _counted(blocks, tally)
+        yield Reading(tally, stream, found.format, found.header, found.notes, counted, item.called, held, aside)
         if rdf is not None:
             found.notes.extend(f"{item.source.name}: {note}" for note in rdf.notes())
     if not tally.facts and not tally.entities:

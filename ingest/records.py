@@ -47,6 +47,9 @@ class Reason(StrEnum):
     NOT_A_ROW = "not a quarantined row"
 
 
+DISPUTED = frozenset({Reason.DANGLING, Reason.WRONG_LABEL, Reason.NOT_UNIQUE})
+"""Reasons that depend on what is in the store."""
+
 _FIXES = {
     Reason.FIELD_COUNT: "Add what is missing, or quote or take out the delimiter that is too many",
     Reason.EMPTY_FIELD: "Fill it in",

@@ -101,6 +101,7 @@ def difference(
                 "a stream can't be replaced, since it can't be read twice", where=source.name, fix="Give it as a file"
             )
     read = items(given, changed(options, rejects=_nobody), mapping)
+    _refuse_rows_alone(read)
     plan = plan_of(read, options, schemas(read, schema or Schema()), mapping)
     loads = ledger.loads()
     older = find_older(loads, plan, options.source)
@@ -189,6 +190,22 @@ def find_older(loads: Iterable[Load], plan: LoadPlan, name: str | None) -> tuple
         if origins:
             found.append(Older(one.id, origins, len(origins) == len(one.sources)))
     return tuple(found)
+
+
+def _refuse_rows_alone(read: Sequence[Item]) -> None:
+    """A quarantine file holds only some rows of a source; all others would go.
+
+    Raises:
+        ConfigError: one is given without the files that its rows are from.
+    """
+    whole = {name for item in read if not item.again for name in item.called}
+    for item in read:
+        if item.again and not whole.issuperset(item.called):
+            raise ConfigError(
+                "holds only the rows that were set aside, so it can't replace the source that they are from",
+                where=item.source.name,
+                fix="Load it without --replace, or name the whole file beside it",
+            )
 
 
 def _is_planned(load: Load, plan: LoadPlan) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from graph_schema import TooManyRejects, Written
 from graph_schema.loads import LoadSource
 from ingest.options import LoadOptions
-from ingest.records import Reason, Rejected
+from ingest.records import DISPUTED, Reason, Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,8 @@ class Tally:
     Attributes:
         lines, facts, entities: read so far.
         written: what writing did in this run.
-        before: the source as the store knew it when a load was begun or gone on with; None: it was complete.
+        before: its sources as the store knew them when a load was begun or gone on with; empty: it was complete.
+        disputed: whether a row was set aside that might not be, if the store held something else.
     """
 
     def __init__(self, source: str, options: LoadOptions, rejected_before: int) -> None:
@@ -196,7 +197,8 @@ class Tally:
         self.facts = 0
         self.entities = 0
         self.written = Written()
-        self.before: LoadSource | None = None
+        self.before: Sequence[LoadSource] = ()
+        self.disputed = False
         self.rejected: Counter[Reason] = Counter()
         self.examples: dict[Reason, list[str]] = {}
         self._options = options
@@ -214,6 +216,7 @@ class Tally:
         """
         self.lines = max(self.lines, rejected.line)
         self.rejected[rejected.reason] += 1
+        self.disputed |= rejected.reason in DISPUTED
         shown = self.examples.setdefault(rejected.reason, [])
         if len(shown) < self._options.examples:
             shown.append(str(rejected))
@@ -228,9 +231,9 @@ class Tally:
 
     def report(self, format_: str, header: tuple[str, ...] | None) -> FileReport:
         created, entities_created, resumed_at = self.written.facts_created, self.written.entities_created, 0
-        if self.before is not None:
-            created, entities_created = created + self.before.facts, entities_created + self.before.entities
-            resumed_at = self.before.through if self.before.digest else 0  # of a stream, all is compared
+        for before in self.before:
+            created, entities_created = created + before.facts, entities_created + before.entities
+            resumed_at = max(resumed_at, before.through if before.digest else 0)  # of a stream, all is compared
         created = min(created, self.facts)  # another process may have counted for the same load
         altered = self.written.facts_merged - self.written.facts_unchanged
         return FileReport(
