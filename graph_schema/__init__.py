@@ -17,6 +17,7 @@ from graph_schema.errors import (
     StoreVersionError,
     TooManyRejects,
 )
+from graph_schema.layout import Ends, LabelLayout, Layout, PropertyLayout, RelationLayout, StoredType
 from graph_schema.loads import (
     Load,
     LoadLedger,
@@ -37,7 +38,15 @@ from graph_schema.ports import (
     Start,
     Step,
 )
-from graph_schema.schema import LabelSchema, PropertySchema, PropertyType, RelationSchema, Schema
+from graph_schema.schema import (
+    GoneSchema,
+    LabelSchema,
+    PropertySchema,
+    PropertyType,
+    RelationPropertySchema,
+    RelationSchema,
+    Schema,
+)
 from graph_schema.types import (
     Answer,
     Batch,
@@ -67,12 +76,14 @@ __all__ = [
     "Cut",
     "Edge",
     "EncoderError",
+    "Ends",
     "Entity",
     "EvidencePath",
     "EvidenceStep",
     "Fact",
     "Facts",
     "FingerprintMismatch",
+    "GoneSchema",
     "GraphReader",
     "GraphStore",
     "GraphWriter",
@@ -80,7 +91,9 @@ __all__ = [
     "HopTrace",
     "InputError",
     "KgqaError",
+    "LabelLayout",
     "LabelSchema",
+    "Layout",
     "Load",
     "LoadLedger",
     "LoadPlan",
@@ -91,9 +104,12 @@ __all__ = [
     "Origin",
     "Proof",
     "Properties",
+    "PropertyLayout",
     "PropertySchema",
     "PropertyType",
     "QuestionError",
+    "RelationLayout",
+    "RelationPropertySchema",
     "RelationSchema",
     "Response",
     "Scalar",
@@ -108,6 +124,7 @@ __all__ = [
     "StoreInfo",
     "StoreUnavailable",
     "StoreVersionError",
+    "StoredType",
     "Subgraph",
     "TooManyRejects",
     "Topic",

@@ -12,6 +12,9 @@
 
 Everything but ``version`` may be left out: a relation without ``words`` is said as its name is split into words, and
 without ``inverse`` its other direction is read from the same words.
+
+A schema that ``kgqa connect`` wrote has a part ``layout`` (see ``graph_schema.layout``): the graph is somebody else's,
+and its properties are facts.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from graph_schema.errors import SchemaError
+from graph_schema.layout import Layout
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL
 
@@ -43,34 +47,72 @@ class PropertySchema(_Part):
     """A property that counts as a fact: ``words`` is how it is asked for ("release year").
 
     Attributes:
+        inverse: how it is said from a value to the node that has it ("film released in").
         type: of the value, or with ``list`` of each of its values.
         required: every node of the label has it.
         unique: no two nodes of the label have the same value of it.
+        skip: it is no fact to ask for (where the graph has a ``layout``).
+        start: a question may start from a value of it ("who was born in 1964").
     """
 
     words: Name | None = None
+    inverse: Name | None = None
     type: PropertyType = "string"
     list: bool = False
     required: bool = False
     unique: bool = False
+    skip: bool = False
+    start: bool = True
+
+
+class RelationPropertySchema(_Part):
+    """A property of relationships that counts as a fact of both ends: the role that an actor has, and that a film has.
+
+    Attributes:
+        words, inverse: how it is said from the head to the value, and back.
+        tail_words, tail_inverse: the same from the tail; as ``words`` and ``inverse`` if left out.
+        type, list, skip, start: as in ``PropertySchema``.
+    """
+
+    words: Name | None = None
+    inverse: Name | None = None
+    tail_words: Name | None = None
+    tail_inverse: Name | None = None
+    type: PropertyType = "string"
+    list: bool = False
+    skip: bool = False
+    start: bool = True
 
 
 class LabelSchema(_Part):
-    """A kind of node: which property names it, which hold aliases, which count as facts."""
+    """A kind of node: which property names it (None: none does), which hold aliases, which count as facts."""
 
-    name: Name = "name"
+    name: Name | None = "name"
     aliases: tuple[Name, ...] = ("aliases",)
     words: Name | None = None
     properties: dict[Name, PropertySchema] = Field(default_factory=dict)
 
 
 class RelationSchema(_Part):
-    """A kind of edge: how it is said from head to tail (``words``) and from tail to head (``inverse``)."""
+    """A kind of edge: how it is said from head to tail (``words``) and from tail to head (``inverse``).
+
+    ``properties`` are those of its edges that count as facts, ``skip``: it isn't followed (both where the graph has a
+    ``layout``).
+    """
 
     words: Name | None = None
     inverse: Name | None = None
     head: Name = DEFAULT_LABEL
     tail: Name = DEFAULT_LABEL
+    skip: bool = False
+    properties: dict[Name, RelationPropertySchema] = Field(default_factory=dict)
+
+
+class GoneSchema(_Part):
+    """What was said of labels, relations and properties that the database no longer has, kept for when they return."""
+
+    labels: dict[Name, LabelSchema] = Field(default_factory=dict)
+    relations: dict[Name, RelationSchema] = Field(default_factory=dict)
 
 
 class Schema(_Part):
@@ -79,6 +121,8 @@ class Schema(_Part):
     version: Literal[1] = 1
     labels: dict[Name, LabelSchema] = Field(default_factory=dict)
     relations: dict[Name, RelationSchema] = Field(default_factory=dict)
+    layout: Layout | None = None
+    gone: GoneSchema | None = None
 
     @classmethod
     def from_yaml(cls, text: str, *, where: str = "schema") -> Self:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from graph_schema import KgqaError
 from kgqa import __version__
-from kgqa.cli import ask, bench, ingest, loads, schema, store, train
+from kgqa.cli import ask, bench, connect, ingest, loads, schema, store, train
 from kgqa.cli.common import errors
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("ingest")(ingest.command)
 app.add_typer(loads.app, name="loads")
+app.command("connect")(connect.command)
 app.command("ask")(ask.command)
 app.command("train")(train.command)
 app.add_typer(bench.app, name="bench")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from graph_schema.errors import ConfigError
@@ -11,12 +13,16 @@ from kgqa.stores.embedded import EmbeddedStore
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from kgqa.stores.foreign.connection import Connection
+
 __all__ = [
     "NEO4J_SCHEMES",
     "EmbeddedStore",
     "FollowingSnapshot",
     "Snapshot",
     "is_there",
+    "open_connection",
     "open_store",
     "without_password",
 ]
@@ -49,27 +55,37 @@ def open_store(
         StoreVersionError: something else is there, or a newer kgqa's store.
     """
     shown = without_password(url)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError("the store's URL is malformed", where=shown, fix=f"Use {KINDS}") from error
+    parts = _split(url, shown)
     if parts.scheme == "sqlite":
         return EmbeddedStore(_sqlite_path(url, shown), create=create, timeout=timeout)
-    if parts.scheme in NEO4J_SCHEMES:
-        if not parts.hostname or parts.path not in ("", "/"):
-            raise ConfigError("the store's URL must name a host, and no path", where=shown, fix=f"Use {KINDS}")
-        from kgqa.stores.neo4j_store import Neo4jStore  # noqa: PLC0415  the driver takes 0.3 s to import
+    address = _neo4j(parts, shown, user, password)
+    from kgqa.stores.neo4j_store import Neo4jStore  # noqa: PLC0415  the driver takes 0.3 s to import
 
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        return Neo4jStore(
-            f"{parts.scheme}://{host}:{port or 7687}",
-            user=user or (unquote(parts.username) if parts.username else None),
-            password=password or (unquote(parts.password) if parts.password else None),
-            database=_database(parts, shown),
-            timeout=timeout,
+    return Neo4jStore(
+        address.url, user=address.user, password=address.password, database=address.database, timeout=timeout
+    )
+
+
+def open_connection(
+    url: str, *, user: str | None = None, password: str | None = None, timeout: float = 5.0
+) -> Connection:
+    """A connection that only reads, to a Neo4j database that somebody else modelled; nothing is asked of it yet.
+
+    Raises:
+        ConfigError: the URL is none of Neo4j, or malformed.
+    """
+    shown = without_password(url)
+    parts = _split(url, shown)
+    if parts.scheme not in NEO4J_SCHEMES:
+        raise ConfigError(
+            "only a Neo4j database can be connected to", where=shown or "store", fix="Use neo4j://HOST:PORT"
         )
-    raise ConfigError("that is no store URL of a known kind", where=shown or "store", fix=f"Use {KINDS}")
+    address = _neo4j(parts, shown, user, password)
+    from kgqa.stores.foreign.connection import Connection  # noqa: PLC0415  the driver takes 0.3 s to import
+
+    return Connection(
+        address.url, user=address.user, password=address.password, database=address.database, timeout=timeout
+    )
 
 
 def is_there(url: str) -> bool:
@@ -98,3 +114,49 @@ def _database(parts: SplitResult, shown: str) -> str | None:
     if unknown:
         raise ConfigError(f"unknown in the store's URL: {', '.join(unknown)}", where=shown, fix="Use ?database=NAME")
     return query.get("database") or None
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where a Neo4j is, and as whom to ask it; ``url`` has neither user nor database."""
+
+    url: str
+    user: str | None
+    password: str | None
+    database: str | None
+
+
+def _split(url: str, shown: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        if "@" in url:
+            raise _unencoded(url) from error
+        raise ConfigError("the store's URL is malformed", where=shown, fix=f"Use {KINDS}") from error
+    return parts
+
+
+def _unencoded(url: str) -> ConfigError:
+    """A /, ? or # in the password has ended the address; no part of it may be shown."""
+    return ConfigError(
+        "in the store's URL, user and password must be percent-encoded: %2F for /, %3F for ?, %23 for #, %40 for @",
+        where=f"{url.partition('://')[0]}://",
+        fix="Or give them as KGQA_USER and KGQA_PASSWORD, as they are",
+    )
+
+
+def _neo4j(parts: SplitResult, shown: str, user: str | None, password: str | None) -> _Address:
+    if parts.scheme not in NEO4J_SCHEMES:
+        raise ConfigError("that is no store URL of a known kind", where=shown or "store", fix=f"Use {KINDS}")
+    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
+        raise _unencoded(parts.geturl())
+    if not parts.hostname or parts.path not in ("", "/"):
+        raise ConfigError("the store's URL must name a host, and no path", where=shown, fix=f"Use {KINDS}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return _Address(
+        f"{parts.scheme}://{host}:{parts.port or 7687}",
+        user or (unquote(parts.username) if parts.username else None),
+        password or (unquote(parts.password) if parts.password else None),
+        _database(parts, shown),
+    )

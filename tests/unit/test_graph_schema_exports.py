@@ -15,7 +15,7 @@ import graph_schema
 import ingest
 
 # Modules whose public names users of the vocabulary import from graph_schema itself.
-VOCABULARY = ("errors", "loads", "ports", "schema", "types")
+VOCABULARY = ("errors", "layout", "loads", "ports", "schema", "types")
 # Named there, but of use only to who builds such values.
 INNER = {"Name", "Int64s", "Int32s", "Float32s", "DEFAULT_LABEL"}
 
