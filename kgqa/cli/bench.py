@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph_schema import KgqaError
-from kgqa.cli import bench_table, common
+from kgqa.cli import bench_table, bench_transfer, common
 from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, leakage, question_set, show, split_name
-from kgqa.cli.train import TrainingBar, drawn
+from kgqa.cli.graph_files import drawn
+from kgqa.cli.train import TrainingBar
 from kgqa.data import read_metaqa
 from kgqa.data.graph import Walker
 from kgqa.data.sets import open_set
@@ -172,4 +173,5 @@ def experiment(
 
 app.command("set")(question_set)
 app.command("leakage")(leakage)
+app.command("transfer")(bench_transfer.command)
 app.command("table")(bench_table.command)

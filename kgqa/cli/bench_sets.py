@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.markup import escape
@@ -165,20 +165,29 @@ def about_split(opened: QuestionSet, kind: Kind | None, seed: int) -> dict[str, 
 
 
 def trained_elsewhere(checkpoint: Checkpoint, opened: QuestionSet, kind: Kind | None, seed: int) -> None:
-    """Refuse to measure a checkpoint on another split of the set that it was trained on.
+    """Refuse to measure a checkpoint on another split of the set that it was trained on, or that it began with.
 
     Raises:
         ConfigError: what is held out here may have been in training there.
     """
-    own, trained = about_split(opened, kind, seed), checkpoint.config.trained
-    there = {key: trained.get(key) for key in ("set", "split", "split_seed")}
-    if there["set"] == own["set"] and there["split"] and there != {"split_seed": None, **own}:
-        seeded = f", seed {there['split_seed']}" if there["split_seed"] is not None else ""
-        raise ConfigError(
-            f"the checkpoint was trained on another split of {opened.name} ({there['split']}{seeded}), "
-            "so questions held out here may have been in its training",
-            fix="Give --by and --seed as in training",
-        )
+    own = about_split(opened, kind, seed)
+    for trained in _trainings(checkpoint.config.trained):
+        there = {key: trained.get(key) for key in ("set", "split", "split_seed")}
+        if there["set"] == own["set"] and there["split"] and there != {"split_seed": None, **own}:
+            seeded = f", seed {there['split_seed']}" if there["split_seed"] is not None else ""
+            raise ConfigError(
+                f"the checkpoint was trained on another split of {opened.name} ({there['split']}{seeded}), "
+                "so questions held out here may have been in its training",
+                fix="Give --by and --seed as in training",
+            )
+
+
+def _trainings(trained: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a checkpoint says of its data, of each set if there were several, and of what it began with."""
+    yield trained
+    yield from trained.get("sets", ())
+    if "start" in trained:
+        yield from _trainings(trained["start"])
 
 
 def show(figures: Iterable[Row]) -> None:

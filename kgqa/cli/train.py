@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from graph_schema import ConfigError
 from kgqa.cli import common
-from kgqa.data import read_questions, split_dev
+from kgqa.cli.graph_files import GraphFiles, read_graphs
 from kgqa.stores import without_password
 from kgqa.stores.snapshot import Snapshot
 
@@ -23,17 +22,23 @@ if TYPE_CHECKING:
 
 
 def command(
-    questions: Annotated[
-        list[Path], typer.Argument(help="Files of questions: question TAB answer|answer, a line each.")
-    ],
     out: Annotated[
         Path, typer.Option("--out", help="Directory for the checkpoint; a run found there is gone on with.")
     ],
+    questions: Annotated[
+        list[Path] | None, typer.Argument(help="Files of questions: question TAB answer|answer, a line each.")
+    ] = None,
     dev: Annotated[
         list[Path] | None, typer.Option("--dev", help="Files of dev questions; a tenth is held out if not given.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", min=2, help="Train on so many of the questions, drawn by seed.")
+    ] = None,
+    graphs: Annotated[
+        Path | None, typer.Option("--graphs", help="Several stores with their questions (YAML), trained on at once.")
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option("--init-from", help="Begin with this checkpoint's weights instead of random ones.")
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, e.g. steps=600 or model.slots=false.")
@@ -54,29 +59,46 @@ def command(
     chosen = common.settings(
         config, store=store, user=user, password=password, encoder=encoder, device=device, threads=threads
     )
-    # Files are read before torch is loaded, so that what is wrong with them is said at once.
-    settings = train_config(set_ or [], seed)
     if out.exists() and not out.is_dir():
         raise ConfigError("that is a file, not a directory", where=f"--out {out}", fix="Give another place")
-    training = [question for path in questions for question in read_questions(path, path.stem)]
-    held = [question for path in dev or [] for question in read_questions(path, path.stem)]
-    if not dev:
-        training, held = split_dev(training, seed)
-    training = drawn(training, limit, seed)
-    with common.opened(chosen) as opened:
-        snapshot = Snapshot.build(opened)
+    if graphs is not None and (questions or dev or limit or store):
+        raise ConfigError(
+            "the file says where the questions are",
+            where="--graphs",
+            fix="Leave QUESTIONS, --dev, --limit, --store out",
+        )
+    if graphs is None and not questions:
+        raise ConfigError("no files of questions", fix="Give some, or several stores with theirs by --graphs")
+    # Files are read before torch is loaded, so that what is wrong with them is said at once.
+    wanted = (
+        read_graphs(graphs)
+        if graphs
+        else [GraphFiles(store=chosen.store, questions=questions or [], dev=dev or [], limit=limit)]
+    )
+    if init_from is None:
+        settings = train_config(set_ or [], seed)
+    read = [one.read(seed) for one in wanted]
+    snapshots = []
+    for one in wanted:
+        with common.opened(chosen.model_copy(update={"store": one.store})) as opened:
+            snapshots.append(Snapshot.build(opened))
     with common.importing():
-        from kgqa.training.session import train  # noqa: PLC0415  slow to import
+        from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  slow to import
+        from kgqa.training.graphs import GraphQuestions  # noqa: PLC0415  as above
+        from kgqa.training.session import train_graphs  # noqa: PLC0415  as above
+    start = None
+    if init_from is not None:
+        start = load_checkpoint(init_from, chosen.device)
+        settings = train_config(set_ or [], seed, start.config.model.model_dump())
     with TrainingBar() as bar:
-        checkpoint = train(
+        checkpoint = train_graphs(
             settings,
             common.encoder(chosen),
-            snapshot,
-            training,
-            held,
+            [GraphQuestions(snapshot, *both) for snapshot, both in zip(snapshots, read, strict=True)],
             out,
             device=chosen.device,
-            about={"files": [path.name for path in questions]},
+            about={"files": [path.name for one in wanted for path in one.questions]},
+            start=start,
             say=bar.say,
             progress=bar,
         )
@@ -85,25 +107,22 @@ def command(
         f"{out}: Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
         f"{checkpoint.config.trained['seconds']:.0f} s"
     )
-    common.out.print(f'Ask with it: kgqa ask "..." --store {without_password(chosen.store)} --checkpoint {out}')
+    asked = without_password(wanted[0].store)
+    common.out.print(f'Ask with it: kgqa ask "..." --store {asked} --checkpoint {out}')
 
 
-def drawn(questions: list[Any], limit: int | None, seed: int) -> list[Any]:
-    """``limit`` of the questions, in the order a seeded shuffle gives; all of them if None."""
-    shuffled = list(questions)
-    random.Random(seed).shuffle(shuffled)
-    return shuffled[:limit]
-
-
-def train_config(pairs: list[str], seed: int) -> TrainConfig:
+def train_config(pairs: list[str], seed: int, model: dict[str, Any] | None = None) -> TrainConfig:
     """Training settings from ``key=value`` pairs.
+
+    Args:
+        model: settings of the model where the pairs say nothing of it.
 
     Raises:
         ConfigError: an unknown key or a wrong value, all of them named.
     """
     from kgqa.training.config import TrainConfig  # noqa: PLC0415  slow to import
 
-    data: dict[str, Any] = {"seed": seed}
+    data: dict[str, Any] = {"seed": seed} | ({"model": model} if model else {})
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:

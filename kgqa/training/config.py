@@ -25,5 +25,6 @@ class TrainConfig(BaseModel):
     explore: int = Field(16, ge=0, description="lost questions of a step, at most, that are walked once more, widely")
     explore_edges: int = Field(2000, gt=0, description="facts that such a walk may expand at one hop")
     mention_questions: int = Field(8000, ge=0, description="questions whose mentions teach the topic scorer")
+    mixture: float = Field(0.5, ge=0, le=1, description="of several graphs: 1 by number of questions, 0 each as often")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from graph_schema import ConfigError, FingerprintMismatch, Schema
 from kgqa.data import Question
 from kgqa.model.checkpoint import Checkpoint, CheckpointConfig, load_checkpoint, save_checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
-from kgqa.training.prepare import prepare
+from kgqa.training.graphs import GraphQuestions, prepare_graphs
 from kgqa.training.trainer import Progress, Trainer
 
 
@@ -25,29 +26,55 @@ def train(
     *,
     device: str = "cpu",
     about: dict[str, Any] | None = None,
+    start: Checkpoint | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Checkpoint:
+    """Train a reader on one graph: see ``train_graphs``."""
+    graphs = [GraphQuestions(snapshot, questions, dev)]
+    return train_graphs(
+        config, encoder, graphs, run, device=device, about=about, start=start, say=say, progress=progress
+    )
+
+
+def train_graphs(
+    config: TrainConfig,
+    encoder: Encoder,
+    graphs: Sequence[GraphQuestions],
+    run: Path,
+    *,
+    device: str = "cpu",
+    about: dict[str, Any] | None = None,
+    start: Checkpoint | None = None,
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checkpoint:
     """Train a reader and write its checkpoint into ``run``; a run found there is gone on with.
 
+    A reader of several graphs belongs to the schema of none: its checkpoint names no relations, and is taken on any
+    graph.
+
     Args:
-        about: what the model card shall say of the data. say: told what is being done before training starts.
-        progress: called at each step.
+        graphs: one, or several that are trained on at once (see ``kgqa.training.graphs``).
+        about: what the model card shall say of the data. start: a checkpoint to begin with.
+        say: told what is being done before training starts. progress: called at each step.
 
     Raises:
         CheckpointError, InputError: see ``Trainer``.
+        ConfigError: the network of ``start`` has other settings. FingerprintMismatch: it had another encoder.
     """
+    if start is not None:
+        check_start(start, config, encoder)
     encoder = encoder.reading(contextual=config.model.contextual)
-    say(f"linking {len(questions) + len(dev):,} questions")
-    mentions = min(config.mention_questions, len(questions))
-    prepared = prepare(questions, snapshot, mentions_of=mentions)
-    prepared_dev = prepare(dev, snapshot)
-    trainer = Trainer(config, encoder, snapshot, prepared, prepared_dev, run, device)
+    say(f"linking {sum(len(one.train) + len(one.dev) for one in graphs):,} questions")
+    snapshot, prepared, prepared_dev = prepare_graphs(graphs, config.mixture, config.mention_questions)
+    weights = None if start is None else start.network.state_dict()
+    trainer = Trainer(config, encoder, snapshot, prepared, prepared_dev, run, device, weights)
     say(f"encoding {len(prepared.texts) + len(prepared_dev.texts):,} distinct wordings")
     if trainer.step:
         say(f"going on from step {trainer.step}")
     trained = trainer.fit(progress)
-    schema, relations = snapshot.schema(), snapshot.relations()
+    schema, relations = (snapshot.schema(), snapshot.relations()) if len(graphs) == 1 else (Schema(), ())
     save_checkpoint(
         run,
         trained.network,
@@ -60,12 +87,36 @@ def train(
             schema_fingerprint=schema.fingerprint(relations),
             trained={
                 **(about or {}),
-                "questions": len(questions),
+                "questions": sum(len(one.train) for one in graphs),
                 "settings": config.model_dump(exclude={"model"}),
                 "seconds": round(trained.seconds, 1),
                 "dev": trained.dev.as_dict(),
                 "parameters": sum(p.numel() for p in trained.network.parameters()),
+                **({} if start is None else {"start": start.config.trained}),
             },
         ),
     )
     return load_checkpoint(run, device)
+
+
+def check_start(start: Checkpoint, config: TrainConfig, encoder: Encoder) -> None:
+    """Refuse to begin with a checkpoint whose weights another network or another encoder has.
+
+    Raises:
+        ConfigError, FingerprintMismatch: see ``train_graphs``.
+    """
+    if start.config.model != config.model:
+        own, other = start.config.model.model_dump(), config.model.model_dump()
+        differing = ", ".join(f"{key} is {own[key]}" for key in own if own[key] != other[key])
+        raise ConfigError(
+            f"the checkpoint to begin with has other settings of the model ({differing})",
+            where=start.path,
+            fix="Leave --set model... out: the model is that of the checkpoint",
+        )
+    if start.config.encoder_fingerprint != encoder.fingerprint():
+        raise FingerprintMismatch(
+            f"the checkpoint to begin with was trained with the encoder {start.config.encoder} "
+            f"({start.config.encoder_fingerprint}), the one loaded is {encoder.fingerprint()}",
+            where=start.path,
+            fix="Set encoder to the one it was trained with",
+        )

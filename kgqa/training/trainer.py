@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Trainer:
         config: settings. encoder: the frozen encoder. snapshot: the graph.
         train, dev: prepared questions over that snapshot.
         run: directory for state and best checkpoint; a run found there with the same settings is gone on with.
-        device: where the network runs.
+        device: where the network runs. start: weights to begin with, of a network of the same settings.
 
     Raises:
         CheckpointError: ``run`` holds a run of other settings or data, or can't be read.
@@ -95,12 +95,15 @@ class Trainer:
         dev: Prepared,
         run: Path,
         device: str = "cpu",
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.config, self.train, self.dev, self.run = config, train, dev, run
         self.device = torch.device(device)
         self.encoder = encoder
         torch.manual_seed(config.seed)
         self.network = ReaderNetwork(config.model).to(self.device)
+        if start is not None:
+            self.network.load_state_dict(start)
         self.expander = SnapshotExpander(snapshot, self.device)
         self.relation_text = encoder.relation_texts(snapshot.schema(), snapshot.relations()).to(self.device)
         rows = train.rows.start.diff() > 0
@@ -126,6 +129,8 @@ class Trainer:
             "schema": snapshot.schema().fingerprint(snapshot.relations()),
             "encoder": encoder.fingerprint(),
         }
+        if start is not None:
+            self._settings["start"] = _fingerprint(start[name].cpu().numpy().tobytes() for name in sorted(start))
         self._resume()
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:

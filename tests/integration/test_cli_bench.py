@@ -100,6 +100,52 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
     assert done.err.endswith("expected at least 1.01\n")
 
 
+def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "pathquestion").mkdir()
+    facts = [f"p{i}\tparent\tp{i // 2}" for i in range(1, 20)] + [f"p{i}\thome\tt{i % 3}" for i in range(20)]
+    (tmp_path / "pathquestion/2H-kb.txt").write_text("\n".join(facts), "utf-8")
+    lines = []
+    for word in ("home", "house"):
+        for i in range(1, 20):
+            parent, town = f"p{i // 2}", f"t{i // 2 % 3}"
+            question = f"where is the {word} of p{i} 's parent ?"
+            lines.append(f"{question}\t{town}({town}/)\tp{i}#parent#{parent}#home#{town}")
+    (tmp_path / "pathquestion/PQ-2H.txt").write_text("\n".join(lines), "utf-8")
+    wanted = {
+        "target": "directory",
+        "by": "random",
+        "split": "dev",
+        "sources": [{"set": "PQ-2H", "questions": 12}],
+        "shots": [0, 4],
+        "seeds": [1],
+        "model": TRAIN["model"],
+        **{key: {"steps": 4, "batch_size": 8, "evaluate_every": 4} for key in ("train", "tune", "alone")},
+    }
+    (tmp_path / "curve.yaml").write_text(yaml.safe_dump(wanted), "utf-8")
+    words = ("bench", "transfer", "curve.yaml", "--threads", "1", "--json", "rows.jsonl", "--data")
+    # The directory of several sets holds one that is called as they are; "directory" itself is found by its files.
+    (tmp_path / "kb.txt").write_bytes((data / "kb.txt").read_bytes())
+    (tmp_path / "questions.jsonl").write_bytes((data / "questions.jsonl").read_bytes())
+    kgqa(*words, tmp_path).succeeded()
+    rows = rows_of(tmp_path / "rows.jsonl")
+    name = tmp_path.name
+    found = {(row["config"]["variant"], row["config"]["shots"]) for row in rows}
+    assert found == {("from sources", 0), ("from sources", 4), ("alone", 4)}
+    trained = {
+        (row["config"]["variant"], row["config"]["shots"]): row["n"] for row in rows if row["metric"] == "train_seconds"
+    }
+    assert trained == {("from sources", 0): 12, ("from sources", 4): 4, ("alone", 4): 4}
+    assert {row["set"] for row in rows} == {name, f"{name}/1-hop", f"{name}/2-hop", f"{name}/all"}
+    tuned = json.loads((tmp_path / "runs/curve/tune-4-1/config.json").read_text("utf-8"))["trained"]
+    assert (tuned["set"], tuned["split"], tuned["split_seed"]) == (name, "random", 1)
+    assert tuned["start"]["sets"] == [{"set": "PQ-2H", "split": "random", "split_seed": 1}]
+    # What the sources had in training can't be measured by another split of theirs.
+    sources = ("bench", "set", "PQ-2H", "--data", tmp_path, "--any-schema", "--checkpoint")
+    for run in ("sources-1", "tune-4-1"):
+        kgqa(*sources, f"runs/curve/{run}", "--seed", "2").failed("another split of PQ-2H (random, seed 1)")
+    kgqa(*sources, "runs/curve/sources-1", "--seed", "1").succeeded()
+
+
 def test_leakage_by_kind(kgqa: Kgqa, data: Path) -> None:
     out = kgqa("bench", "leakage", "directory", "--data", data, "--seeds", "2").succeeded()
     shares = {line.split()[1]: line.split("│")[3:-1] for line in out.splitlines() if line.startswith("│")}

@@ -111,3 +111,53 @@ def test_a_damaged_run_is_refused(
         (tmp_path / "run" / name).write_bytes((small_films.run / name).read_bytes())
     (tmp_path / "run" / file).write_bytes(content)
     trained(kgqa, small_films, "--out", "run").failed_after_lines("run: the run can't be read")
+
+
+def test_several_stores_at_once_and_another_training_that_begins_with_it(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path
+) -> None:
+    (tmp_path / "towns.txt").write_text("".join(f"Person {i}|lives_in|Town {i % 3}\n" for i in range(12)), "utf-8")
+    lines = "".join(f"where does [Person {i}] live\tTown {i % 3}\n" for i in range(12))
+    (tmp_path / "towns.tsv").write_text(lines, "utf-8")
+    kgqa("ingest", "towns.txt", "--store", "sqlite:///towns.db").succeeded()
+    graphs = [
+        {"store": "sqlite:///towns.db", "questions": ["towns.tsv"]},
+        {"store": small_films.store, "questions": [str(small_films.questions)], "limit": 40},
+    ]
+    (tmp_path / "graphs.yaml").write_text(json.dumps(graphs), "utf-8")  # which is YAML too
+    words = ("train", "--graphs", "graphs.yaml", "--out", "both", *SMALL, "--set", "steps=100")
+    kgqa(*words).succeeded()
+    trained_on = json.loads((tmp_path / "both/config.json").read_text("utf-8"))
+    assert trained_on["relations"] == []
+    assert trained_on["trained"]["questions"] == 40 + 11
+    asked = kgqa("ask", "where does [Person 4] live", "--store", "sqlite:///towns.db", "--checkpoint", "both", "--json")
+    assert [e["name"] for e in json.loads(asked.succeeded())["ranking"]][:1] == ["Town 1"]
+    # It goes on from there: the model is that of the checkpoint, whatever is the default.
+    on = ("train", small_films.questions, "--store", small_films.store, "--out", "on", "--set", "steps=2")
+    kgqa(*on, "--init-from", "both", "--threads", "1").succeeded()
+    config = json.loads((tmp_path / "on/config.json").read_text("utf-8"))
+    assert config["model"] == trained_on["model"]
+    assert config["trained"]["start"]["questions"] == 51
+    kgqa(*on, "--init-from", "both", "--set", "model.slots=false").failed_after_lines("(slots is True)")
+    kgqa(*on, "--init-from", "gone").failed("gone: no checkpoint here")
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "said"),
+    [
+        ((), "[]", "no files of questions. Give some, or several stores"),
+        (("--graphs", "g.yaml", "--store", "sqlite:///a.db"), "[]", "--graphs: the file says where the questions are"),
+        (("--graphs", "gone.yaml"), "[]", "gone.yaml: can't read the graphs"),
+        (("--graphs", "g.yaml"), "[]", "g.yaml: no graphs in the file"),
+        (("--graphs", "g.yaml"), "[", "g.yaml: not valid YAML"),
+        (("--graphs", "g.yaml"), "[{store: a, questions: []}]", "g.yaml: 0.questions: "),
+        (("--graphs", "g.yaml"), "[{store: a, question: [b]}]", "0.question: Extra inputs"),
+        (("--graphs", "g.yaml"), "[{store: 'sqlite:///a.db', questions: [b.tsv]}]", "b.tsv: can't read the questions"),
+    ],
+)
+def test_graphs_that_cant_be_trained_on(
+    kgqa: Kgqa, tmp_path: Path, words: tuple[str, ...], content: str, said: str
+) -> None:
+    (tmp_path / "g.yaml").write_text(content, "utf-8")
+    kgqa("train", "--out", "run", *words).failed(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["g.yaml"]

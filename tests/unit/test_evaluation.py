@@ -20,6 +20,7 @@ from kgqa.evaluation.experiment import Experiment
 from kgqa.evaluation.metrics import QuestionScores, score_questions
 from kgqa.evaluation.record import Recorder, append
 from kgqa.evaluation.speed import sample
+from kgqa.evaluation.transfer import Transfer
 from kgqa.linking import split_brackets
 from tests.docs.repository import ROOT
 
@@ -230,6 +231,50 @@ def test_a_file_that_cant_be_read_as_an_experiment(tmp_path: Path, content: byte
 def test_the_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
     experiment = Experiment.load(path)
     assert {experiment.config(v, s).seed for v in experiment.variants for s in experiment.seeds} == {*experiment.seeds}
+
+
+CURVE: dict[str, Any] = {
+    "target": "PQ-2H",
+    "split": "dev",
+    "sources": [{"set": "WC-1H", "questions": 50}],
+    "shots": [0, 10],
+    "seeds": [0],
+    "model": {"slot_dim": 16},
+    "tune": {"steps": 9},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": "PQ-9H"}, "no set is called 'PQ-9H'"),
+        ({"sources": [{"set": "freebase"}]}, "no set is called 'freebase'"),
+        ({"sources": []}, "sources: "),
+        ({"sources": [{"set": "PQ-2H"}]}, "PQ-2H is the target and a source"),
+        ({"shots": [10, 0]}, "ascending"),
+        ({"shots": [-1]}, "ascending"),
+        ({"train": {"stepz": 1}}, "stepz: Extra inputs"),
+        ({"model": {"slotz": 1}}, "slotz: Extra inputs"),
+        ({"alone": {"model": {}}}, "alone.model: one model is for all"),
+        ({"colour": "red"}, "colour: Extra inputs"),
+    ],
+)
+def test_what_is_no_few_shot_experiment_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = tmp_path / "curve.yaml"
+    path.write_text(yaml.safe_dump(CURVE), "utf-8")
+    stages = [Transfer.load(path).config(stage, 3) for stage in ("train", "tune", "alone")]
+    assert [(one.steps, one.seed, one.model.slot_dim) for one in stages] == [(2000, 3, 16), (9, 3, 16), (2000, 3, 16)]
+    path.write_text(yaml.safe_dump({**CURVE, **changes}), "utf-8")
+    with pytest.raises(InputError, match=message) as caught:
+        Transfer.load(path)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "benchmarks/experiments/transfer").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_few_shot_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
+    assert Transfer.load(path).shots[0] == 0
 
 
 def test_rows_are_appended_with_where_they_come_from(tmp_path: Path) -> None:
