@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from graph_schema.types import Batch, Fact, Properties, Written
+from graph_schema.types import Batch, Fact, Properties, Value, Written
 
 LoadState = Literal["running", "complete", "undoing", "undone"]
 
@@ -146,6 +146,14 @@ class LoadLedger(Protocol):
 
     def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
         """Properties of each fact; empty for a fact that isn't there."""
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        """Ids of the entities of a label (the default one: of those without another) that have a property of this name,
+        and its value; streamed, in no promised order.
+
+        Args:
+            without: origins; entities that nobody else spoke of are left out.
+        """
 
     def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
         """Every fact that has a mark of one of these origins, streamed, each once."""

@@ -10,19 +10,25 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from struct import Struct
 from typing import Self
 
-from graph_schema import Entity
+from graph_schema import Entity, Value
 from graph_schema.types import DEFAULT_LABEL
 from ingest.records import EntityRows, Fault, Mapped, Reason, Triples
 
 HELD = 500_000
 _ASKED = 10_000
 _NOTHING = hash(None)
+_STORED = b"\0"
+"""Before an owner's id, which has none: it is the store that says so."""
 
 Lookup = Callable[[Sequence[str]], Mapping[str, Entity]]
 """``GraphReader.entities``."""
+
+Values = Callable[[str, str], Iterable[tuple[str, Value]]]
+"""By label and name of a property: which nodes of the store have it, and its values; as ``LoadLedger.values``."""
 
 
 class Spilled:
@@ -94,10 +100,13 @@ class Known:
 
     Args:
         store: looks ids up in the store; None: nothing is there.
+        values: which values of a property the store has; None: it has none. Called once for each that is unique.
     """
 
-    def __init__(self, store: Lookup | None = None) -> None:
+    def __init__(self, store: Lookup | None = None, values: Values | None = None) -> None:
         self._store = store
+        self._stored_values = values
+        self._learned: set[tuple[str, str]] = set()
         self._nodes = Spilled()
         self._ahead = Spilled()
         self._values = Spilled()
@@ -160,7 +169,7 @@ class Known:
         else:
             declared.update(signatures)
         for name in part.unique:
-            self._check_unique(part, name, faults)
+            self._check_unique(part, name, declared, faults)
 
     def _contradiction(self, id_: str, before: bytes, after: bytes, *, merge: bool) -> Fault | None:
         (old, line, old_values), (new, _, new_values) = self._read(before), self._read(after)
@@ -215,20 +224,46 @@ class Known:
         hashes = zip(*(map(hash, column) for column in columns.values()), strict=True)
         return (pack(number, line, *values) for line, values in zip(part.lines, hashes, strict=True))
 
-    def _check_unique(self, part: EntityRows, name: str, faults: dict[int, Fault]) -> None:
-        keys = [f"{part.label}\x1f{name}\x1f{value!r}" for value in part.properties[name]]
-        owners = {key: owner.decode() for key, owner in self._values.get({*keys}).items()}
+    def _check_unique(
+        self, part: EntityRows, name: str, declared: Mapping[str, bytes], faults: dict[int, Fault]
+    ) -> None:
+        self._learn_values(part.label, name)
+        keys = [_value_key(part.label, name, value) for value in part.properties[name]]
+        owners = self._values.get({*keys})
         for (row, id_), key, value in zip(_rows(part), keys, part.properties[name], strict=True):
-            if value is not None and row not in faults and (owner := owners.setdefault(key, id_)) != id_:
-                what = f"{name} {value!r} is that of {owner!r}, too"
-                faults[row] = Fault(Reason.NOT_UNIQUE, what, "Mend one of them, or take unique out")
+            if value is None or row in faults:
+                continue
+            owner = owners.setdefault(key, id_.encode())
+            other = owner.removeprefix(_STORED).decode()
+            if other == id_:
+                continue
+            stored = owner.startswith(_STORED)
+            if stored and self._has_another(other, name, value, declared):
+                owners[key] = id_.encode()
+                continue
+            what = f"{name} {value!r} is that of {other!r}{' in the store' * stored}, too"
+            faults[row] = Fault(Reason.NOT_UNIQUE, what, "Mend one of them, or take unique out")
+
+    def _learn_values(self, label: str, name: str) -> None:
+        """What the store has of a property that is unique, once."""
+        if self._stored_values is None or (label, name) in self._learned:
+            return
+        self._learned.add((label, name))
+        stored = iter(self._stored_values(label, name))
+        while part := [*islice(stored, _ASKED)]:
+            self._values.update({_value_key(label, name, value): _STORED + id_.encode() for id_, value in part})
+
+    def _has_another(self, id_: str, name: str, value: Value, declared: Mapping[str, bytes]) -> bool:
+        """Whether this load has declared a node with another value than the store's, which it thus gave up."""
+        signature = declared.get(id_) or self._nodes.get([id_]).get(id_)
+        return signature is not None and self._read(signature)[2].get(name, hash(value)) != hash(value)
 
     def _keep_values(self, part: EntityRows, faults: Mapping[int, Fault]) -> None:
         for name in part.unique:
             values = zip(_rows(part), part.properties[name], strict=True)
             self._values.update(
                 {
-                    f"{part.label}\x1f{name}\x1f{value!r}": id_.encode()
+                    _value_key(part.label, name, value): id_.encode()
                     for (row, id_), value in values
                     if value is not None and row not in faults
                 }
@@ -266,6 +301,10 @@ class Known:
                 shape_of[id_] = shape.struct.pack(self._number(shape), 0)
         self._nodes.update(shape_of)
         return labels
+
+
+def _value_key(label: str, name: str, value: Value | None) -> str:
+    return f"{label}\x1f{name}\x1f{value!r}"
 
 
 def _rows(part: EntityRows) -> Iterator[tuple[int, str]]:

@@ -58,6 +58,19 @@ def load(
         ConfigError: no source, or standard input twice.
         StoreError: the store failed.
     """
+    return load_instead(sources, target, (), mapping, schema, options, progress)
+
+
+def load_instead(
+    sources: Sequence[Source | str | os.PathLike[str]],
+    target: Target,
+    replaced: Sequence[int],
+    mapping: MappingFile | None = None,
+    schema: Schema | None = None,
+    options: LoadOptions | None = None,
+    progress: ProgressCallback | None = None,
+) -> LoadReport:
+    """``load``, of sources for which the origins ``replaced`` will be taken back afterwards."""
     options = options or LoadOptions()
     notes: list[str] = []
     given = expand(sources, notes.append)
@@ -68,7 +81,7 @@ def load(
     plan = plan_of(read, options, meant, mapping)
     if (again := _unchanged(target, plan, meant, started)) is not None:
         return again
-    with knowledge(read, options, target) as known:
+    with knowledge(read, options, target, replaced) as known:
         run = _Run(read, target, plan, meant, options, progress, known)
         try:
             run.write()

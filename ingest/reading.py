@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 
 from graph_schema import Batch, InputError, MappingError, Schema
@@ -25,7 +26,7 @@ from ingest.readers import read
 from ingest.records import Mapped, Records, Rejected, Table
 from ingest.report import FileReport, Tally
 from ingest.sources import ByteStream, Source
-from ingest.targets import Looker
+from ingest.targets import Looker, ValueLooker
 from ingest.validation import validated
 
 
@@ -84,16 +85,22 @@ def items(sources: Sequence[Source], options: LoadOptions, mapping: MappingFile 
 
 
 @contextmanager
-def knowledge(read: Sequence[Item], options: LoadOptions, target: object) -> Iterator[Known | None]:
+def knowledge(
+    read: Sequence[Item], options: LoadOptions, target: object, replaced: Sequence[int] = ()
+) -> Iterator[Known | None]:
     """What is known of nodes while these are read, looked up in the store if it can be read; None if none need be.
 
     Ids that are needed before their turn are read first.
+
+    Args:
+        replaced: origins that will be taken back when these are in; values that only they brought are free.
     """
     again = [item for item in read if item.again]
     if not again and all(item.planned is None for item in read):
         yield None
         return
-    with Known(target.entities if isinstance(target, Looker) else None) as known:
+    values = partial(target.values, without=replaced) if isinstance(target, ValueLooker) else None
+    with Known(target.entities if isinstance(target, Looker) else None, values) as known:
         for item in again:
             held = _learned(item)
             with item.source.open() as stream:

@@ -16,7 +16,7 @@ from ingest.hashes import Hashes
 from ingest.known import Known
 from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
-from ingest.pipeline import check, load, plan_of
+from ingest.pipeline import check, load_instead, plan_of
 from ingest.plan import same_source
 from ingest.reading import Item, items, knowledge, reading, schemas
 from ingest.report import LoadReport, ProgressCallback, Tally
@@ -111,7 +111,7 @@ def difference(
     for rows in _chunks(map(_hash, ledger.facts_of(origins)) if origins else ()):
         known.add(rows)
     new_examples: list[Fact] = []
-    with knowledge(read, options, ledger) as nodes:
+    with knowledge(read, options, ledger, [origin for one in older for origin in one.origins]) as nodes:
         for facts in _facts(read, nodes):
             hashes = [*map(_hash, facts)]
             if len(new_examples) < options.examples:
@@ -156,7 +156,8 @@ def replace(
     found = difference(sources, ledger, mapping=mapping, schema=schema, options=options)
     if not agreed(found):
         return None
-    report = load(sources, ledger, mapping=mapping, schema=schema, options=options, progress=progress)
+    origins = [origin for older in found.older for origin in older.origins]
+    report = load_instead(sources, ledger, origins, mapping, schema, options, progress)
     total = Withdrawn()
     for older in found.older:
         done = ledger.withdraw(older.origins, undone=older.load if older.whole else "")

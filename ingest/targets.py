@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from graph_schema import Batch, Entity, Fact, Schema, Written
+from graph_schema import Batch, Entity, Fact, Schema, Value, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource
 from ingest.hashes import Hashes
 
@@ -38,6 +38,13 @@ class Looker(Protocol):
     """The method of ``GraphReader`` by which is told which nodes a store has."""
 
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]: ...
+
+
+@runtime_checkable
+class ValueLooker(Protocol):
+    """The method of ``LoadLedger`` by which is told which values of a property are taken."""
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]: ...
 
 
 class FactLooker(Looker, Protocol):
@@ -88,6 +95,10 @@ class DryRun:
     def entities(self, ids: Sequence[str]) -> dict[str, Entity]:
         """Those of the store."""
         return self._reader.entities(ids) if self._reader else {}
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        """Those of the store."""
+        return self._reader.values(label, name, without) if isinstance(self._reader, ValueLooker) else iter(())
 
     def _look(self, batch: Batch) -> Written:
         facts = list(dict.fromkeys(batch.facts))

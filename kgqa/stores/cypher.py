@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import LiteralString
 
+from graph_schema.types import DEFAULT_LABEL
+
 META_ID = "schema"
 COUNTER_PREFIX = "changes/"
 
@@ -159,6 +161,17 @@ def in_use(relations: Sequence[str]) -> LiteralString:
             f"WITH 1 AS one LIMIT 1 RETURN $r{number} AS relation"
             for number, name in enumerate(relations)
         )
+    )
+
+
+def values(label: str) -> LiteralString:
+    """Ids of a label's entities that have the property $name, and its value; without those that only origins $without
+    spoke of."""
+    only = "size(labels(e)) = 1 AND " if label == DEFAULT_LABEL else ""
+    return built(
+        f"MATCH (e:Entity:{quoted(label)}) WHERE {only}e.id IS NOT NULL AND e[$name] IS NOT NULL AND NOT "
+        "(size(coalesce(e.kgqa_from, [])) > 0 AND all(m IN e.kgqa_from WHERE m / 1099511627776 IN $without)) "  # 2^40
+        "RETURN e.id AS id, e[$name] AS value"
     )
 
 

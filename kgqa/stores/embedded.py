@@ -16,7 +16,7 @@ from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
-from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Value, Written
 from kgqa.stores import embedded_arrays, embedded_ledger, embedded_read
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import shown, storable
@@ -237,6 +237,10 @@ class EmbeddedStore:
                 for position, properties in zip(at.tolist(), said, strict=True):
                     found[position] = properties
             return found
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        with self._stream() as connection:
+            yield from embedded_read.values(connection, label, name, without)
 
     def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
         return self._facts(tuple(origins) or (-2,))

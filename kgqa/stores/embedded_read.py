@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from graph_schema.ports import Group, Neighbours, Offer
-from graph_schema.types import Entity, Fact, Int64s
+from graph_schema.types import DEFAULT_LABEL, Entity, Fact, Int64s, Value
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_log import FactIndex, key_list
 from kgqa.stores.embedded_names import entity_of
+from kgqa.stores.properties import decoded
 
 FACTS = 20_000  # of a stream, put into words at a time
 
@@ -28,6 +29,16 @@ def row_keys_of(connection: sqlite3.Connection, ids: Sequence[str]) -> Int64s:
 def ids_of(connection: sqlite3.Connection, keys: Int64s) -> dict[int, str]:
     """The id of each row key."""
     return dict(connection.execute(sql.IDS, (key_list(np.unique(keys)),)))
+
+
+def values(
+    connection: sqlite3.Connection, label: str, name: str, without: Sequence[int]
+) -> Iterator[tuple[str, Value]]:
+    """See ``LoadLedger.values``."""
+    given = None if label == DEFAULT_LABEL else label, json.dumps([*without])
+    for id_, text in connection.execute(sql.VALUES, given):
+        if (value := decoded(text).get(name)) is not None:
+            yield id_, value
 
 
 def keys_of(connection: sqlite3.Connection, index: FactIndex, facts: Sequence[Fact]) -> tuple[Int64s, Int64s]:

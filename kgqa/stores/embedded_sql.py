@@ -217,6 +217,14 @@ LOAD_STATE = "SELECT state FROM load WHERE id = ?"
 COUNT_ORIGIN = """
     UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4 WHERE origin = ?1
 """
+# ?1: label; ?2: origins as JSON.
+VALUES = """
+    SELECT id, properties FROM entity AS e WHERE properties IS NOT NULL AND label IS ?1
+        AND NOT iif(sole = -1,
+                    NOT EXISTS (SELECT 1 FROM said WHERE entity = e.key
+                                AND origin NOT IN (SELECT value FROM json_each(?2))),
+                    coalesce(sole, 0) IN (SELECT value FROM json_each(?2)))
+"""
 RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0 WHERE origin = ?"
 COUNT_REJECTED = "UPDATE origin SET rejected = ?2 WHERE origin = ?1"
 SOURCES = "SELECT o.origin, l.id, o.name FROM origin o JOIN load l ON l.number = o.load"

@@ -17,7 +17,7 @@ from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.migrations import MIGRATIONS
 from graph_schema.schema import Schema
-from graph_schema.types import Batch, Entity, Fact, Properties, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, Value, Written
 from kgqa.stores import cypher_write
 from kgqa.stores.embedded import EmbeddedStore
 from kgqa.stores.neo4j_export import Exported, export
@@ -160,6 +160,9 @@ class OfflineWriter:
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         return self._store.withdraw(origins, undone=undone)
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        return self._store.values(label, name, without)
 
     # ---- what a load looks up
 

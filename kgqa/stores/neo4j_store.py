@@ -16,7 +16,7 @@ from graph_schema.migrations import LATEST, MIGRATIONS, UniqueKey
 from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
-from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Value, Written
 from kgqa.stores import cypher, cypher_write, neo4j_loads
 from kgqa.stores.batches import by_relation, prepare, storable
 from kgqa.stores.likeness import most_alike
@@ -36,6 +36,7 @@ from kgqa.stores.neo4j_read import (
     offer_of,
 )
 from kgqa.stores.neo4j_transactions import Transactions, rows_of
+from kgqa.stores.neo4j_values import of_node, on_node
 from kgqa.stores.neo4j_write import EntityGoneError, Nodes, Run, delete, stored_keys, write
 
 Result = TypeVar("Result")
@@ -295,6 +296,11 @@ class Neo4jStore:
 
     def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
         return self._read(lambda run: neo4j_loads.fact_properties(run, facts))
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        (stored,) = on_node({name: ""})
+        for record in self._stream(cypher.values(label), {"name": stored, "without": [*without]}):
+            yield record["id"], of_node({stored: record["value"]})[name]
 
     def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
         for record in self._stream(cypher_write.FACTS_OF, {"origins": [*origins]}):

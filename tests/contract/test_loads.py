@@ -199,6 +199,26 @@ def test_write_many_that_ends_early_leaves_whole_batches(ledger: GraphStore) -> 
     assert ledger.write(Batch(facts=[FACT])).facts_created == 1
 
 
+def test_values_of_a_property_by_label(ledger: GraphStore) -> None:
+    one, two = begun(ledger, "one", "two")
+
+    def node(id_: str, value: Value, label: str = "Film", name: str = "year") -> Entity:
+        return Entity(id_, id_, label, (), {name: value})
+
+    ledger.write(Batch([node("none", 1)]))
+    ledger.write(Batch([node("a", 1944), node("b", date(1945, 1, 2)), node("c", "x", "Song")], origin=one))
+    ledger.write(Batch([node("b", "said by two"), node("d", ("x", "y")), node("e", 1, name="id")], origin=two))
+    ledger.write(Batch([node("f", 3, "Entity")], [FACT], origin=two))
+    assert dict(ledger.values("Film", "year")) == {"none": 1, "a": 1944, "b": "said by two", "d": ("x", "y")}
+    assert dict(ledger.values("Film", "id")) == {"e": 1}
+    assert dict(ledger.values("Entity", "year")) == {"f": 3}
+    assert dict(ledger.values("Song", "year", [two])) == {"c": "x"}
+    assert dict(ledger.values("Song", "year", [one])) == {}
+    assert dict(ledger.values("Film", "year", [one])) == {"none": 1, "b": "said by two", "d": ("x", "y")}
+    assert dict(ledger.values("Film", "year", [one, two])) == {"none": 1}
+    assert list(ledger.values("No`such", "ye`ar")) == []
+
+
 VALUES: list[Value] = [
     *("", "text", "2020-01-01", "'; --", 0, -(2**63), 2**63 - 1, 1.5, 1.0, 1e300, True, False),
     *(date(1, 1, 1), date(9999, 12, 31), datetime(2020, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)),

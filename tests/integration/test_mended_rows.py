@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from graph_schema import ConfigError, Entity, Fact, GraphStore, Schema
+from graph_schema import ConfigError, Entity, Fact, GraphStore
 from ingest import LoadOptions, MappingFile, Progress, Quarantine, difference, load, replace
-from kgqa.stores import EmbeddedStore
-from tests.neo4j_container import Neo4jServer
 
 MAPPING = MappingFile.from_yaml(
     """
@@ -34,21 +30,6 @@ GIGI, LOLA = Fact("film/2", "directed_by", "person/8"), Fact("film/3", "directed
 PARIS, LOVE = Fact("film/2", "about", "Paris"), Fact("film/2", "about", "love")
 
 
-@pytest.fixture(params=["embedded", pytest.param("neo4j", marks=pytest.mark.neo4j)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
-    """An empty store of each kind."""
-    made: GraphStore
-    if request.param == "embedded":
-        made = EmbeddedStore(tmp_path / "graph.db", create=True)
-    else:
-        server: Neo4jServer = request.getfixturevalue("neo4j_server")
-        server.wipe()
-        made = server.store()
-    made.migrate(Schema())
-    with closing(made):
-        yield made
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     for name, text in (("people", PEOPLE), ("films", FILMS), ("more", MORE)):
@@ -57,11 +38,11 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def mended(store: GraphStore, files: list[Path], tmp_path: Path) -> Path:
+def mended(each_store: GraphStore, files: list[Path], tmp_path: Path) -> Path:
     """The quarantine of a load of the files, all of its rows mended."""
     path = tmp_path / "kept.jsonl"
     with Quarantine(path) as quarantine:
-        report = load(files, store, mapping=MAPPING, options=LoadOptions(rejects=quarantine))
+        report = load(files, each_store, mapping=MAPPING, options=LoadOptions(rejects=quarantine))
     assert report.rejected_lines == 4
     mend(path, {2: {"id": "2", "title": "Gigi", "year": 1958, "director": 8}, 4: ["3", "Lola", "1961", "7"]})
     return path
@@ -83,20 +64,22 @@ def mend(path: Path, films: dict[int, object]) -> None:
     path.write_text("\n".join(made) + "\n", "utf-8")
 
 
-def where(store: GraphStore, fact: Fact) -> list[tuple[str, int]]:
+def where(each_store: GraphStore, fact: Fact) -> list[tuple[str, int]]:
     """Source and line of each mark of a fact."""
-    return [(Path(origin.source).name, origin.line) for origin in store.origins([fact])[0]]
+    return [(Path(origin.source).name, origin.line) for origin in each_store.origins([fact])[0]]
 
 
-def test_they_are_rows_of_the_source_that_they_are_from(store: GraphStore, files: list[Path], mended: Path) -> None:
-    report = load([mended], store)
+def test_they_are_rows_of_the_source_that_they_are_from(
+    each_store: GraphStore, files: list[Path], mended: Path
+) -> None:
+    report = load([mended], each_store)
     assert (report.rejected_lines, report.created) == (0, 3)
-    assert [where(store, fact) for fact in (GIGI, LOLA, LOVE)] == [
+    assert [where(each_store, fact) for fact in (GIGI, LOLA, LOVE)] == [
         [("films.csv", 3)],
         [("films.csv", 4)],
         [("more.csv", 3)],
     ]
-    first, second = store.loads()
+    first, second = each_store.loads()
     assert [(Path(s.name).name, s.rejected) for s in first.sources] == [
         ("people.csv", 0),
         ("films.csv", 3),
@@ -106,98 +89,103 @@ def test_they_are_rows_of_the_source_that_they_are_from(store: GraphStore, files
         ("films.csv", 2, 0),
         ("more.csv", 1, 0),
     ]
-    again = load([mended], store)
+    again = load([mended], each_store)
     assert (again.load, again.created, again.unchanged) == (report.load, 0, 3)
 
-    store.withdraw([source.origin for source in second.sources], undone=second.id)
-    assert store.holds([GIGI, LOLA, LOVE, PARIS]) == [False, False, False, True]
+    each_store.withdraw([source.origin for source in second.sources], undone=second.id)
+    assert each_store.holds([GIGI, LOLA, LOVE, PARIS]) == [False, False, False, True]
 
 
-def test_replacing_the_source_takes_them_along(store: GraphStore, files: list[Path], mended: Path) -> None:
-    load([mended], store)
+def test_replacing_the_source_takes_them_along(each_store: GraphStore, files: list[Path], mended: Path) -> None:
+    load([mended], each_store)
     films = files[1]
     films.write_text("id,title,year,director\n1,Kismet,1944,7\n3,Lola,1961,8\n", "utf-8")
-    found = difference([films], store, mapping=MAPPING)
+    found = difference([films], each_store, mapping=MAPPING)
     assert (found.new, found.gone, found.kept) == (1, 2, 1)
     assert set(found.gone_examples) == {GIGI, LOLA}
-    replace([films], store, mapping=MAPPING, agreed=lambda _: True)
-    directed = {fact for fact in store.all_facts() if fact.relation == "directed_by"}
+    replace([films], each_store, mapping=MAPPING, agreed=lambda _: True)
+    directed = {fact for fact in each_store.all_facts() if fact.relation == "directed_by"}
     assert directed == {Fact("film/1", "directed_by", "person/7"), Fact("film/3", "directed_by", "person/8")}
-    assert store.holds([PARIS, LOVE]) == [True, True], "another source's mended rows stay"
-    assert "film/2" in store.entities(["film/2"])
-    assert store.entities(["film/2"])["film/2"] == Entity("film/2", "film/2")
+    assert each_store.holds([PARIS, LOVE]) == [True, True], "another source's mended rows stay"
+    assert "film/2" in each_store.entities(["film/2"])
+    assert each_store.entities(["film/2"])["film/2"] == Entity("film/2", "film/2")
 
 
 def test_a_source_that_goes_by_a_name_has_its_mended_rows_under_it(
-    store: GraphStore, files: list[Path], tmp_path: Path
+    each_store: GraphStore, files: list[Path], tmp_path: Path
 ) -> None:
     path = tmp_path / "kept.jsonl"
     with Quarantine(path) as quarantine:
-        load(files, store, mapping=MAPPING, options=LoadOptions(rejects=quarantine, source="films of today"))
+        load(files, each_store, mapping=MAPPING, options=LoadOptions(rejects=quarantine, source="films of today"))
     mend(path, {4: "3,Lola,1961,7"})
     for source in ("films of today", None):
-        load([path], store, options=LoadOptions(source=source))
-        assert where(store, LOLA)[0] == ("films.csv", 4)
-        assert store.origins([LOLA])[0][0].source == "films of today/films.csv"
-    load([path], store, options=LoadOptions(source="another"))
-    assert {origin.source for origin in store.origins([LOLA])[0]} == {"films of today/films.csv", "another"}
+        load([path], each_store, options=LoadOptions(source=source))
+        assert where(each_store, LOLA)[0] == ("films.csv", 4)
+        assert each_store.origins([LOLA])[0][0].source == "films of today/films.csv"
+    load([path], each_store, options=LoadOptions(source="another"))
+    assert {origin.source for origin in each_store.origins([LOLA])[0]} == {"films of today/films.csv", "another"}
 
 
 def test_rows_alone_replace_nothing_and_beside_their_file_are_part_of_it(
-    store: GraphStore, files: list[Path], mended: Path
+    each_store: GraphStore, files: list[Path], mended: Path
 ) -> None:
     for call in (difference, lambda *given, **more: replace(*given, **more, agreed=lambda _: True)):
         with pytest.raises(ConfigError, match="holds only the rows that were set aside") as caught:
-            call([mended], store, mapping=MAPPING)
+            call([mended], each_store, mapping=MAPPING)
         assert caught.value.where == str(mended)
-    assert len(store.loads()) == 1
-    done = replace([*files, mended], store, mapping=MAPPING, agreed=lambda _: True)
+    assert len(each_store.loads()) == 1
+    done = replace([*files, mended], each_store, mapping=MAPPING, agreed=lambda _: True)
     assert done is not None
     assert (done.difference.new, done.difference.gone, done.difference.kept) == (3, 0, 3)
-    assert store.holds([GIGI, LOLA, LOVE, PARIS]) == [True] * 4
-    assert [load.state for load in store.loads()] == ["undone", "complete"]
+    assert each_store.holds([GIGI, LOLA, LOVE, PARIS]) == [True] * 4
+    assert [load.state for load in each_store.loads()] == ["undone", "complete"]
 
 
 @pytest.mark.parametrize("after", [1, 2])
-def test_broken_off_it_goes_on(store: GraphStore, mended: Path, after: int) -> None:
+def test_broken_off_it_goes_on(each_store: GraphStore, mended: Path, after: int) -> None:
     def break_off(now: Progress) -> None:
         if now.facts == after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load([mended], store, options=LoadOptions(batch_size=1), progress=break_off)
-    assert 0 < sum(store.holds([GIGI, LOLA, LOVE])) < 3
-    report = load([mended], store, options=LoadOptions(batch_size=1))
+        load([mended], each_store, options=LoadOptions(batch_size=1), progress=break_off)
+    assert 0 < sum(each_store.holds([GIGI, LOLA, LOVE])) < 3
+    report = load([mended], each_store, options=LoadOptions(batch_size=1))
     assert report.resumed
     assert (report.facts, report.created, report.merged) == (3, 3, 0)
-    assert [where(store, fact) for fact in (GIGI, LOLA, LOVE)] == [
+    assert [where(each_store, fact) for fact in (GIGI, LOLA, LOVE)] == [
         [("films.csv", 3)],
         [("films.csv", 4)],
         [("more.csv", 3)],
     ]
 
 
-def test_rows_that_are_still_bad_are_kept_with_their_source(store: GraphStore, mended: Path, tmp_path: Path) -> None:
+def test_rows_that_are_still_bad_are_kept_with_their_source(
+    each_store: GraphStore, mended: Path, tmp_path: Path
+) -> None:
     text = mended.read_text("utf-8").replace("1958", '"later"')
     mended.write_text(text, "utf-8")
     with Quarantine(tmp_path / "again.jsonl") as quarantine:
-        load([mended], store, options=LoadOptions(rejects=quarantine))
-    assert [(Path(s.name).name, s.rejected) for s in store.loads()[1].sources] == [("films.csv", 1), ("more.csv", 0)]
+        load([mended], each_store, options=LoadOptions(rejects=quarantine))
+    assert [(Path(s.name).name, s.rejected) for s in each_store.loads()[1].sources] == [
+        ("films.csv", 1),
+        ("more.csv", 0),
+    ]
     mend(tmp_path / "again.jsonl", {2: "2,Gigi,1958,8"})
-    report = load([tmp_path / "again.jsonl"], store)
+    report = load([tmp_path / "again.jsonl"], each_store)
     assert report.created == 1
-    assert where(store, GIGI) == [("films.csv", 3)]
+    assert where(each_store, GIGI) == [("films.csv", 3)]
 
 
 def test_a_row_set_aside_for_what_the_store_lacks_is_loaded_when_the_load_goes_on(
-    store: GraphStore, files: list[Path]
+    each_store: GraphStore, files: list[Path]
 ) -> None:
     """The node that it lacked is brought by another load before: the journal isn't to say that the row is in."""
     people, films, _ = files
     lines = [f"{number},Film {number},1990,{number % 2 or 77}" for number in range(1, 21)]
     films.write_text("\n".join(["id,title,year,director", *lines]) + "\n", "utf-8")
     people.write_text("id,name\n1,One\n", "utf-8")
-    load([people], store, mapping=MAPPING)
+    load([people], each_store, mapping=MAPPING)
 
     def break_off(now: Progress) -> None:
         if now.facts >= 6:
@@ -205,12 +193,12 @@ def test_a_row_set_aside_for_what_the_store_lacks_is_loaded_when_the_load_goes_o
 
     options = LoadOptions(batch_size=2)
     with pytest.raises(KeyboardInterrupt):
-        load([films], store, mapping=MAPPING, options=options, progress=break_off)
-    assert store.loads()[-1].sources[0].rejected > 0
+        load([films], each_store, mapping=MAPPING, options=options, progress=break_off)
+    assert each_store.loads()[-1].sources[0].rejected > 0
     people.write_text("id,name\n77,Late\n", "utf-8")
-    load([people], store, mapping=MAPPING)
-    report = load([films], store, mapping=MAPPING, options=options)
+    load([people], each_store, mapping=MAPPING)
+    report = load([films], each_store, mapping=MAPPING, options=options)
     assert report.rejected_lines == 0
     assert (report.facts, report.created) == (20, 20)
     wanted = [Fact(f"film/{number}", "directed_by", f"person/{number % 2 or 77}") for number in range(1, 21)]
-    assert store.holds(wanted) == [True] * 20
+    assert each_store.holds(wanted) == [True] * 20
