@@ -199,6 +199,18 @@ def test_write_many_that_ends_early_leaves_whole_batches(ledger: GraphStore) -> 
     assert ledger.write(Batch(facts=[FACT])).facts_created == 1
 
 
+def test_the_first_label_said_stays_until_it_is_taken_back(ledger: GraphStore, other: GraphStore) -> None:
+    """Two loads at once that contradict each other: whichever writes an entity first, whoever began first."""
+    one, two = begun(ledger, "one", "two")
+    other.write(Batch([Entity("a", "A", "Person")], origin=two, entity_lines=[1]))
+    ledger.write(Batch([Entity("a", "A", "Film"), Entity("b", "B", "Film")], origin=one, entity_lines=[1, 2]))
+    other.write(Batch([Entity("b", "B", "Person")], origin=two, entity_lines=[2]))
+    assert [other.entities(["a", "b"])[id_].label for id_ in "ab"] == ["Person", "Film"]
+    assert ledger.write(Batch([Entity("a", "A", "Film")], origin=one, entity_lines=[1])).entities_unchanged == 1
+    ledger.withdraw([one])
+    assert [other.entities(["a", "b"])[id_].label for id_ in "ab"] == ["Person", "Person"]
+
+
 def test_values_of_a_property_by_label(ledger: GraphStore) -> None:
     one, two = begun(ledger, "one", "two")
 

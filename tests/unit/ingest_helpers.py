@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from graph_schema import Batch, Entity, Fact, Properties, Schema, Written
+from graph_schema import Batch, Entity, Fact, Properties, Schema, Value, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource, Origin, Withdrawn
 from graph_schema.types import DEFAULT_LABEL
 from ingest import LoadOptions, LoadReport, Rejected, Source, load
@@ -18,7 +18,7 @@ from ingest.records import Cell, Table
 class MemoryWriter:
     """The ports, honestly: merges, counts, keeps marks and a journal, and the order of the calls in ``calls``.
 
-    Of entities only ids, labels and marks are kept, of facts no properties.
+    Of entities only what was said first and marks are kept, of facts no properties.
     """
 
     def __init__(self) -> None:
@@ -117,6 +117,12 @@ class MemoryWriter:
 
     def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
         return [{} for _ in facts]
+
+    def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
+        for node in self.nodes.values():
+            marks = self.entity_marks.get(node.id, {})
+            if node.label == label and name in node.properties and not (marks and set(marks) <= set(without)):
+                yield node.id, node.properties[name]
 
     def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
         return iter([fact for fact, marks in self.marks.items() if marks.keys() & set(origins)])
