@@ -102,6 +102,11 @@ def load(*names: str) -> tuple[str, ...]:
     return ("ingest", *names, "--mapping", "map.yaml", "--batch-size", str(BATCH), "--json")
 
 
+def at_once(*names: str) -> tuple[str, ...]:
+    """The same in large batches: for what a test needs to be there, and doesn't disturb."""
+    return (*load(*names), "--batch-size", "20000")
+
+
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faults")
@@ -125,7 +130,7 @@ def undisturbed(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Undist
             folder = tmp_path_factory.mktemp("undisturbed")
             place = embedded(folder, files)
             for name in names:
-                place.run(*load(name))
+                place.run(*at_once(name))
             known[names] = without_folder(place.dump(), folder)
         return known[names]
 
@@ -190,7 +195,7 @@ def journal(place: Place, name: str) -> int:
 
 def test_killed_at_random_moments(place: Place, undisturbed: Undisturbed) -> None:
     rng = random.Random(SEED)
-    place.run(*load("nodes.csv"))
+    place.run(*at_once("nodes.csv"))
     middle = 0
     for number in range(KILLS):
         facts = int(journal(place, "one.csv") + rng.uniform(0.2, 2) * BATCH)
@@ -212,7 +217,7 @@ def test_killed_at_random_moments(place: Place, undisturbed: Undisturbed) -> Non
 
 
 def test_two_loaders_of_overlapping_files_at_once(place: Place, undisturbed: Undisturbed) -> None:
-    place.run(*load("nodes.csv"))
+    place.run(*at_once("nodes.csv"))
     processes = [place.start(*load(name)) for name in ("one.csv", "two.csv", "one.csv")]
     for process in processes:
         assert process.wait().status == 0, process.err
@@ -223,7 +228,7 @@ def test_two_loaders_of_overlapping_files_at_once(place: Place, undisturbed: Und
 def test_undo_broken_off(place: Place, undisturbed: Undisturbed) -> None:
     rng = random.Random(SEED)
     for name in ("nodes.csv", "one.csv", "two.csv"):
-        place.run(*load(name))
+        place.run(*at_once(name))
     first = next(one.id for one in place.loads() if one.sources[0].name.endswith("one.csv"))
     words = ("loads", "undo", first, "--yes")
     killed = 0
@@ -236,15 +241,15 @@ def test_undo_broken_off(place: Place, undisturbed: Undisturbed) -> None:
     if state != "undone":
         place.run(*words)
     is_as(place, undisturbed("nodes.csv", "two.csv"))
-    place.run(*load("one.csv"))
+    place.run(*at_once("one.csv"))
     is_as(place, undisturbed("nodes.csv", "one.csv", "two.csv"))
 
 
 def test_replace_broken_off(place: Place, undisturbed: Undisturbed, files: Path) -> None:
     rng = random.Random(SEED)
     source = ("--source", "facts")
-    place.run(*load("nodes.csv"))
-    place.run(*load("one.csv"), *source)
+    place.run(*at_once("nodes.csv"))
+    place.run(*at_once("one.csv"), *source)
     words = (*load("two.csv"), *source, "--replace", "--yes")
     deaths = [Death(int(rng.uniform(0.1, 0.9) * FACTS), rng.uniform(0, 0.02)) for _ in range(4)]
     deaths += [Death(-1, seconds) for seconds in early(rng, 4)]
@@ -260,7 +265,7 @@ def test_replace_broken_off(place: Place, undisturbed: Undisturbed, files: Path)
 
 
 def test_the_disk_full_on_the_quarantine_file(place: Place, undisturbed: Undisturbed) -> None:
-    place.run(*load("nodes.csv"))
+    place.run(*at_once("nodes.csv"))
     full = place.folder / "kept.jsonl.partial"
     full.symlink_to("/dev/full")
     process = place.start(*load("one.csv"), "--quarantine", "kept.jsonl").wait()
@@ -277,7 +282,7 @@ def test_the_disk_full_on_the_quarantine_file(place: Place, undisturbed: Undistu
 def test_the_network_is_cut_for_five_seconds(
     on_server: Place, neo4j_server: Neo4jServer, undisturbed: Undisturbed
 ) -> None:
-    on_server.run(*load("nodes.csv"))
+    on_server.run(*at_once("nodes.csv"))
     with Proxy(neo4j_server.port) as proxy:
         away = Place(on_server.folder, on_neo4j(f"bolt://127.0.0.1:{proxy.port}"), on_server.open, started=50)
         process = away.start(*load("one.csv"), "--batch-size", 300)
@@ -299,7 +304,7 @@ def test_the_network_is_cut_for_five_seconds(
 def test_the_database_is_restarted_in_the_middle(
     on_server: Place, neo4j_server: Neo4jServer, undisturbed: Undisturbed
 ) -> None:
-    on_server.run(*load("nodes.csv"))
+    on_server.run(*at_once("nodes.csv"))
     process = on_server.start(*load("one.csv"), "--batch-size", 300)
     while process.running and journal(on_server, "one.csv") == 0:
         time.sleep(0.05)
