@@ -25,8 +25,9 @@ from graph_schema import (
     Subgraph,
     Topic,
 )
-from kgqa.answering.run import DIGITS, Ranked, Run, rank
+from kgqa.answering.run import Ranked, Run, rank
 from kgqa.linking.topics import Linked
+from kgqa.model.decision import DIGITS, Calibration, decide
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.evidence import Chains, trace
 from kgqa.retrieval.expander import Expander
@@ -48,13 +49,13 @@ class Assembler:
 
     Args:
         reader: the store that evidence is checked against. encoder: says what the tokens are.
-        threshold: the probability from which on an entity is an answer. question_weight: of the fusion.
+        calibration: of the scores. question_weight: of the fusion.
         budget_edges: what one question may expand at one hop.
     """
 
     reader: GraphReader
     encoder: Encoder
-    threshold: float
+    calibration: Calibration
     question_weight: float
     budget_edges: int
 
@@ -67,8 +68,8 @@ class Assembler:
         rows: list[list[int]] = [[] for _ in linked]
         for row, question in enumerate(run.row_question.tolist()):
             rows[question].append(row)
-        ranked = rank(run.scores, run.expander)
-        said = ranked.score >= self.threshold
+        ranked = rank(run.scores, run.expander, self.calibration)
+        said, _ = decide(ranked.question, ranked.score, len(linked))
         entities, evidence = self._proved(run, ranked, said, rows)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [

@@ -136,7 +136,7 @@ class Answerer:
         assembler = Assembler(
             self.reader,
             self.encoder,
-            self.checkpoint.config.threshold,
+            self.checkpoint.config.calibration,
             float(self.network.fusion.weight),
             self.budget_edges,
         )

@@ -12,13 +12,12 @@ from torch import Tensor
 
 from kgqa.linking.topics import Linked
 from kgqa.model.controller import Plan
+from kgqa.model.decision import DIGITS, Calibration
 from kgqa.model.encoder import TokenStates
 from kgqa.model.network import Reading
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.scores import Scores
 from kgqa.retrieval.walk import Walk
-
-DIGITS = 5  # scores closer than this are equal, and ordered by entity id: the same on every store and device
 
 
 class Stopwatch:
@@ -66,9 +65,12 @@ class Ranked:
     place: Tensor
 
 
-def rank(scores: Scores, expander: Expander) -> Ranked:
-    """Order by rounded score, ties by entity id."""
-    score = scores.log_probability.exp()
+def rank(scores: Scores, expander: Expander, calibration: Calibration) -> Ranked:
+    """Order by score, those that are equal in ``DIGITS`` digits by entity id.
+
+    A score is the calibrated probability of being an answer.
+    """
+    score = calibration(scores.log_probability).exp()
     tie = expander.rank(scores.node)
     order = torch.arange(len(score), device=score.device)
     for by in (tie, -(score * 10**DIGITS).round(), scores.question):

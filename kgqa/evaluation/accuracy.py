@@ -13,6 +13,7 @@ from kgqa.data import Question
 from kgqa.evaluation.metrics import QuestionScores, score_questions
 from kgqa.linking.mentions import find_mentions
 from kgqa.linking.topics import Linked, choose_topics
+from kgqa.model.decision import decide
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Ragged, TextStates, answer_nodes
 
@@ -60,7 +61,7 @@ def evaluate(
     position = {text: i for i, text in enumerate(dict.fromkeys(t for one in linked for t in one.texts))}
     states = TextStates(answerer.encoder, list(position))
     expander = answerer.expander(snapshot)
-    threshold = answerer.checkpoint.config.threshold
+    calibration = answerer.checkpoint.config.calibration
     parts, right = [], []
     for begin in range(0, len(questions), BATCH):
         some = linked[begin : begin + BATCH]
@@ -73,14 +74,16 @@ def evaluate(
         ]
         run = answerer.run(some, tokens.take(rows), expander, Stopwatch())
         if run is not None:
-            ranked = rank(run.scores, expander)
+            ranked = rank(run.scores, expander, calibration)
             parts.append(replace(ranked, question=ranked.question + begin))
         progress(min(begin + BATCH, len(questions)))
     gold = [answer_nodes(question.answers, snapshot) for question in questions]
     gold_question, gold_node = Ragged.of([nodes for nodes, _ in gold]).take(torch.arange(len(questions)))
     counts = torch.tensor([len(nodes) + absent for nodes, absent in gold], dtype=torch.int64)
     listed = torch.tensor([_listed(question, snapshot) for question in questions], dtype=torch.int64)
-    scores = score_questions(_joined(parts), threshold, gold_question, gold_node, counts, listed)
+    ranking = _joined(parts)
+    said, _ = decide(ranking.question, ranking.score, len(questions))
+    scores = score_questions(ranking, said, gold_question, gold_node, counts, listed)
     return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
 
 

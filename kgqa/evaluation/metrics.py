@@ -55,7 +55,7 @@ class QuestionScores:
 
 def score_questions(
     ranked: Ranked,
-    threshold: float,
+    said: Bool[Tensor, " N"],
     gold_question: Int[Tensor, " A"],
     gold_node: Int[Tensor, " A"],
     gold_count: Int[Tensor, " Q"],
@@ -64,14 +64,13 @@ def score_questions(
     """Compare rankings with gold answers.
 
     Args:
-        ranked: scored entities in their final order. threshold: from which probability on one is an answer.
+        ranked: scored entities in their final order. said: which of them are given as answers.
         gold_question, gold_node: gold answers that are in the graph. gold_count: all gold answers of each question.
         listed_node: the answer that the set lists first; -1: it isn't in the graph, -2: the set lists none. None: no
             question lists one.
     """
     questions = len(gold_count)
     gold = torch.isin(make_key(ranked.question, ranked.node), make_key(gold_question, gold_node))
-    said = ranked.score >= threshold
     first = ranked.place == 0
     zero = torch.zeros(questions, dtype=torch.float64)
 

@@ -87,7 +87,7 @@ def batched(answerer: Answerer, questions: Sequence[Question], snapshot: Snapsho
                 run = answerer.run(some, tokens, expander, watch)
                 if run is not None:
                     with watch.stage("reading"):
-                        rank(run.scores, expander)
+                        rank(run.scores, expander, answerer.checkpoint.config.calibration)
                 done += len(some)
             _synchronise(device)
             taken = time.perf_counter() - began

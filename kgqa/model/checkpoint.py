@@ -22,25 +22,27 @@ from safetensors.torch import load, save
 from graph_schema import CheckpointError, FingerprintMismatch, Schema
 from kgqa.files import write_atomically
 from kgqa.model.config import ModelConfig
+from kgqa.model.decision import Calibration
 from kgqa.model.network import ReaderNetwork
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 SHIPPED = "films"
+FORMAT = 2
 
 
 class CheckpointConfig(BaseModel):
     """What stands in ``config.json``; unknown keys are refused.
 
-    ``threshold``: the probability from which on an entity is an answer, chosen on dev. ``trained``: what it was trained
-    on and how well it did there, for people to read.
+    ``calibration``: of the scores, fitted on dev. ``trained``: what it was trained on and how well it did there, for
+    people to read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = 1
+    format: int = FORMAT
     model: ModelConfig
-    threshold: float
+    calibration: Calibration
     encoder: str
     encoder_fingerprint: str
     relations: tuple[str, ...]
@@ -112,9 +114,12 @@ def load_checkpoint(directory: Path | None = None, device: str | torch.device = 
         ) from error
     except ValueError as error:
         raise CheckpointError(f"{CONFIG} is not JSON", where=str(where), fix=advice) from error
-    if isinstance(raw, dict) and raw.get("format", 1) != 1:
+    if isinstance(raw, dict) and raw and (version := raw.get("format")) != FORMAT:
+        older = isinstance(version, int) and version < FORMAT
         raise CheckpointError(
-            f"written in format {raw['format']}, this kgqa reads format 1", where=str(where), fix="Update kgqa"
+            f"written in format {version}, this kgqa reads format {FORMAT}",
+            where=str(where),
+            fix="Train it again (kgqa train)" if older else "Update kgqa",
         )
     try:
         config = CheckpointConfig.model_validate(raw)

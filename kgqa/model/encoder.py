@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import logging
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,10 @@ class Encoder:
     def words(self, ids: Sequence[int]) -> list[str]:
         """Token ids as readable word pieces."""
         return list(self._tokenizer.convert_ids_to_tokens(list(ids)))
+
+    def vocabulary(self) -> list[str]:
+        """The whole words, of four letters and more, that the tokenizer has a token of its own for; sorted."""
+        return sorted(word for word in self._tokenizer.get_vocab() if re.fullmatch("[A-Za-z]{4,}", word))
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Float[Tensor, "B E"]:

@@ -1,34 +1,41 @@
-"""Looking at dev questions: scores, and the probability from which on an entity counts as an answer."""
+"""Looking at dev questions: scores, and how they are calibrated."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
+from kgqa.model.decision import Calibration, decide, fit_calibration
 from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, make_key
 from kgqa.training.prepare import Prepared, TextStates
 
-_EQUAL = 5e-4
+COUNTED = math.log(1e-3)  # log probability from which on an entity counts in a calibration
 
 
 @dataclass(frozen=True, slots=True)
 class DevScore:
-    """Means over dev questions, in [0, 1], with the threshold that gave the best F1."""
+    """Means over dev questions, in [0, 1], with the calibration that they gave."""
 
     hits_at_1: float
     f1: float
-    threshold: float
+    scale: float
+    shift: float
     questions: int
 
     @property
     def quality(self) -> float:
         """What the best checkpoint is chosen by."""
         return (self.hits_at_1 + self.f1) / 2
+
+    @property
+    def calibration(self) -> Calibration:
+        return Calibration(scale=self.scale, shift=self.shift)
 
     def as_dict(self) -> dict[str, float | int]:
         return asdict(self)
@@ -82,25 +89,42 @@ def dev_scores(
     return Scored(scores, torch.cat(golds), torch.cat(counts))
 
 
-def choose_threshold(scored: Scored) -> DevScore:
-    """The threshold, of 0.05, 0.10 ... 0.95, with the best mean F1; the middlemost of those within ``_EQUAL``."""
+def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
+    """Hits@1 and F1 as the answerer will have them, with the calibration that these questions give.
+
+    Every question counts the same in the calibration, and so do its entities of more than ``COUNTED``: answers that
+    the reader sees nothing of say nothing about how sure it may be of others.
+
+    Args:
+        unanswerable: questions that have no answer, for the calibration only; all of them together count as a tenth of
+            the others.
+    """
     questions = len(scored.gold_count)
+    scores = scored.scores
+    score, right, weight = _counted(scored)
+    if unanswerable is not None:
+        more = _counted(unanswerable)
+        share = 0.1 * questions / max(1, len(unanswerable.gold_count))
+        score, right, weight = (
+            torch.cat([score, more[0]]), torch.cat([right, more[1]]), torch.cat([weight, share * more[2]])
+        )  # fmt: skip
+    calibration = fit_calibration(score, right, weight)
+    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
+    order = order[torch.sort(scores.question[order], stable=True).indices]
+    question, gold = scores.question[order], scored.gold[order]
+    said, _ = decide(question, calibration(scores.log_probability[order]).exp(), questions)
     zero = torch.zeros(questions)
-    probability = scored.scores.log_probability.exp()
-    best = zero.scatter_reduce(0, scored.scores.question, probability, "amax")
-    first = zero.long().fill_(len(probability)).scatter_reduce(
-        0, scored.scores.question, torch.where(
-            probability >= best[scored.scores.question], torch.arange(len(probability)), len(probability)
-        ), "amin",
-    )  # fmt: skip
-    hit = torch.cat([scored.gold, torch.zeros(1, dtype=torch.bool)])[first].float().mean()
-    found = []
-    for step in sorted(range(1, 20), key=lambda s: abs(s - 10)):
-        said = probability >= step / 20
-        number = zero.index_add(0, scored.scores.question, said.float())
-        right = zero.index_add(0, scored.scores.question, (said & scored.gold).float())
-        f1 = 2 * right / (number + scored.gold_count).clamp(min=1)
-        found.append((round(float(f1.mean()), 6), step / 20))
-    most = max(f1 for f1, _ in found)
-    chosen, threshold = next(item for item in found if item[0] >= most - _EQUAL)
-    return DevScore(float(hit), chosen, threshold, questions)
+    number = zero.index_add(0, question, said.float())
+    found = zero.index_add(0, question, (said & gold).float())
+    f1 = 2 * found / (number + scored.gold_count).clamp(min=1)
+    first = torch.searchsorted(question, question) == torch.arange(len(question))
+    hit = zero.index_add(0, question, (first & gold).float())
+    return DevScore(float(hit.mean()), float(f1.mean()), calibration.scale, calibration.shift, questions)
+
+
+def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor]:
+    """Log probability, whether it is gold, and weight of the entities that count in a calibration."""
+    counted = part.scores.log_probability > COUNTED
+    number = torch.bincount(part.scores.question[counted], minlength=len(part.gold_count))
+    weight = 1 / number[part.scores.question[counted]].float()
+    return part.scores.log_probability[counted], part.gold[counted], weight

@@ -80,7 +80,7 @@ def train_graphs(
         trained.network,
         CheckpointConfig(
             model=config.model,
-            threshold=trained.dev.threshold,
+            calibration=trained.dev.calibration,
             encoder=encoder.name,
             encoder_fingerprint=encoder.fingerprint(),
             relations=relations,

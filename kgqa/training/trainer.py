@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -28,11 +28,13 @@ from kgqa.retrieval.walk import Budget, key_node, key_row, make_key, walk
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.loss import answer_loss, gold_of, mass_loss
-from kgqa.training.prepare import Prepared, TextStates
-from kgqa.training.selection import DevScore, choose_threshold, dev_scores
+from kgqa.training.prepare import Prepared, Ragged, TextStates
+from kgqa.training.selection import DevScore, dev_scores, judge
+from kgqa.training.unknown_words import unknown_words
 
 STATE = "state.pt"
 SETTINGS = "train.json"
+UNANSWERABLE = 300  # dev questions, about, that are asked in words of no relation, for the calibration
 LOST = 3.0  # a question is lost whose answers have got less than exp(-3) of the mass
 
 
@@ -62,6 +64,15 @@ def batch_at(step: int, size: int, batch: int, seed: int) -> Tensor:
     epoch, within = divmod(step, per_epoch)
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
     return order[within * batch : (within + 1) * batch].sort().values
+
+
+def _with_unknown_words(data: Prepared, unknown: Tensor) -> Prepared:
+    """The same questions in words of no relation, and without answers; none of them if not all have such words."""
+    at = unknown[data.row_text] if len(unknown) else unknown
+    if not len(at) or bool((at < 0).any()):
+        return replace(data, questions=())
+    nothing = Ragged.of([()] * len(data.questions))
+    return replace(data, row_text=at, answers=nothing, missing=torch.zeros_like(data.missing))
 
 
 def _fingerprint(parts: Iterable[bytes]) -> str:
@@ -114,6 +125,9 @@ class Trainer:
                 "no training question has a topic and an answer that are in the graph",
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
+        self.texts, self.unknown = self._unknown_words(train)
+        self.dev_texts, dev_unknown = self._unknown_words(dev)
+        self.dev_unknown = _with_unknown_words(dev, dev_unknown)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
         self.step, self.looked, self.spent = 0, 0, 0.0
         self.best: DevScore | None = None
@@ -135,8 +149,8 @@ class Trainer:
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
         """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
-        texts = TextStates(self.encoder, self.train.texts)
-        dev_texts = TextStates(self.encoder, self.dev.texts)
+        texts = TextStates(self.encoder, self.texts)
+        dev_texts = TextStates(self.encoder, self.dev_texts)
         began = time.monotonic()
         before = self.spent
         saved = began
@@ -157,6 +171,19 @@ class Trainer:
         assert self.best is not None
         return Trained(self.network, self.best, self.spent, self.step)
 
+    def _unknown_words(self, data: Prepared) -> tuple[list[str], Tensor]:
+        """All texts, and for each of the data's where the one with unknown words stands; -1: there is none."""
+        texts = list(data.texts)
+        at = torch.full((len(texts),), -1)
+        if self.config.unknown_share:
+            asked = torch.unique(data.row_text).tolist()
+            made = unknown_words([texts[i] for i in asked], self.encoder, self.relation_text, self.config.seed)
+            for i, text in zip(asked, made, strict=True):
+                if text is not None:
+                    at[i] = len(texts)
+                    texts.append(text)
+        return texts, at
+
     def _step(self, texts: TextStates) -> float:
         config, data = self.config, self.train
         for group in self.optimizer.param_groups:
@@ -176,12 +203,13 @@ class Trainer:
     def _answers(self, texts: TextStates, chosen: Tensor, question: Tensor, row: Tensor) -> Tensor:
         data = self.train
         # Rows that share text and start are many (templates), but their topics differ: plan each distinct text once.
-        text, of_text = torch.unique(data.row_text[row], return_inverse=True)
+        row_text, unknown = self._asked(data.row_text[row], question, len(chosen))
+        text, of_text = torch.unique(row_text, return_inverse=True)
         tokens = texts.take(text, self.device)
         plan = self.network.plan(tokens.states, tokens.mask).take(of_text.to(self.device))
         table = self.network.relations.table(self.relation_text)
         topic_row, topic_node = data.row_topics.take(row)
-        hide = self._hide(len(chosen))
+        hide = self._drawn(len(chosen), self.config.hide_share, 0) & ~unknown
         reached, reading = read(
             self.network,
             plan,
@@ -193,10 +221,11 @@ class Trainer:
             self._hide_at(plan, hide[question].to(self.device)),
         )
         gold_question, gold_node = data.answers.take(chosen)
-        answerable = ~hide[gold_question]
+        answerable = ~(hide | unknown)
         scores = combine(reached, reading, question.to(self.device))
-        gold = gold_question[answerable].to(self.device), gold_node[answerable].to(self.device)
-        loss = answer_loss(scores, *gold, answerable=~hide.to(self.device))
+        has = answerable[gold_question]
+        gold = gold_question[has].to(self.device), gold_node[has].to(self.device)
+        loss = answer_loss(scores, *gold, answerable=answerable.to(self.device))
         return loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
 
     def _explored(
@@ -239,13 +268,21 @@ class Trainer:
         gold = gold_of(make_key(own, key_node(reached.key)), gold_question, gold_node)
         return mass_loss(at, reached.mass, gold, len(rows)).sum()
 
-    def _hide(self, count: int) -> Tensor:
-        """Which questions of this step are made unanswerable; [count]."""
+    def _drawn(self, count: int, share: float, kind: int) -> Tensor:
+        """Which questions of this step are made unanswerable in one of the two ways; [count]."""
         config = self.config
         if self.step < config.hide_from * config.steps:
             return torch.zeros(count, dtype=torch.bool)
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        return torch.rand(count, generator=generator) < config.hide_share
+        generator = torch.Generator().manual_seed((2 * config.seed + kind) * 1_000_003 + self.step)
+        return torch.rand(count, generator=generator) < share
+
+    def _asked(self, row_text: Tensor, question: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """The text of each row, in some questions one with unknown words; and which questions these are, [count]."""
+        drawn = self._drawn(count, self.config.unknown_share, 1)
+        without = torch.zeros(count, dtype=torch.bool)
+        without[question[self.unknown[row_text] < 0]] = True
+        unknown = drawn & ~without
+        return torch.where(unknown[question], self.unknown[row_text], row_text), unknown
 
     def _hide_at(self, plan: Plan, hide: Tensor) -> Tensor:
         """For each row to be made unanswerable, a hop that its question takes, drawn evenly; -1 for the others."""
@@ -278,7 +315,11 @@ class Trainer:
         size = len(self.dev.questions)
         spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
         scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread)
-        score = choose_threshold(scored)
+        unknown = None
+        if len(self.dev_unknown.questions):
+            some = spread[:: max(1, round(len(spread) / UNANSWERABLE))]
+            unknown = dev_scores(self.network, self.expander, self.relation_text, self.dev_unknown, texts, some)
+        score = judge(scored, unknown)
         if self.best is None or score.quality >= self.best.quality:
             self.best = score
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}

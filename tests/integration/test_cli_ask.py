@@ -206,7 +206,7 @@ def broken_checkpoints(whole: Path, folder: Path) -> dict[str, str]:
     (copy("hollow") / "model.safetensors").write_bytes(b"")
     (copy("unjson") / "config.json").write_text("{", "utf-8")
     (copy("list") / "config.json").write_text("[]", "utf-8")
-    (copy("newer") / "config.json").write_text(json.dumps({**config, "format": 2}), "utf-8")
+    (copy("newer") / "config.json").write_text(json.dumps({**config, "format": 3}), "utf-8")
     (copy("unknown") / "config.json").write_text(json.dumps({**config, "colour": 1}), "utf-8")
     smaller = {**config, "model": {**config["model"], "slot_dim": 3}}
     (copy("misfit") / "config.json").write_text(json.dumps(smaller), "utf-8")
@@ -220,7 +220,7 @@ def broken_checkpoints(whole: Path, folder: Path) -> dict[str, str]:
         "hollow": "model.safetensors is damaged",
         "unjson": "config.json is not JSON",
         "list": "config.json: ",
-        "newer": "written in format 2, this kgqa reads format 1. Update kgqa",
+        "newer": "written in format 3, this kgqa reads format 2. Update kgqa",
         "unknown": "config.json: colour: ",
         "misfit": "model.safetensors is damaged or doesn't fit config.json (Error(s) in loading state_dict",
     }

@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from graph_schema import CheckpointError, FingerprintMismatch, Schema
 from kgqa.model.checkpoint import CONFIG, WEIGHTS, Checkpoint, CheckpointConfig, load_checkpoint, save_checkpoint
 from kgqa.model.config import ModelConfig
+from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 
@@ -27,7 +28,7 @@ def saved(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     config = CheckpointConfig(
         model=SMALL,
-        threshold=0.35,
+        calibration=Calibration(scale=0.35, shift=0.1),
         encoder="mini",
         encoder_fingerprint="e" * 16,
         relations=RELATIONS,
@@ -77,7 +78,8 @@ def test_what_was_saved_comes_back(saved: Path) -> None:
     before, back = ReaderNetwork(SMALL), load_checkpoint(saved)
     assert back.path == str(saved)
     assert back.config == CheckpointConfig.model_validate(written(saved))
-    assert (back.config.threshold, back.config.model, back.network.config) == (0.35, SMALL, SMALL)
+    assert (back.config.model, back.network.config) == (SMALL, SMALL)
+    assert back.config.calibration == Calibration(scale=0.35, shift=0.1)
     assert back.config.trained == {"on": "Fünf Städte", "dev": {"f1": 0.5}}
     mine, other = before.state_dict(), back.network.state_dict()
     assert list(mine) == list(other)
@@ -89,9 +91,11 @@ def test_what_was_saved_comes_back(saved: Path) -> None:
 def test_saving_again_takes_the_place_of_what_was_there(saved: Path) -> None:
     first = load_checkpoint(saved)
     torch.manual_seed(1)
-    save_checkpoint(saved, ReaderNetwork(SMALL), first.config.model_copy(update={"threshold": 0.6}))
+    save_checkpoint(
+        saved, ReaderNetwork(SMALL), first.config.model_copy(update={"calibration": Calibration(scale=0.6)})
+    )
     second = load_checkpoint(saved)
-    assert second.config.threshold == 0.6
+    assert second.config.calibration.scale == 0.6
     assert not torch.equal(first.network.writer.topic, second.network.writer.topic)
     assert sorted(file.name for file in saved.iterdir()) == sorted([CONFIG, WEIGHTS])
 
@@ -115,10 +119,11 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "config is a list": (lambda d: _put(d / CONFIG, b"[]"), "config.json: "),
     "unknown key": (rewrite(lambda c: c.update(colour="red")), "colour: Extra inputs"),
     "unknown key of the model": (rewrite(lambda c: c["model"].update(colour="red")), "model.colour: Extra inputs"),
-    "missing key": (rewrite(lambda c: c.pop("threshold")), "threshold: Field required"),
+    "missing key": (rewrite(lambda c: c.pop("calibration")), "calibration: Field required"),
     "wrong type": (rewrite(lambda c: c["model"].update(slot_dim="six")), "model.slot_dim"),
     "two faults": (rewrite(lambda c: c.update(a=1, b=2)), "a: .*; b: "),
-    "newer format": (rewrite(lambda c: c.update(format=2, unheard_of=1)), "format 2, this kgqa reads format 1"),
+    "newer format": (rewrite(lambda c: c.update(format=3, unheard_of=1)), "format 3, this kgqa reads format 2.*Update"),
+    "older format": (rewrite(lambda c: c.update(format=1)), "format 1, this kgqa reads format 2.*kgqa train"),
     "other sizes": (rewrite(lambda c: c["model"].update(slot_dim=7)), "damaged or doesn't fit.*writer"),
     "weights are empty": (truncate(0), f"{WEIGHTS} is damaged"),
     "weights end in the header": (truncate(20), f"{WEIGHTS} is damaged"),
@@ -185,6 +190,6 @@ def test_another_schema_is_refused_and_both_are_named(checkpoint: Checkpoint) ->
 def test_the_shipped_one_fits_the_encoder_and_has_answers_to_give(encoder: Encoder) -> None:
     shipped = load_checkpoint()
     assert encoder.fingerprint() == shipped.config.encoder_fingerprint
-    assert 0 < shipped.config.threshold < 1
+    assert 0.3 < shipped.config.calibration.scale < 3
     assert shipped.network.config.encoder_dim == encoder.width
     assert all(bool(torch.isfinite(tensor).all()) for tensor in shipped.network.state_dict().values())

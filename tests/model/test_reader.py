@@ -15,6 +15,7 @@ from kgqa.data import Question
 from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import Checkpoint, CheckpointConfig, load_checkpoint, save_checkpoint
 from kgqa.model.config import ModelConfig
+from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork, log_odds
 from kgqa.retrieval.expander import LiveExpander, SnapshotExpander
@@ -255,7 +256,7 @@ def test_an_epoch_has_each_question_once() -> None:
 def test_checkpoints_come_back_and_foreign_ones_are_refused(network: ReaderNetwork, tmp_path: Path) -> None:
     config = CheckpointConfig(
         model=SMALL,
-        threshold=0.5,
+        calibration=Calibration(),
         encoder="mini",
         encoder_fingerprint="e" * 16,
         relations=("lives_in",),
@@ -272,7 +273,7 @@ def test_checkpoints_come_back_and_foreign_ones_are_refused(network: ReaderNetwo
     with pytest.raises(CheckpointError, match="no checkpoint here"):
         load_checkpoint(tmp_path / "nowhere")
     written = json.loads((tmp_path / "config.json").read_text("utf-8"))
-    for change, message in (({"format": 2}, "format 2"), ({"colour": "red"}, "colour")):
+    for change, message in (({"format": 3}, "format 3"), ({"colour": "red"}, "colour")):
         (tmp_path / "config.json").write_text(json.dumps({**written, **change}), "utf-8")
         with pytest.raises(CheckpointError, match=message):
             load_checkpoint(tmp_path)

@@ -1,4 +1,4 @@
-"""The parts of training: batches, loss, threshold, prepared questions; what a run refuses to go on with."""
+"""The parts of training: batches, loss, dev scores, prepared questions; what a run refuses to go on with."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.loss import answer_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates, answer_nodes, prepare
-from kgqa.training.selection import Scored, choose_threshold
+from kgqa.training.selection import Scored, judge
 from kgqa.training.trainer import Progress, Trainer, batch_at
+from kgqa.training.unknown_words import UNLIKE, unknown_words
 
 CONFIG = TrainConfig(
     model=ModelConfig(state_dim=32, relation_dim=32, slot_dim=16, max_hops=2),
@@ -130,29 +131,25 @@ def test_the_loss_pulls_towards_the_answer() -> None:
 
 @settings(deadline=None)
 @given(probabilities, nodes, st.integers(0, 2))
-def test_the_threshold_has_the_best_f1_of_all(
+def test_dev_is_judged_as_the_answerer_decides(
     said: dict[tuple[int, int], float], gold: set[tuple[int, int]], absent: int
 ) -> None:
     made = scores(said)
     keys = sorted(said)
     count = [len([pair for pair in gold if pair[0] == q]) + absent + 1 for q in range(3)]
-    found = choose_threshold(
-        Scored(made, torch.tensor([key in gold for key in keys], dtype=torch.bool), torch.tensor(count))
-    )
-    f1 = {}
-    for step in range(1, 20):
-        each = []
-        for q in range(3):
-            chosen = {key for key, p in said.items() if key[0] == q and p >= step / 20}
-            each.append(2 * len(chosen & gold) / (len(chosen) + count[q]))
-        f1[step / 20] = sum(each) / 3
-    assert found.f1 == pytest.approx(f1[found.threshold], abs=1e-4)
-    assert found.f1 >= max(f1.values()) - 1e-3
-    hits = [
-        any(key in gold for key in [min(own, key=lambda k: (-said[k], k))])
-        for q in range(3)
-        if (own := [key for key in keys if key[0] == q])
-    ]
+    found = judge(Scored(made, torch.tensor([key in gold for key in keys], dtype=torch.bool), torch.tensor(count)))
+    calibrated = dict(zip(keys, found.calibration(made.log_probability).exp().tolist(), strict=True))
+    f1, hits = [], []
+    for q in range(3):
+        own = sorted((key for key in keys if key[0] == q), key=lambda k: (-said[k], k))
+        sums = [sum(calibrated[key] for key in own[:k]) for k in range(len(own) + 1)]
+        expected = [2 * sums[k] / (k + sums[-1]) for k in range(1, len(own) + 1)]
+        silent = math.prod(1 - calibrated[key] for key in own)
+        best = max(range(len(expected)), key=lambda k: expected[k] + 1e-6 * k, default=-1)
+        chosen = set(own[: best + 1]) if expected and expected[best] >= silent else set()
+        f1.append(2 * len(chosen & gold) / (len(chosen) + count[q]))
+        hits.append(bool(own) and own[0] in gold)
+    assert found.f1 == pytest.approx(sum(f1) / 3, abs=1e-4)
     assert found.hits_at_1 == pytest.approx(sum(hits) / 3)
     assert found.questions == 3
     assert found.quality == pytest.approx((found.hits_at_1 + found.f1) / 2)
@@ -293,3 +290,60 @@ def test_what_has_become_sure_to_be_wrong_is_found_only_by_looking_around(
     trained = Trainer(config, encoder, snapshot, *data, tmp_path).fit()
     assert (trained.dev.hits_at_1 > 0.9) == bool(explore)
     assert (trained.dev.hits_at_1 == 0) == (not explore)
+
+
+def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder: Encoder) -> None:
+    schema = Schema.from_yaml("version: 1\nrelations: {directed_by: {}, born_in: {}}\n")
+    relations = encoder.relation_texts(schema, ["directed_by", "born_in"])
+    texts = [
+        "who directed the film [MASK]",
+        "where was [MASK] born",
+        "[MASK]",
+        "who is the director of what [MASK] directed",
+    ]
+    made = unknown_words(texts, encoder, relations, 0)
+    assert made[2] is None
+    first, second, last = (text for text in made if text is not None)
+    assert [len(text.split()) for text in (first, second, last)] == [5, 4, 8]
+    assert all(text.split().count("[MASK]") == 1 for text in (first, second, last))
+    assert "directed" not in first.split()
+    assert "born" not in second.split()
+    assert last.split()[:3] == ["who", "is", "the"]
+    assert not {"directed", "director"} <= set(last.split())
+    said = relations / relations.norm(dim=-1, keepdim=True)
+    for text, before in zip((first, second, last), (texts[0], texts[1], texts[3]), strict=True):
+        for word in set(text.split()) - set(before.split()):
+            own = encoder.embed([word])[0]
+            assert float((said @ own / own.norm()).max()) <= UNLIKE + 0.01
+    assert unknown_words(texts, encoder, relations, 0) == made
+    assert unknown_words(texts, encoder, relations, 1) != made
+    assert unknown_words(texts, encoder, relations[:0], 0) == [None] * 4
+
+
+def test_a_question_in_unknown_words_has_no_answer(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    trainer = Trainer(CONFIG.model_copy(update={"unknown_share": 0.5}), encoder, snapshot, *data, tmp_path)
+    trainer.step = CONFIG.steps
+    question, row = data[0].rows.take(torch.arange(32))
+    own = data[0].row_text[row]
+    text, unknown = trainer._asked(own, question, 32)
+    assert 5 < int(unknown.sum()) < 27
+    changed = text != own
+    assert torch.equal(torch.unique(question[changed]), torch.nonzero(unknown).squeeze(-1))
+    assert {trainer.texts[i] for i in own.tolist()} == {trainer.texts[i] for i in text[~changed].tolist()}
+    assert all(i >= len(data[0].texts) for i in text[changed].tolist())
+    trainer.step = 0
+    assert not trainer._asked(own, question, 32)[1].any()
+
+
+def test_what_is_scored_of_unanswerable_questions_makes_the_reader_less_sure() -> None:
+    made = scores({(0, 0): 0.7, (0, 1): 0.02, (1, 2): 0.7, (2, 3): 0.7})
+    answerable = Scored(made, torch.tensor([True, False, True, True]), torch.tensor([1, 1, 1]))
+    none = Scored(made, torch.zeros(4, dtype=torch.bool), torch.tensor([0, 0, 0]))
+    alone, both = judge(answerable), judge(answerable, none)
+    said = torch.tensor([0.7]).log()
+    assert float(alone.calibration(said).exp()) > 0.8
+    assert 0.6 < float(both.calibration(said).exp()) < float(alone.calibration(said).exp()) - 0.01
+    assert (alone.questions, both.questions) == (3, 3)
+    assert alone.hits_at_1 == both.hits_at_1 == 1

@@ -46,7 +46,7 @@ def score(
     )
     return score_questions(
         ranked,
-        threshold,
+        ranked.score >= threshold,
         torch.tensor([q for q, _ in pairs], dtype=torch.int64),
         torch.tensor([node for _, node in pairs], dtype=torch.int64),
         torch.tensor([len(nodes) + more for nodes, more in zip(gold, absent, strict=True)], dtype=torch.int64),
