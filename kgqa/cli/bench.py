@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph_schema import KgqaError
-from kgqa.cli import bench_table, bench_transfer, common
+from kgqa.cli import bench_distill, bench_table, bench_transfer, common
 from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, leakage, question_set, show, split_name
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
@@ -173,5 +173,6 @@ def experiment(
 
 app.command("set")(question_set)
 app.command("leakage")(leakage)
+app.command("distill")(bench_distill.command)
 app.command("transfer")(bench_transfer.command)
 app.command("table")(bench_table.command)

@@ -186,8 +186,8 @@ def _trainings(trained: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What a checkpoint says of its data, of each set if there were several, and of what it began with."""
     yield trained
     yield from trained.get("sets", ())
-    if "start" in trained:
-        yield from _trainings(trained["start"])
+    for other in (*([trained["start"]] if "start" in trained else []), *trained.get("teachers", ())):
+        yield from _trainings(other)
 
 
 def show(figures: Iterable[Row]) -> None:

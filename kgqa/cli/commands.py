@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from graph_schema import KgqaError
 from kgqa import __version__
-from kgqa.cli import ask, bench, connect, ingest, loads, schema, store, train
+from kgqa.cli import ask, bench, connect, distill, ingest, loads, report, schema, store, train
 from kgqa.cli.common import errors
 
 app = typer.Typer(
@@ -27,7 +27,9 @@ app.add_typer(loads.app, name="loads")
 app.command("connect")(connect.command)
 app.command("ask")(ask.command)
 app.command("train")(train.command)
+app.command("distill")(distill.command)
 app.add_typer(bench.app, name="bench")
+app.command("report")(report.command)
 app.command("schema")(schema.command)
 app.add_typer(store.app, name="store")
 

@@ -12,34 +12,47 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from graph_schema import ConfigError
 from kgqa.cli import common
-from kgqa.cli.graph_files import GraphFiles, read_graphs
+from kgqa.cli.graph_files import read_all, wanted_graphs
 from kgqa.stores import without_password
-from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from kgqa.model.checkpoint import Checkpoint
     from kgqa.training.config import TrainConfig
     from kgqa.training.trainer import Progress as Step
+
+
+QuestionsArgument = Annotated[
+    list[Path] | None, typer.Argument(help="Files of questions: question TAB answer|answer, a line each.")
+]
+DevOption = Annotated[
+    list[Path] | None, typer.Option("--dev", help="Files of dev questions; a tenth is held out if not given.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=2, help="Train on so many of the questions, drawn by seed.")
+]
+GraphsOption = Annotated[
+    Path | None, typer.Option("--graphs", help="Several stores with their questions (YAML), trained on at once.")
+]
+UnlabelledOption = Annotated[
+    list[Path] | None, typer.Option("--unlabelled", help="Files of questions that only the teachers answer.")
+]
 
 
 def command(
     out: Annotated[
         Path, typer.Option("--out", help="Directory for the checkpoint; a run found there is gone on with.")
     ],
-    questions: Annotated[
-        list[Path] | None, typer.Argument(help="Files of questions: question TAB answer|answer, a line each.")
-    ] = None,
-    dev: Annotated[
-        list[Path] | None, typer.Option("--dev", help="Files of dev questions; a tenth is held out if not given.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=2, help="Train on so many of the questions, drawn by seed.")
-    ] = None,
-    graphs: Annotated[
-        Path | None, typer.Option("--graphs", help="Several stores with their questions (YAML), trained on at once.")
-    ] = None,
+    questions: QuestionsArgument = None,
+    dev: DevOption = None,
+    limit: LimitOption = None,
+    graphs: GraphsOption = None,
     init_from: Annotated[
         Path | None, typer.Option("--init-from", help="Begin with this checkpoint's weights instead of random ones.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option("--teacher", help="A checkpoint to learn from; several are an ensemble.")
+    ] = None,
+    unlabelled: UnlabelledOption = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A training setting, e.g. steps=600 or model.slots=false.")
     ] = None,
@@ -61,27 +74,13 @@ def command(
     )
     if out.exists() and not out.is_dir():
         raise ConfigError("that is a file, not a directory", where=f"--out {out}", fix="Give another place")
-    if graphs is not None and (questions or dev or limit or store):
-        raise ConfigError(
-            "the file says where the questions are",
-            where="--graphs",
-            fix="Leave QUESTIONS, --dev, --limit, --store out",
-        )
-    if graphs is None and not questions:
-        raise ConfigError("no files of questions", fix="Give some, or several stores with theirs by --graphs")
+    if unlabelled and not teacher:
+        raise ConfigError("nobody answers these questions", where="--unlabelled", fix="Give a checkpoint by --teacher")
+    wanted = wanted_graphs(graphs, store, chosen.store, questions or [], dev or [], limit, unlabelled or [])
     # Files are read before torch is loaded, so that what is wrong with them is said at once.
-    wanted = (
-        read_graphs(graphs)
-        if graphs
-        else [GraphFiles(store=chosen.store, questions=questions or [], dev=dev or [], limit=limit)]
-    )
     if init_from is None:
         settings = train_config(set_ or [], seed)
-    read = [one.read(seed) for one in wanted]
-    snapshots = []
-    for one in wanted:
-        with common.opened(chosen.model_copy(update={"store": one.store})) as opened:
-            snapshots.append(Snapshot.build(opened))
+    read = read_all(wanted, chosen, seed)
     with common.importing():
         from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  slow to import
         from kgqa.training.graphs import GraphQuestions  # noqa: PLC0415  as above
@@ -90,25 +89,32 @@ def command(
     if init_from is not None:
         start = load_checkpoint(init_from, chosen.device)
         settings = train_config(set_ or [], seed, start.config.model.model_dump())
+    teachers = [load_checkpoint(path, chosen.device) for path in teacher or []]
     with TrainingBar() as bar:
         checkpoint = train_graphs(
             settings,
             common.encoder(chosen),
-            [GraphQuestions(snapshot, *both) for snapshot, both in zip(snapshots, read, strict=True)],
+            [GraphQuestions(*one) for one in read],
             out,
             device=chosen.device,
             about={"files": [path.name for one in wanted for path in one.questions]},
             start=start,
+            teachers=teachers,
             say=bar.say,
             progress=bar,
         )
-    found = checkpoint.config.trained["dev"]
-    common.out.print(
-        f"{out}: Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
-        f"{checkpoint.config.trained['seconds']:.0f} s"
-    )
+    common.out.print(f"{out}: {outcome(checkpoint)}")
     asked = without_password(wanted[0].store)
     common.out.print(f'Ask with it: kgqa ask "..." --store {asked} --checkpoint {out}')
+
+
+def outcome(checkpoint: Checkpoint) -> str:
+    """How good a reader is on its dev questions, and how long it was trained, in words."""
+    found = checkpoint.config.trained["dev"]
+    return (
+        f"Hits@1 {found['hits_at_1']:.4f}, F1 {found['f1']:.4f} on {found['questions']:,} dev questions; "
+        f"{checkpoint.config.trained['seconds']:.0f} s"
+    )
 
 
 def train_config(pairs: list[str], seed: int, model: dict[str, Any] | None = None) -> TrainConfig:

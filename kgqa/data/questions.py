@@ -114,6 +114,23 @@ def read_questions(path: Path, part: str = "") -> list[Question]:
     return questions
 
 
+def read_unlabelled(path: Path) -> list[Question]:
+    """Questions without their answers, one a line as in ``read_questions``; what stands there of answers isn't used.
+
+    Raises:
+        InputError: see ``read_questions``.
+    """
+    if path.suffix == ".jsonl":
+        return [Question(q.plain, q.spans, (), q.part) for q in read_questions(path)]
+    found = []
+    for number, line in read_lines(path):
+        try:
+            found.append(Question(*split_brackets(line.partition("\t")[0]), ()))
+        except QuestionError as error:
+            raise InputError(error.what, where=f"{path}:{number}", fix=error.fix) from error
+    return found
+
+
 def as_json(question: Question) -> dict[str, Any]:
     """A question as a line of a .jsonl file has it; reading it gives the same question again."""
     said: dict[str, Any] = {"question": bracketed(question), "answers": list(question.answers)}

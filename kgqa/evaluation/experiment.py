@@ -92,8 +92,8 @@ class Experiment(BaseModel):
 
     def config(self, variant: str, seed: int) -> TrainConfig:
         """Training settings of one variant and seed."""
-        merged = _merge(self.train, self.variants[variant])
-        return TrainConfig.model_validate({**merged, "seed": seed})
+        settings = merged(self.train, self.variants[variant])
+        return TrainConfig.model_validate({**settings, "seed": seed})
 
     def shortfalls(self, variant: str, means: Mapping[str, Mapping[str, float]]) -> list[str]:
         """Where figures (by part and metric) stay below what is expected of a variant, in words."""
@@ -110,9 +110,10 @@ class Experiment(BaseModel):
         return short
 
 
-def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with some of them changed."""
+    made = dict(base)
     for key, value in change.items():
-        own = merged.get(key)
-        merged[key] = _merge(own, value) if isinstance(value, dict) and isinstance(own, dict) else value
-    return merged
+        own = made.get(key)
+        made[key] = merged(own, value) if isinstance(value, dict) and isinstance(own, dict) else value
+    return made

@@ -13,7 +13,7 @@ tune: {steps: 150}            # on the shots, beginning with the sources' weight
 alone: {steps: 300}           # on the shots, beginning with nothing: what the sources are worth is told from this
 
 Fewer shots are among the more of the same seed. No dev questions of the target are used: what is best,
-and the threshold, are chosen on the shots themselves.
+and the calibration, are chosen on the shots themselves.
 """
 
 from __future__ import annotations

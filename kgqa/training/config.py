@@ -27,5 +27,7 @@ class TrainConfig(BaseModel):
     explore_edges: int = Field(2000, gt=0, description="facts that such a walk may expand at one hop")
     mention_questions: int = Field(8000, ge=0, description="questions whose mentions teach the topic scorer")
     mixture: float = Field(0.5, ge=0, le=1, description="of several graphs: 1 by number of questions, 0 each as often")
+    distill_weight: float = Field(0.5, ge=0, le=1, description="with teachers: share of the loss that is theirs")
+    temperature: float = Field(2.0, gt=0, description="with teachers: how far probabilities are softened")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")

@@ -27,11 +27,12 @@ from kgqa.training.prepare import Prepared, Ragged, prepare
 
 @dataclass(frozen=True)
 class GraphQuestions:
-    """A graph with the questions about it."""
+    """A graph with the questions about it. ``unlabelled``: without answers, for teachers to answer."""
 
     snapshot: Snapshot
     train: Sequence[Question]
     dev: Sequence[Question]
+    unlabelled: Sequence[Question] = ()
 
 
 def prepare_graphs(
@@ -44,7 +45,9 @@ def prepare_graphs(
         mention_questions: of how many questions, over all graphs, mentions teach the topic scorer.
     """
     each = mention_questions // len(graphs)
-    train = [prepare(one.train, one.snapshot, mentions_of=min(each, len(one.train))) for one in graphs]
+    train = [
+        prepare([*one.train, *one.unlabelled], one.snapshot, mentions_of=min(each, len(one.train))) for one in graphs
+    ]
     dev = [prepare(one.dev, one.snapshot) for one in graphs]
     if len(graphs) == 1:
         return graphs[0].snapshot, train[0], dev[0]
@@ -53,7 +56,7 @@ def prepare_graphs(
     first = [sum(sizes[:place]) for place in range(len(sizes))]
     repeated = [
         _repeated(part, times)
-        for part, times in zip(train, repeats([len(one.train) for one in graphs], mixture), strict=True)
+        for part, times in zip(train, repeats([len(part.questions) for part in train], mixture), strict=True)
     ]
     return side_by_side(snapshots), _together(repeated, first), _together(dev, first)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from kgqa.model.checkpoint import Checkpoint, CheckpointConfig, load_checkpoint,
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
+from kgqa.training.distill import teach
 from kgqa.training.graphs import GraphQuestions, prepare_graphs
 from kgqa.training.trainer import Progress, Trainer
 
@@ -27,13 +29,23 @@ def train(
     device: str = "cpu",
     about: dict[str, Any] | None = None,
     start: Checkpoint | None = None,
+    teachers: Sequence[Checkpoint] = (),
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checkpoint:
     """Train a reader on one graph: see ``train_graphs``."""
     graphs = [GraphQuestions(snapshot, questions, dev)]
     return train_graphs(
-        config, encoder, graphs, run, device=device, about=about, start=start, say=say, progress=progress
+        config,
+        encoder,
+        graphs,
+        run,
+        device=device,
+        about=about,
+        start=start,
+        teachers=teachers,
+        say=say,
+        progress=progress,
     )
 
 
@@ -46,6 +58,7 @@ def train_graphs(
     device: str = "cpu",
     about: dict[str, Any] | None = None,
     start: Checkpoint | None = None,
+    teachers: Sequence[Checkpoint] = (),
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Checkpoint:
@@ -57,19 +70,29 @@ def train_graphs(
     Args:
         graphs: one, or several that are trained on at once (see ``kgqa.training.graphs``).
         about: what the model card shall say of the data. start: a checkpoint to begin with.
+        teachers: readers to learn from, see ``kgqa.training.distill``.
         say: told what is being done before training starts. progress: called at each step.
 
     Raises:
         CheckpointError, InputError: see ``Trainer``.
-        ConfigError: the network of ``start`` has other settings. FingerprintMismatch: it had another encoder.
+        ConfigError: the network of ``start`` has other settings, or nobody answers the unlabelled questions.
+        FingerprintMismatch: ``start`` or a teacher had another encoder.
     """
     if start is not None:
         check_start(start, config, encoder)
+    for teacher in teachers:
+        check_encoder(teacher, encoder)
+    if not teachers and any(one.unlabelled for one in graphs):
+        raise ConfigError("questions without answers teach nothing without teachers", fix="Give a teacher")
     encoder = encoder.reading(contextual=config.model.contextual)
-    say(f"linking {sum(len(one.train) + len(one.dev) for one in graphs):,} questions")
+    say(f"linking {sum(len(one.train) + len(one.unlabelled) + len(one.dev) for one in graphs):,} questions")
     snapshot, prepared, prepared_dev = prepare_graphs(graphs, config.mixture, config.mention_questions)
     weights = None if start is None else start.network.state_dict()
-    trainer = Trainer(config, encoder, snapshot, prepared, prepared_dev, run, device, weights)
+    teaching = None
+    if teachers:
+        say(f"asking the teachers {len(prepared.questions):,} questions")
+        teaching = teach(teachers, encoder, snapshot, prepared, config.distill_weight, config.temperature)
+    trainer = Trainer(config, encoder, snapshot, prepared, prepared_dev, run, device, weights, teaching)
     say(f"encoding {len(prepared.texts) + len(prepared_dev.texts):,} distinct wordings")
     if trainer.step:
         say(f"going on from step {trainer.step}")
@@ -93,10 +116,44 @@ def train_graphs(
                 "dev": trained.dev.as_dict(),
                 "parameters": sum(p.numel() for p in trained.network.parameters()),
                 **({} if start is None else {"start": start.config.trained}),
+                **({"teachers": [teacher.config.trained for teacher in teachers]} if teachers else {}),
             },
         ),
     )
     return load_checkpoint(run, device)
+
+
+def distill(
+    teacher: TrainConfig,
+    student: TrainConfig,
+    count: int,
+    encoder: Encoder,
+    graphs: Sequence[GraphQuestions],
+    run: Path,
+    *,
+    device: str = "cpu",
+    about: dict[str, Any] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> tuple[list[Checkpoint], Checkpoint]:
+    """Train ``count`` teachers, into ``run``/teacher-0 and so on, and a student that learns from them, ``run``/student.
+
+    Args:
+        teacher: settings of the teachers; each has a seed of its own, told from this one's. student: of the student.
+        graphs: with unlabelled questions, if there are any, for the student alone.
+
+    Raises:
+        CheckpointError, InputError: see ``train_graphs``.
+    """
+    labelled = [replace(one, unlabelled=()) for one in graphs]
+    more: dict[str, Any] = {"device": device, "about": about, "say": say, "progress": progress}
+    teachers = []
+    for number in range(count):
+        say(f"teacher {number + 1} of {count}")
+        own = teacher.model_copy(update={"seed": teacher.seed + 1000 * number})
+        teachers.append(train_graphs(own, encoder, labelled, run / f"teacher-{number}", **more))
+    say("student")
+    return teachers, train_graphs(student, encoder, graphs, run / "student", teachers=teachers, **more)
 
 
 def check_start(start: Checkpoint, config: TrainConfig, encoder: Encoder) -> None:
@@ -113,10 +170,17 @@ def check_start(start: Checkpoint, config: TrainConfig, encoder: Encoder) -> Non
             where=start.path,
             fix="Leave --set model... out: the model is that of the checkpoint",
         )
-    if start.config.encoder_fingerprint != encoder.fingerprint():
+    check_encoder(start, encoder)
+
+
+def check_encoder(other: Checkpoint, encoder: Encoder) -> None:
+    """Raises:
+    FingerprintMismatch: the checkpoint was trained with another encoder.
+    """
+    if other.config.encoder_fingerprint != encoder.fingerprint():
         raise FingerprintMismatch(
-            f"the checkpoint to begin with was trained with the encoder {start.config.encoder} "
-            f"({start.config.encoder_fingerprint}), the one loaded is {encoder.fingerprint()}",
-            where=start.path,
+            f"the checkpoint to learn from was trained with the encoder {other.config.encoder} "
+            f"({other.config.encoder_fingerprint}), the one loaded is {encoder.fingerprint()}",
+            where=other.path,
             fix="Set encoder to the one it was trained with",
         )

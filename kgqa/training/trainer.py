@@ -27,6 +27,7 @@ from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, key_node, key_row, make_key, walk
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
+from kgqa.training.distill import Teaching
 from kgqa.training.loss import answer_loss, gold_of, mass_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
@@ -91,6 +92,7 @@ class Trainer:
         train, dev: prepared questions over that snapshot.
         run: directory for state and best checkpoint; a run found there with the same settings is gone on with.
         device: where the network runs. start: weights to begin with, of a network of the same settings.
+        teaching: what teachers say of the training questions.
 
     Raises:
         CheckpointError: ``run`` holds a run of other settings or data, or can't be read.
@@ -107,7 +109,9 @@ class Trainer:
         run: Path,
         device: str = "cpu",
         start: Mapping[str, Tensor] | None = None,
+        teaching: Teaching | None = None,
     ) -> None:
+        self.teaching = teaching
         self.config, self.train, self.dev, self.run = config, train, dev, run
         self.device = torch.device(device)
         self.encoder = encoder
@@ -119,6 +123,8 @@ class Trainer:
         self.relation_text = encoder.relation_texts(snapshot.schema(), snapshot.relations()).to(self.device)
         rows = train.rows.start.diff() > 0
         answers = train.answers.start.diff() > 0
+        if teaching is not None:
+            answers = answers | ~teaching.labelled
         self.usable = torch.nonzero(rows & answers).squeeze(-1)
         if not len(self.usable):
             raise InputError(
@@ -145,6 +151,8 @@ class Trainer:
         }
         if start is not None:
             self._settings["start"] = _fingerprint(start[name].cpu().numpy().tobytes() for name in sorted(start))
+        if teaching is not None:
+            self._settings["teachers"] = teaching.teachers
         self._resume()
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
@@ -225,8 +233,10 @@ class Trainer:
         scores = combine(reached, reading, question.to(self.device))
         has = answerable[gold_question]
         gold = gold_question[has].to(self.device), gold_node[has].to(self.device)
-        loss = answer_loss(scores, *gold, answerable=answerable.to(self.device))
-        return loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
+        labelled = scores if self.teaching is None else self.teaching.with_answers(scores, chosen)
+        loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
+        loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
+        return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
 
     def _explored(
         self,

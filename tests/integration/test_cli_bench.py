@@ -146,6 +146,45 @@ def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     kgqa(*sources, "runs/curve/sources-1", "--seed", "1").succeeded()
 
 
+def test_a_distillation(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    wanted = {
+        "set": "directory",
+        "by": "random",
+        "questions": 20,
+        "unlabelled": 30,
+        "split": "dev",
+        "seeds": [0],
+        "train": {**TRAIN, "steps": 4, "evaluate_every": 4},
+        "student": {"model": {"state_dim": 16}},
+    }
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(wanted), "utf-8")
+    words = ("bench", "distill", "small.yaml", "--data", data, "--threads", "1", "--json", "rows.jsonl")
+    kgqa(*words).succeeded()
+    rows = {(r["config"]["variant"], r["set"], r["metric"]): r for r in rows_of(tmp_path / "rows.jsonl")}
+    large, small = (rows[variant, "families", "parameters"]["value"] for variant in ("teacher", "student"))
+    assert small == rows["student without teachers", "families", "parameters"]["value"] < large
+    for variant in ("teacher", "student", "student without teachers"):
+        assert 0 <= rows[variant, "families/all", "f1"]["value"] <= 1
+        assert rows[variant, "families", "cached_per_second"]["value"] > 0
+        assert rows[variant, "families", "weights_mib"]["value"] > 0
+    about = json.loads((tmp_path / "runs/small/0/student/config.json").read_text("utf-8"))["trained"]
+    assert (about["questions"], about["teachers"][0]["questions"]) == (20, 20)
+    # What a teacher had in training can't be measured by another split of it.
+    again = ("bench", "set", "directory", "--data", data, "--checkpoint", "runs/small/0/student", "--by", "path")
+    kgqa(*again).failed("another split of families (random, seed 0)")
+
+
+def test_what_is_no_distillation_is_refused(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    for given, said in (
+        ("{set: directory, split: dev, seeds: [0], unlabelled: 3}", "say how many have answers"),
+        ("{set: freebase, split: dev, seeds: [0]}", "no set is called 'freebase'"),
+        ("{set: directory, split: dev, seeds: [0], student: {stepz: 1}}", "stepz: Extra inputs"),
+        ("{set: [", "not valid YAML"),
+    ):
+        (tmp_path / "bad.yaml").write_text(given, "utf-8")
+        kgqa("bench", "distill", "bad.yaml", "--data", data).failed("bad.yaml: ", said)
+
+
 def test_leakage_by_kind(kgqa: Kgqa, data: Path) -> None:
     out = kgqa("bench", "leakage", "directory", "--data", data, "--seeds", "2").succeeded()
     shares = {line.split()[1]: line.split("│")[3:-1] for line in out.splitlines() if line.startswith("│")}

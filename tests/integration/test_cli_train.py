@@ -161,3 +161,21 @@ def test_graphs_that_cant_be_trained_on(
     (tmp_path / "g.yaml").write_text(content, "utf-8")
     kgqa("train", "--out", "run", *words).failed(said)
     assert [path.name for path in tmp_path.iterdir()] == ["g.yaml"]
+
+
+def test_teachers_and_a_student_in_one_command(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("who made [Nobody's film]\nwho directed [Nobody]\tNobody\n", "utf-8")
+    files = (small_films.questions, "--store", small_films.store, "--limit", "20", "--threads", "1")
+    few = ("--set", "steps=2", "--set", "model={state_dim: 16, relation_dim: 16, slot_dim: 4}")
+    large = ("--teacher-set", "steps=2", "--teacher-set", "model.state_dim=32", "--teachers", "2")
+    out = kgqa("distill", *files, "--out", "both", "--unlabelled", "more.txt", *few, *large).succeeded()
+    assert [line.partition(":")[0] for line in out.splitlines()] == ["both/teacher-0", "both/teacher-1", "both/student"]
+    student = json.loads((tmp_path / "both/student/config.json").read_text("utf-8"))
+    assert (student["model"]["state_dim"], len(student["trained"]["teachers"])) == (16, 2)
+    # The same from teachers that are there.
+    teachers = ("--teacher", "both/teacher-0", "--teacher", "both/teacher-1")
+    kgqa("train", *files, "--out", "again", *few, *teachers, "--unlabelled", "more.txt").succeeded()
+    again = json.loads((tmp_path / "again/config.json").read_text("utf-8"))
+    assert again["trained"]["dev"] == student["trained"]["dev"]
+    kgqa("train", *files, "--out", "none", "--unlabelled", "more.txt").failed("--unlabelled: nobody answers these")
+    kgqa("train", *files, "--out", "none", "--teacher", "gone").failed("gone: no checkpoint here")

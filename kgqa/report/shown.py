@@ -1,0 +1,137 @@
+"""Single questions as a report shows them: what was said and proved, and where attention went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from graph_schema import EvidencePath, Response
+from kgqa.answering import Answerer, Stopwatch
+from kgqa.data.questions import GoldPath, Question, bracketed
+from kgqa.linking.topics import choose_topics, link
+from kgqa.model.network import log_odds
+from kgqa.retrieval.walk import key_node
+from kgqa.stores.snapshot import Snapshot
+
+SLOTS = 8
+GOLD = 10
+
+
+@dataclass(frozen=True)
+class SlotWeights:
+    """One memory slot: its entity, the weight of each read hop, the path score, the correction that reading gave."""
+
+    entity: str
+    weights: tuple[float, ...]
+    path_score: float
+    correction: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One question.
+
+    Attributes:
+        text: with its topics in brackets. gold: right answers, the first ``GOLD``. more: how many there are besides.
+        all_gold: all of them.
+        gold_paths: where the set has them, in words. response: with trace.
+        scores: Hits@1, F1 and confidence. slices: (slicing, value) that it is in.
+        slots: those that were attended to most, over the read hops; none where the reader has none.
+    """
+
+    text: str
+    gold: tuple[str, ...]
+    more: int
+    all_gold: frozenset[str]
+    gold_paths: tuple[str, ...]
+    response: Response
+    hits_at_1: float
+    f1: float
+    confidence: float
+    slices: tuple[tuple[str, str], ...]
+    slots: tuple[SlotWeights, ...] = ()
+
+    def answers(self) -> list[tuple[str, float, bool, list[str]]]:
+        """What was said: name, probability, whether it is right, and the evidence in words."""
+        return [
+            (a.entity.name, a.score, self._right(a.entity.id, a.entity.name), [path_words(p) for p in a.evidence])
+            for a in self.response.answers
+        ]
+
+    def ranking(self) -> list[tuple[str, float, bool]]:
+        """The best scored entities, answers or not."""
+        return [(a.entity.name, a.score, self._right(a.entity.id, a.entity.name)) for a in self.response.ranking[:5]]
+
+    def _right(self, id_: str, name: str) -> bool:
+        return id_ in self.all_gold or name in self.all_gold
+
+
+def path_words(path: EvidencePath) -> str:
+    """A chain of facts from the topic to the answer."""
+    parts = [path.steps[0].source] if path.steps else []
+    for step in path.steps:
+        arrow = f"←{step.fact.relation}−" if step.inverse else f"−{step.fact.relation}→"
+        parts += [arrow, step.target]
+    return " ".join(parts) + ("" if path.holds else " (not in the store)")
+
+
+def gold_words(path: GoldPath) -> str:
+    return " ".join([path.topic, *(f"←{name}−" if inverse else f"−{name}→" for name, inverse in path.steps)])
+
+
+def shown(
+    answerer: Answerer,
+    question: Question,
+    snapshot: Snapshot,
+    scores: tuple[float, float, float],
+    slices: Sequence[tuple[str, str]],
+    *,
+    brackets: bool,
+    slots: bool = False,
+) -> Shown:
+    """Ask one question again, with all that can be told of it.
+
+    Args:
+        scores: Hits@1, F1 and confidence, as measured. brackets: use the topics marked. slots: also where reading went.
+    """
+    text = bracketed(question)
+    response = answerer.ask_many([text if brackets else question.plain], snapshot, explain=True)[0]
+    return Shown(
+        text=text,
+        gold=question.answers[:GOLD],
+        more=max(0, len(question.answers) - GOLD),
+        all_gold=frozenset(question.answers),
+        gold_paths=tuple(map(gold_words, question.paths)),
+        response=response,
+        hits_at_1=scores[0],
+        f1=scores[1],
+        confidence=scores[2],
+        slices=tuple(slices),
+        slots=_slots(answerer, text if brackets else question.plain, snapshot) if slots else (),
+    )
+
+
+@torch.inference_mode()
+def _slots(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[SlotWeights, ...]:
+    """The slots with the largest weights, best first."""
+    linked = [link(text, snapshot)]
+    device = answerer.network.device
+    tokens = answerer.encoder.encode(linked[0].texts).to(device)
+    linked, rows = choose_topics(linked, tokens, answerer.network, answerer.encoder.mask_id)
+    run = answerer.run(linked, tokens.take(rows), answerer.expander(snapshot), Stopwatch())
+    if run is None or not len(run.reading.attention):
+        return ()
+    attention = run.reading.attention
+    best = torch.sort(attention.amax(0), descending=True, stable=True).indices[:SLOTS]
+    ids = run.expander.ids(key_node(run.reached.key[best]))
+    known = snapshot.entities(ids)
+    mass = run.reached.mass[best]
+    correction = run.reading.graph[best] - log_odds(mass)
+    return tuple(
+        SlotWeights(known[id_].name, tuple(weights), path_score, change)
+        for id_, weights, path_score, change in zip(
+            ids, attention[:, best].T.tolist(), mass.tolist(), correction.tolist(), strict=True
+        )
+    )

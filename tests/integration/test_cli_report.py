@@ -1,0 +1,124 @@
+"""``kgqa report``: one page on a small trained reader, complete in itself, that says what the benchmark says."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from kgqa.evaluation.record import Recorder, append
+from tests.command import Kgqa
+from tests.reader import SmallFilms, question_lines, small_graph
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """A page's tags in order, its text by table row, and what isn't closed as it was opened."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data.strip()
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def data(small_films: SmallFilms, tmp_path: Path) -> Path:
+    """The small set, and two questions that can't be answered rightly."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "kb.txt").write_bytes(small_films.facts.read_bytes())
+    film = small_graph()[0].head
+    wrong = [f"who directed [{film}] & <b>whom</b>\tNobody\n", "who directed [No such film]\tNobody\n"]
+    (folder / "dev.tsv").write_text("".join([*question_lines(), *wrong]), "utf-8")
+    return folder
+
+
+def test_a_page_says_what_the_benchmark_says(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
+    recorder = Recorder("dev", 0, "cpu", {"experiment": "old", "variant": "<full>"})
+    append(tmp_path / "old.jsonl", [recorder.row("films/all", "f1", 0.8765, 9)])
+    words = ("directory", "--data", data, "--checkpoint", small_films.run, "--threads", "1")
+    out = kgqa(
+        "report", *words, "--evidence", "--rows", "old.jsonl", "--out", "page.html", "--samples", "4"
+    ).succeeded()
+    assert out.startswith("page.html: Hits@1 ")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    page = Page(text)
+
+    # Complete in itself, and well formed.
+    assert (page.faults, page.open) == ([], [])
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object"}
+    addresses = [a[key] for _, a in page.tags for key in ("src", "href") if key in a]
+    assert {address.partition(":")[0] if ":" in address else address[:1] for address in addresses} == {"data", "#"}
+    assert "url(" not in text
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {address[1:] for address in addresses if address.startswith("#")} <= set(ids)
+    # For those who can't see it.
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(image["alt"] for image in page.all("img"))
+    assert len(page.all("img")) == 2
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+    kgqa("bench", "set", *words, "--evidence", "--json", "rows.jsonl").succeeded()
+    lines = (tmp_path / "rows.jsonl").read_text("utf-8").splitlines()
+    measured = {(row["set"], row["metric"]): row["value"] for row in map(json.loads, lines)}
+    head = next(row for row in page.rows if row[:2] == ["part", "questions"])
+    everything = dict(zip(head, next(row for row in page.rows if row[0] == "all"), strict=True))
+    for metric in ("hits_at_1", "mrr", "precision", "recall", "f1", "exact"):
+        mean, low, high = map(float, re.findall(r"[\d.]+", everything[metric]))
+        assert mean == pytest.approx(100 * measured["films/all", metric], abs=0.006)
+        assert low <= mean <= high
+        assert low < high
+    assert float(everything["ece"]) == pytest.approx(measured["films/all", "ece"], abs=1e-4)
+    holds = next(row for row in page.rows if row[1:2] == ["evidence_holds"])
+    assert float(holds[2]) == pytest.approx(100 * measured["films/all", "evidence_holds"], abs=0.006)
+    assert ["<full>", "1", "87.65"] in page.rows
+
+    # Attention over words and slots is there and adds up; the last sample has no topic, so none.
+    hops = [row for row in page.rows if row[0] == "1" and len(row) > 6]
+    assert len(hops) == 3
+    for row in hops:
+        assert sum(map(float, row[1:-2])) == pytest.approx(1, abs=0.06)
+    assert sum(row[1:2] == ["read 1"] for row in page.rows) == 3
+    # Both questions without a right answer are errors, with what was said instead, and escaped.
+    assert "who directed [No such film]" in text
+    assert "&lt;b&gt;whom&lt;/b&gt;" in text
+    assert "<b>" not in text
+    assert "−directed_by→" in text
+
+
+def test_what_cant_be_reported_is_said(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
+    words = ("report", "directory", "--data", data, "--checkpoint", small_films.run)
+    kgqa(*words, "--split", "train").failed("'train' is no part to measure")
+    kgqa(*words, "--split", "test").failed("films has no test questions")
+    kgqa(*words, "--rows", "gone.jsonl").failed("gone.jsonl: can't read the rows")
+    assert not (tmp_path / "report.html").exists()
