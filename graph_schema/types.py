@@ -213,6 +213,7 @@ class Response:
         fusion: weight of the question's side and of the graph's side in the logits.
         seconds: wall-clock seconds by stage: encoder, linking, retrieval, reading, evidence.
         origins: where each fact of the evidence comes from, if that was asked for and the store knows it.
+        names: of the entities that the evidence passes, by id; an id that isn't there is as good as a name.
     """
 
     question: str
@@ -225,12 +226,13 @@ class Response:
     fusion: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     origins: Mapping[Fact, tuple[Origin, ...]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types; the subgraph is given as counts."""
         return {
             "question": self.question,
-            "answers": [_answer_dict(a, self.origins) for a in self.answers],
+            "answers": [_answer_dict(a, self.origins, self.names) for a in self.answers],
             "ranking": [{"id": a.entity.id, "name": a.entity.name, "score": a.score} for a in self.ranking],
             "topics": [
                 {"text": t.text, "start": t.start, "end": t.end, "entities": [_entity_dict(e) for e in t.entities]}
@@ -263,7 +265,9 @@ def _entity_dict(entity: Entity) -> dict[str, Any]:
     return {"id": entity.id, "name": entity.name, "label": entity.label, "aliases": list(entity.aliases)}
 
 
-def _answer_dict(answer: Answer, origins: Mapping[Fact, tuple[Origin, ...]]) -> dict[str, Any]:
+def _answer_dict(
+    answer: Answer, origins: Mapping[Fact, tuple[Origin, ...]], names: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         **_entity_dict(answer.entity),
         "score": answer.score,
@@ -276,6 +280,8 @@ def _answer_dict(answer: Answer, origins: Mapping[Fact, tuple[Origin, ...]]) -> 
                         "head": s.fact.head,
                         "relation": s.fact.relation,
                         "tail": s.fact.tail,
+                        "head_name": names.get(s.fact.head, s.fact.head),
+                        "tail_name": names.get(s.fact.tail, s.fact.tail),
                         "inverse": s.inverse,
                         "weight": s.weight,
                         "origins": [

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     store: str = Field("sqlite:///kgqa.db", description="URL of the graph store")
     user: str | None = Field(None, description="user name at the store")
     password: SecretStr | None = Field(None, description="password at the store")
+    schema_file: Path | None = Field(None, description="schema of a database that somebody else modelled")
     timeout: float = Field(10.0, gt=0, description="seconds to wait for the store")
     encoder: str | None = Field(None, description="text encoder: a directory or a model's name")
     checkpoint: Path | None = Field(None, description="directory of a trained reader; the shipped one if unset")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -71,9 +71,14 @@ class Assembler:
         ranked = rank(run.scores, run.expander, self.calibration)
         said, _ = decide(ranked.question, ranked.score, len(linked))
         entities, evidence = self._proved(run, ranked, said, rows)
+        ranked = rank(run.scores, run.expander)
+        said = ranked.score >= self.threshold
+        entities, evidence, names = self._proved(run, ranked, said, rows)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [
-            self._response(one, run, rows[q], entities, evidence, range(bounds[q], bounds[q + 1]), seconds, explain)
+            self._response(
+                one, run, rows[q], entities, evidence, names, range(bounds[q], bounds[q + 1]), seconds, explain
+            )
             if one.topics
             else self._unlinked(one, seconds)
             for q, one in enumerate(linked)
@@ -86,16 +91,19 @@ class Assembler:
         rows: Sequence[int],
         entities: dict[int, Answer],
         evidence: dict[int, tuple[EvidencePath, ...]],
+        names: Mapping[str, str],
         places: range,
         seconds: dict[str, float],
         explain: bool,
     ) -> Response:
         touched = subgraph(run, rows)
+        answers = tuple(
+            Answer(entities[at].entity, entities[at].score, evidence[at]) for at in places if at in evidence
+        )
+        passed = {end for a in answers for path in a.evidence for fact in path.facts for end in (fact.head, fact.tail)}
         return Response(
             question=one.question,
-            answers=tuple(
-                Answer(entities[at].entity, entities[at].score, evidence[at]) for at in places if at in evidence
-            ),
+            answers=answers,
             ranking=tuple(entities[at] for at in places[:RANKED]),
             topics=tuple(Topic(m.start, m.end, m.text, m.entities) for m in one.topics),
             notes=(*_notes(one), *self._cut_notes(touched)),
@@ -103,12 +111,13 @@ class Assembler:
             trace=self._trace(run, rows[0]) if explain else (),
             fusion={"question": self.question_weight, "graph": 1.0},
             seconds=seconds,
+            names={id_: names[id_] for id_ in sorted(passed) if names.get(id_, id_) != id_},
         )
 
     def _proved(
         self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
-    ) -> tuple[dict[int, Answer], dict[int, tuple[EvidencePath, ...]]]:
-        """Entity and score at each place of the ranking that is shown; for each that is an answer, its evidence.
+    ) -> tuple[dict[int, Answer], dict[int, tuple[EvidencePath, ...]], dict[str, str]]:
+        """Entity and score at each place of the ranking that is shown; for each that is an answer, its evidence; names.
 
         The evidence is a path from each topic, whose facts are looked for in the store again: one call for all.
         """
@@ -116,7 +125,7 @@ class Assembler:
         ids = run.expander.ids(ranked.node[shown])
         asked, drawn = self._drawn(run, ranked, said, rows)
         facts = sorted({step.fact for steps in drawn for step in steps})
-        proof = self.reader.prove(facts, sorted(set(ids)))
+        proof = self.reader.prove(facts, sorted({*ids, *(end for fact in facts for end in (fact.head, fact.tail))}))
         entities = {
             at: Answer(proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS))
             for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
@@ -126,7 +135,7 @@ class Assembler:
         for at, steps in zip(asked, drawn, strict=True):
             if steps:
                 evidence[at] = (*evidence[at], EvidencePath(steps, all(holds[step.fact] for step in steps)))
-        return entities, evidence
+        return entities, evidence, {id_: entity.name for id_, entity in proof.entities.items()}
 
     def _drawn(
         self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]

@@ -29,6 +29,7 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Answers shown with their evidence.")] = 10,
     store: common.StoreOption = None,
+    schema: common.SchemaOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
     checkpoint: common.CheckpointOption = None,
@@ -53,6 +54,7 @@ def command(
     chosen = common.settings(
         config,
         store=store,
+        schema_file=schema,
         user=user,
         password=password,
         checkpoint=checkpoint,
@@ -62,7 +64,7 @@ def command(
         budget_edges=budget_edges,
         any_schema=any_schema,
     )
-    with common.opened(chosen) as opened:
+    with common.reading(chosen) as opened:
         answerer = common.answerer(chosen, opened)
         for one in questions:
             response = answerer.ask(one, explain=explain, origins=explain or as_json)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from graph_schema import ConfigError, GraphReader, GraphStore
 from kgqa.config import Settings, load_settings
-from kgqa.stores import open_store
+from kgqa.stores import open_reader, open_store
 
 if TYPE_CHECKING:
     from kgqa.answering import Answerer
@@ -31,6 +31,10 @@ StoreOption = Annotated[
 UserOption = Annotated[str | None, typer.Option("--user", help="User name at the store.")]
 PasswordOption = Annotated[
     str | None, typer.Option("--password", help="Password at the store; better given as KGQA_PASSWORD.")
+]
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option("--schema", help="Schema file that kgqa connect wrote, of a database that somebody else modelled."),
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); kgqa.toml if there is one.")]
 CheckpointOption = Annotated[
@@ -65,6 +69,17 @@ def opened(chosen: Settings, *, create: bool = False) -> Iterator[GraphStore]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def reading(chosen: Settings) -> Iterator[GraphReader]:
+    """What questions are asked of: a store of kgqa's own, or with ``schema_file`` somebody else's database."""
+    password = chosen.password.get_secret_value() if chosen.password else None
+    reader = open_reader(chosen.store, chosen.schema_file, user=chosen.user, password=password, timeout=chosen.timeout)
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
@@ -133,4 +148,6 @@ def answerer(chosen: Settings, store: GraphReader) -> Answerer:
             from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
 
         checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
-        return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, chosen.any_schema)
+        # Somebody else's schema is none that a checkpoint was trained for; its words are all there is to read.
+        any_schema = chosen.any_schema or chosen.schema_file is not None
+        return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, any_schema)

@@ -90,7 +90,7 @@ def _opened(chosen: Settings) -> Iterator[Connection]:
 
 def _check(connection: Connection) -> None:
     """Refuse a database that has nothing, or that kgqa itself has loaded."""
-    from kgqa.stores.foreign import cypher  # noqa: PLC0415  the driver is slow to import
+    from kgqa.stores import cypher  # noqa: PLC0415  the driver is slow to import
 
     seen = connection.one(cypher.OURS)
     if seen["meta"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.markup import escape
 
@@ -17,7 +17,7 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
     for answer in response.answers[:top]:
         yield f"  [bold green]{escape(answer.entity.name)}[/]  [dim]{answer.score:.3f}[/]"
         for path in answer.evidence:
-            yield f"      {path_line(path)}"
+            yield f"      {path_line(path, response.names)}"
     if len(response.answers) > top:
         yield f"  ... and {len(response.answers) - top} more (--top {len(response.answers)}, or --json)"
     for note in response.notes:
@@ -27,14 +27,14 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
     yield f"  [dim]{1000 * sum(response.seconds.values()):.1f} ms ({stages})[/]"
 
 
-def path_line(path: EvidencePath) -> str:
+def path_line(path: EvidencePath, names: Mapping[str, str]) -> str:
     """A path as text: Heat -directed_by-> Michael Mann; <-relation- where a fact is walked from tail to head."""
     if not path.steps:
         return ""
-    parts = [escape(path.steps[0].source)]
+    parts = [escape(names.get(path.steps[0].source, path.steps[0].source))]
     for step in path.steps:
         relation = f"<-{step.fact.relation}-" if step.inverse else f"-{step.fact.relation}->"
-        parts += [f"[cyan]{escape(relation)}[/]", escape(step.target)]
+        parts += [f"[cyan]{escape(relation)}[/]", escape(names.get(step.target, step.target))]
     if path.holds is False:
         parts.append("[red](no longer in the store)[/]")
     return " ".join(parts)
@@ -43,7 +43,8 @@ def path_line(path: EvidencePath) -> str:
 def _explanation(response: Response) -> Iterator[str]:
     for fact, origins in sorted(response.origins.items()):
         came = ", ".join(f"{o.source}{f':{o.line}' if o.line else ''}" for o in origins) or "not from a load"
-        yield f"  {escape(f'{fact.head} {fact.relation} {fact.tail}')}: [dim]{escape(came)}[/]"
+        head, tail = (response.names.get(end, end) for end in (fact.head, fact.tail))
+        yield f"  {escape(f'{head} {fact.relation} {tail}')}: [dim]{escape(came)}[/]"
     for hop in response.trace:
         yield f"  hop {hop.hop}: the last one with probability {hop.stop:.3f}"
         words = sorted((w for w in hop.words if w[0] not in ("[CLS]", "[SEP]")), key=lambda w: -w[1])[:4]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from graph_schema.errors import ConfigError
-from graph_schema.ports import GraphStore
+from graph_schema.errors import ConfigError, StoreVersionError
+from graph_schema.ports import GraphReader, GraphStore
+from graph_schema.schema import Schema
 from kgqa.stores.embedded import EmbeddedStore
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
@@ -23,6 +24,7 @@ __all__ = [
     "Snapshot",
     "is_there",
     "open_connection",
+    "open_reader",
     "open_store",
     "without_password",
 ]
@@ -86,6 +88,42 @@ def open_connection(
     return Connection(
         address.url, user=address.user, password=address.password, database=address.database, timeout=timeout
     )
+
+
+def open_reader(
+    url: str,
+    schema_file: Path | None = None,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    timeout: float = 5.0,
+) -> GraphReader:
+    """What questions are asked of: the store at a URL, or with a schema file a database that somebody else modelled.
+
+    Raises:
+        SchemaError: the file is no schema that ``kgqa connect`` wrote, or names what the database doesn't have.
+        StoreVersionError: somebody else modelled the database, and there is no schema file.
+        ConfigError, StoreUnavailable, StoreAccessDenied: see ``open_store``.
+    """
+    if schema_file is None:
+        store = open_store(url, user=user, password=password, timeout=timeout)
+        if getattr(store, "is_foreign", bool)():
+            store.close()
+            raise StoreVersionError(
+                "kgqa didn't load this database, so it must be told how it lies",
+                where=without_password(url),
+                fix="Write a schema of it with kgqa connect URL --out FILE, then ask with --schema FILE",
+            )
+        return store
+    schema = Schema.load(schema_file)
+    connection = open_connection(url, user=user, password=password, timeout=timeout)
+    from kgqa.stores.foreign.reader import ForeignReader  # noqa: PLC0415  the driver takes 0.3 s to import
+
+    try:
+        return ForeignReader(connection, schema, where=str(schema_file))
+    except BaseException:
+        connection.close()
+        raise
 
 
 def is_there(url: str) -> bool:

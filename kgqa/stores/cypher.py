@@ -19,6 +19,12 @@ COUNTER_PREFIX = "changes/"
 # ---- what is read
 
 VERSION = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration"
+OURS: LiteralString = """
+CALL () { MATCH (m:KgqaMeta) RETURN count(m) AS meta }
+CALL () { OPTIONAL MATCH (e:Entity) WHERE e.id IS NOT NULL WITH e LIMIT 1 RETURN count(e) AS entities }
+CALL () { MATCH (n) RETURN count(n) AS nodes }
+RETURN meta, entities, nodes
+"""
 CHANGES = "MATCH (m:KgqaMeta) WHERE m.id STARTS WITH 'changes/' RETURN coalesce(sum(m.value), 0) AS changes"
 META = "OPTIONAL MATCH (m:KgqaMeta {id: 'schema'}) RETURN m.migration AS migration, m.schema AS schema"
 SCHEMA: LiteralString = f"""

@@ -117,6 +117,11 @@ class Neo4jStore:
     def url(self) -> str:
         return self._url
 
+    def is_foreign(self) -> bool:
+        """Whether there are nodes here, and none that can be read as ours: somebody else has modelled the database."""
+        found = self._rows(cypher.OURS)[0]
+        return bool(found["nodes"] and not found["meta"] and not found["entities"])
+
     # ---- reading
 
     def info(self) -> StoreInfo:

@@ -79,6 +79,10 @@ class Connection:
         """The only record of an answer."""
         return self.rows(query, **given)[0]
 
+    def touch(self) -> None:
+        """Ask for nothing, so that ``mark`` is as of now."""
+        self.rows("RETURN 1 AS one")
+
     def stream(self, query: LiteralString, given: Mapping[str, Any] | None = None) -> Iterator[Record]:
         """A long answer, as it comes."""
         self._count()

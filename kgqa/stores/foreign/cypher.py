@@ -22,12 +22,6 @@ CALL () { MATCH (n) RETURN count(n) AS nodes }
 CALL () { MATCH ()-[r]->() RETURN count(r) AS facts }
 RETURN nodes, facts
 """
-OURS: LiteralString = """
-CALL () { MATCH (m:KgqaMeta) RETURN count(m) AS meta }
-CALL () { OPTIONAL MATCH (e:Entity) WHERE e.id IS NOT NULL WITH e LIMIT 1 RETURN count(e) AS entities }
-CALL () { MATCH (n) RETURN count(n) AS nodes }
-RETURN meta, entities, nodes
-"""
 INDEXES: LiteralString = """
 SHOW INDEXES YIELD type, state, entityType, labelsOrTypes, properties, owningConstraint
 WHERE type = 'RANGE' AND state = 'ONLINE' AND entityType = 'NODE' AND size(properties) = 1
@@ -39,7 +33,7 @@ _PROPERTIES: LiteralString = """
   UNWIND some AS x
   UNWIND keys(x) AS key
   WITH key, x[key] AS value
-  WITH key, value, value IS :: LIST<ANY> AS several
+  WITH key, value, value IS :: LIST<ANY> NOT NULL AS several
   WITH key, several, CASE WHEN several THEN value[..$given.shown] ELSE [value] END AS items,
        CASE WHEN several THEN size(value) ELSE 1 END AS length
   WITH key, several, length, [i IN items | toStringOrNull(i)] AS texts,

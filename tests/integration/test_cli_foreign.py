@@ -1,0 +1,92 @@
+"""``kgqa ask`` on a database that somebody else modelled: answers with their facts; one clear line where it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from graph_schema import Group, StoreUnavailable
+from kgqa.stores import open_reader
+from tests import foreign_graph
+from tests.command import Kgqa
+from tests.neo4j_container import PASSWORD, USER, Neo4jServer
+from tests.reader import SmallFilms
+from tests.tcp_proxy import Proxy
+
+pytestmark = pytest.mark.neo4j
+
+
+@pytest.fixture
+def url(neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch, kgqa: Kgqa) -> Iterator[str]:
+    """A film database with its schema in ``movies.yaml``; user and password in the settings."""
+    monkeypatch.setenv("KGQA_USER", USER)
+    monkeypatch.setenv("KGQA_PASSWORD", PASSWORD)
+    foreign_graph.films(neo4j_server)
+    kgqa("connect", neo4j_server.url, "--out", "movies.yaml").succeeded()
+    yield neo4j_server.url
+    foreign_graph.empty(neo4j_server)
+
+
+def test_a_question_is_answered_with_facts_by_name(url: str, kgqa: Kgqa, small_films: SmallFilms) -> None:
+    given = ("--schema", "movies.yaml", "--store", url, "--checkpoint", small_films.run)
+    text = kgqa("ask", "when was [Speed] released", *given).succeeded()
+    shown = json.loads(kgqa("ask", "when was [Speed] released", *given, "--json").succeeded())
+    assert shown["topics"][0]["entities"][0]["name"] == "Speed"
+    assert shown["topics"][0]["entities"][0]["label"] == "Movie"
+    for answer in shown["answers"]:
+        for step in answer["evidence"][0]["steps"]:
+            assert answer["evidence"][0]["holds"]
+            assert step["head_name"] in text
+            assert ":" not in step["head_name"] + step["tail_name"]
+    unknown = kgqa("ask", "who directed [Sped]", *given).succeeded()
+    assert '"Sped" is not a name in the graph.' in unknown
+    assert "Did you mean Speed" in unknown
+
+
+def test_without_a_schema_it_says_what_to_do(url: str, kgqa: Kgqa) -> None:
+    kgqa("ask", "who directed Speed", "--store", url).failed(
+        "kgqa didn't load this database", "kgqa connect URL --out FILE", "--schema FILE"
+    )
+
+
+def test_a_schema_that_does_not_fit(url: str, kgqa: Kgqa, tmp_path: Path) -> None:
+    path = tmp_path / "movies.yaml"
+    text = path.read_text("utf-8")
+    for wrong, *said in (
+        (
+            text.replace("  Movie:\n    name: title", "  Movie:\n    name: nom"),
+            "name nom",
+            "kgqa connect URL --refresh",
+        ),
+        (text.replace("words: movie", "word: movie"), "labels.Movie.word: unknown key"),
+        ("version: 1\n", "doesn't say how the database lies", "kgqa connect"),
+        ("labels: [", "not valid YAML"),
+    ):
+        path.write_text(wrong, "utf-8")
+        kgqa("ask", "who directed Speed", "--store", url, "--schema", "movies.yaml").failed("movies.yaml", *said)
+    kgqa("ask", "x", "--store", url, "--schema", "none.yaml").failed("none.yaml", "can't read the schema")
+    kgqa("ask", "x", "--store", "sqlite:///films.db", "--schema", "movies.yaml").failed("movies.yaml")
+
+
+def test_a_server_that_refuses_or_is_not_there(url: str, kgqa: Kgqa) -> None:
+    given = ("--schema", "movies.yaml")
+    kgqa("ask", "x", *given, "--store", url, "--user", "nobody").failed("refused the user or the password")
+    kgqa("ask", "x", *given, "--store", "neo4j://localhost:1").failed("no Neo4j answers", "wait until it is up")
+
+
+def test_a_database_that_goes_away_in_the_middle_of_a_question(
+    url: str, neo4j_server: Neo4jServer, tmp_path: Path
+) -> None:
+    with Proxy(neo4j_server.port) as line:
+        through = f"bolt://localhost:{line.port}"
+        with closing(open_reader(through, tmp_path / "movies.yaml", user=USER, password=PASSWORD, timeout=2)) as reader:
+            directed = [Group(reader.start(["speed"]).ids[0], "DIRECTED", True, 5)]
+            line.cut()
+            with pytest.raises(StoreUnavailable, match="no Neo4j answers"):
+                reader.step(directed)
+            line.mend()
+            assert len(reader.step(directed).ids) == 1
