@@ -17,7 +17,7 @@ __all__ = ["neo4j_server"]
 
 @pytest.mark.neo4j
 def test_the_page_is_right(
-    neo4j_server: Neo4jServer,  # noqa: F811  the fixture
+    neo4j_server: Neo4jServer,
     kgqa: Kgqa,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

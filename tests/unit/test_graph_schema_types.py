@@ -113,6 +113,7 @@ def test_a_response_is_plain_json() -> None:
         fusion={"graph": 0.8},
         seconds={"reading": 0.001},
         origins={STEP.fact: (Origin("load-1", "films.txt", 7),)},
+        names={"Dieterle": "William Dieterle"},
     )
     plain = json.loads(json.dumps(response.as_dict()))
     assert plain["answers"][0] == {
@@ -130,6 +131,8 @@ def test_a_response_is_plain_json() -> None:
                         "head": "Kismet",
                         "relation": "directed_by",
                         "tail": "Dieterle",
+                        "head_name": "Kismet",
+                        "tail_name": "William Dieterle",
                         "inverse": False,
                         "weight": 0.9,
                         "origins": [{"load": "load-1", "source": "films.txt", "line": 7}],
@@ -139,6 +142,8 @@ def test_a_response_is_plain_json() -> None:
                         "head": "Juarez",
                         "relation": "directed_by",
                         "tail": "Dieterle",
+                        "head_name": "Juarez",
+                        "tail_name": "William Dieterle",
                         "inverse": True,
                         "weight": 0.8,
                         "origins": [],
