@@ -70,9 +70,6 @@ class Assembler:
             rows[question].append(row)
         ranked = rank(run.scores, run.expander, self.calibration)
         said, _ = decide(ranked.question, ranked.score, len(linked))
-        entities, evidence = self._proved(run, ranked, said, rows)
-        ranked = rank(run.scores, run.expander)
-        said = ranked.score >= self.threshold
         entities, evidence, names = self._proved(run, ranked, said, rows)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [
