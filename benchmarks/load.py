@@ -9,10 +9,15 @@ Each load starts with an empty store; medians over --rounds. The peers run in th
 
 - the bare loop: one client, UNWIND + MERGE in batches of 20,000 rows on the same uniqueness constraint; ids alone, no
   names, no validation, no journal, no provenance. Ours does all of these.
-- the same with two clients: nodes first, then each client half of the facts, repeated where they deadlock.
+- the same with two clients: nodes first, then each client half of the facts, repeated where they deadlock;
+- the same with one client whose driver is the pure Python one. Ours and the others use its Rust extension, which kgqa
+  requires.
+
+A load into Neo4j has ended when all is in and the indexes of names are being filled; ``first_name_seconds`` is how long
+the first look-up of a name waits for them.
 
 ``offline`` writes files and imports them with neo4j-admin in a container (docker), into a volume that is removed again;
-with --neo4j the same file is loaded online too.
+with --neo4j the same file is loaded online too, or with --online-facts one of so many facts, since that takes long.
 
 THE DATABASE IS EMPTIED: give one that holds nothing of worth.
 """
@@ -35,6 +40,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 BATCH = 20_000
 RELATIONS = 20
+DRIVER = ("neo4j", "neo4j-rust-ext")
 SEED = 20261124
 
 Triple = tuple[str, str, str]
@@ -123,16 +130,12 @@ def load(graph: Graph, store: GraphStore, workers: int) -> ingest.LoadReport:
 
 def embedded(graph: Graph, rounds: int) -> Iterator[tuple[str, float]]:
     first, again = [], []
-    facts = 0
     for _ in range(rounds):
-        with TemporaryDirectory() as scratch:
-            store = open_store(f"sqlite:///{scratch}/facts.db", create=True)
+        with TemporaryDirectory() as folder, closing(open_store(f"sqlite:///{folder}/f.db", create=True)) as store:
             report, second = load(graph, store, 1), load(graph, store, 1)
-            store.close()
         first.append(report.seconds)
         again.append(second.seconds)
-        facts = report.facts
-    yield from timings(first, again, facts)
+    yield from timings(first, again, report.facts)
 
 
 def timings(first: Sequence[float], again: Sequence[float], facts: int) -> Iterator[tuple[str, float]]:
@@ -167,6 +170,21 @@ class Server:
                     session.run(f"DROP {kind} `{record['name']}` IF EXISTS").consume()
 
 
+PURE_DRIVER = """
+import runpy, sys
+sys.modules["neo4j._rust"], sys.argv = None, sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def pure_loop(graph: Graph, server: Server, data: Path | None) -> float:
+    """Seconds of the bare loop of one client, in a process whose driver has no Rust extension."""
+    words = [sys.executable, "-c", PURE_DRIVER, __file__, "bare", "--graph", graph.name, "--neo4j", server.url]
+    words += ["--user", server.user, *(("--data", str(data)) if data else ())]
+    hidden = {**os.environ, "KGQA_PASSWORD": server.password}
+    return float(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=hidden).stdout)
+
+
 def bare_loop(server: Server, triples: Sequence[Triple], clients: int) -> float:
     """Seconds of UNWIND + MERGE: nodes, then relationships type by type."""
     began = time.perf_counter()
@@ -198,29 +216,36 @@ def bare_loop(server: Server, triples: Sequence[Triple], clients: int) -> float:
     return time.perf_counter() - began
 
 
-def on_neo4j(graph: Graph, server: Server, rounds: int, workers: int) -> Iterator[tuple[str, float]]:
+def on_neo4j(graph: Graph, server: Server, rounds: int, workers: int, data: Path | None) -> Iterator[tuple[str, float]]:
     triples = graph.triples()
-    ours: list[float] = []
-    again: list[float] = []
-    bare: dict[int, list[float]] = {1: [], 2: []}
-    facts = 0
+    name = triples[0][0]
+    peers: dict[str, Callable[[], float]] = {
+        "bare_loop": lambda: bare_loop(server, triples, 1),
+        "two_bare_clients": lambda: bare_loop(server, triples, 2),
+        "bare_loop_on_the_pure_python_driver": lambda: pure_loop(graph, server, data),
+    }
+    ours, again, first = [], [], []
+    bare: dict[str, list[float]] = {peer: [] for peer in peers}
     for number in range(rounds):
-        turns: list[int] = [1, 2, 0]
-        for turn in turns[number % 3 :] + turns[: number % 3]:
+        turns = [*peers, "ours"]
+        for turn in turns[number % 4 :] + turns[: number % 4]:
             server.empty()
-            if turn:
-                bare[turn].append(bare_loop(server, triples, turn))
+            if turn in peers:
+                bare[turn].append(peers[turn]())
                 continue
-            store = server.store()
-            report, second = load(graph, store, workers), load(graph, store, workers)
-            store.close()
+            with closing(server.store()) as store:
+                report = load(graph, store, workers)
+                began = time.perf_counter()
+                store.lookup([name])
+                first.append(time.perf_counter() - began)
+                second = load(graph, store, workers)
             ours.append(report.seconds)
             again.append(second.seconds)
-            facts = report.facts
-    yield from timings(ours, again, facts)
-    for clients, name in ((1, "bare_loop"), (2, "two_bare_clients")):
-        yield f"{name}_seconds", median(bare[clients])
-        yield f"speed_by_{name}", median(b / o for b, o in zip(bare[clients], ours, strict=True))
+    yield from timings(ours, again, report.facts)
+    yield "first_name_seconds", median(first)
+    for peer, seconds in bare.items():
+        yield f"{peer}_seconds", median(seconds)
+        yield f"speed_by_{peer}", median(b / o for b, o in zip(seconds, ours, strict=True))
 
 
 # ---- 10 million facts
@@ -267,7 +292,9 @@ def child(file: Path, url: str) -> dict[str, float]:
     }
 
 
-def offline(facts: int, seed: int, server: Server | None, image: str, workers: int) -> Iterator[tuple[str, float]]:
+def offline(
+    facts: int, seed: int, server: Server | None, image: str, workers: int, online_facts: int
+) -> Iterator[tuple[str, float]]:
     """From the file to a database that can be started."""
     with TemporaryDirectory() as scratch:
         path = Path(scratch) / "facts.tsv"
@@ -290,12 +317,14 @@ def offline(facts: int, seed: int, server: Server | None, image: str, workers: i
         yield "seconds", ended - began
         yield "facts_per_second", facts / (ended - began)
         if server is not None:
+            if online_facts != facts:
+                write_synthetic(path, online_facts, seed)
             server.empty()
             with closing(server.store()) as store:
                 report = ingest.load([path], store, options=ingest.LoadOptions(workers=workers))
             yield "online_seconds", report.seconds
             yield "online_facts_per_second", report.facts_per_second
-            yield "speed_by_online", report.seconds / (ended - began)
+            yield "speed_by_online", facts / (ended - began) / report.facts_per_second
 
 
 # ---- the command
@@ -303,7 +332,7 @@ def offline(facts: int, seed: int, server: Server | None, image: str, workers: i
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="+", choices=[*GRAPHS, "synthetic", "offline", "child"])
+    parser.add_argument("parts", nargs="+", choices=[*GRAPHS, "synthetic", "offline", "child", "bare"])
     parser.add_argument("--data", type=Path, help="folder with hetionet.tar.xz")
     parser.add_argument("--neo4j", metavar="URL", help="load into this one too; without it, only embedded")
     parser.add_argument("--no-embedded", action="store_true", help="only Neo4j")
@@ -312,27 +341,36 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="of ours, on Neo4j")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--facts", type=int, default=10_000_000, help="synthetic ones")
+    parser.add_argument("--online-facts", type=int, help="loaded online beside offline; default: as many")
     parser.add_argument("--image", default="neo4j:5.26-community", help="whose neo4j-admin imports")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, help="append the figures to this file")
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--store", help=argparse.SUPPRESS)
+    parser.add_argument("--graph", choices=[*GRAPHS], help=argparse.SUPPRESS)
     asked = parser.parse_args()
     logging.getLogger("neo4j").setLevel(logging.ERROR)  # two clients meet, and the driver tells of each time
     if "child" in asked.parts:
         print(json.dumps(child(asked.file, asked.store)))
         return
+    server = Server(asked.neo4j, asked.user, asked.password) if asked.neo4j else None
+    if "bare" in asked.parts and server is not None:
+        with GRAPHS[asked.graph](asked.data) as graph:
+            print(bare_loop(server, graph.triples(), 1))
+        return
     from kgqa.evaluation.record import Recorder  # noqa: PLC0415  it imports torch, which the child must not
 
-    server = Server(asked.neo4j, asked.user, asked.password) if asked.neo4j else None
+    online = {"workers": asked.workers, "driver": " ".join(f"{one} {version(one)}" for one in DRIVER)}
     for part in asked.parts:
         if part == "synthetic":
             recorder = Recorder("all", asked.seed, "cpu", {})
             show("load/synthetic/embedded", synthetic(asked.facts, asked.seed), recorder, asked.facts, asked.json)
             continue
         if part == "offline":
-            recorder = Recorder("all", asked.seed, "cpu", {"workers": asked.workers, "image": asked.image})
-            found = offline(asked.facts, asked.seed, server, asked.image, asked.workers)
+            fewer = asked.online_facts or asked.facts
+            config = {**online, "image": asked.image, "online_facts": fewer if server else 0}
+            recorder = Recorder("all", asked.seed, "cpu", config)
+            found = offline(asked.facts, asked.seed, server, asked.image, asked.workers, fewer)
             show("load/synthetic/offline", found, recorder, asked.facts, asked.json)
             continue
         with GRAPHS[part](asked.data) as graph:
@@ -341,8 +379,8 @@ def main() -> None:
             if not asked.no_embedded:
                 show(f"load/{part}/embedded", embedded(graph, asked.rounds), recorder, count, asked.json)
             if server is not None:
-                found = on_neo4j(graph, server, asked.rounds, asked.workers)
-                recorder = Recorder("all", asked.seed, "cpu", {"rounds": asked.rounds, "workers": asked.workers})
+                found = on_neo4j(graph, server, asked.rounds, asked.workers, asked.data)
+                recorder = Recorder("all", asked.seed, "cpu", {"rounds": asked.rounds, **online})
                 show(f"load/{part}/neo4j", found, recorder, count, asked.json)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from graph_schema.errors import InputError
 from graph_schema.text import name_key
@@ -77,9 +79,14 @@ def prepare(batch: Batch) -> Prepared:
     said = said_of_entities(batch)
     facts = Facts.of(batch.facts)
     lines = batch.fact_lines or [0] * len(facts)
-    pairs: dict[str, dict[Pair, int]] = {relation: {} for relation in sorted(set(facts.relations))}
-    for head, relation, tail, line in zip(facts.heads, facts.relations, facts.tails, lines, strict=True):
-        pairs[relation].setdefault((head, tail), line)
+    # Of each fact the first line: what comes first is put in last.
+    first = dict(zip(_backwards(facts.relations, facts.heads, facts.tails), reversed(lines), strict=True))
+    ordered: dict[str, list[Pair]] = {}
+    fact_lines: dict[str, list[int]] = {}
+    for relation, of in groupby(sorted(first), key=itemgetter(0)):
+        triples = [*of]
+        ordered[relation] = [(head, tail) for _, head, tail in triples]
+        fact_lines[relation] = [*map(first.__getitem__, triples)]
     properties: dict[tuple[str, str, str], dict[str, Value]] = {}
     if batch.fact_properties:
         check_properties(batch.fact_properties)
@@ -90,15 +97,14 @@ def prepare(batch: Batch) -> Prepared:
                 properties.setdefault((relation, head, tail), {}).update(given)
     ids = sorted(said.keys() | set(facts.heads) | set(facts.tails))
     check_ids(ids)
-    check_relations(pairs)
-    ordered = {relation: sorted(found) for relation, found in pairs.items()}
+    check_relations(ordered)
     return Prepared(
         ids,
         {id_: heard.told for id_, heard in said.items()},
         ordered,
         len(facts),
         {id_: heard.line for id_, heard in said.items()},
-        {relation: [pairs[relation][pair] for pair in found] for relation, found in ordered.items()},
+        fact_lines,
         properties,
     )
 
@@ -188,6 +194,9 @@ def check_ids(ids: Sequence[str]) -> None:
         InputError: naming the first of them.
     """
     _check_texts(ids)
+    lengths = [*map(len, ids)]
+    if not lengths or (min(lengths) and max(lengths) <= MAX_ID_BYTES // 4):
+        return
     for id_ in ids:
         if not id_:
             raise InputError("an entity has an empty id", fix="Give every entity an id of at least one character")
@@ -205,6 +214,11 @@ def check_relations(names: Iterable[str]) -> None:
         InputError: naming the first of them.
     """
     _check_identifiers("relation", names)
+
+
+def _backwards(*columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Rows of columns, the last one first."""
+    return zip(*map(reversed, columns), strict=True)
 
 
 def _check_texts(texts: Iterable[str]) -> None:

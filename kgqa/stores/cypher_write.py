@@ -1,10 +1,14 @@
 """The Cypher that writes, and that keeps account of loads. Beside the graph (see ``kgqa.stores.cypher``) stand
 ``(:KgqaLoad {id, key, state, began, ended})``, whose ``key`` is ``old_key`` once it is taken back, and
-``(:KgqaOrigin {origin, load, place, source, size, digest, through, facts, entities})``.
+``(:KgqaOrigin {origin, load, place, source, size, digest, through, facts, entities})``; while a load runs, what it
+brought is counted in ``(:KgqaMeta {id: 'brought/<origin>/<slot>', origin, facts, entities})``, too.
 
+What a load writes with comes as one map, ``$given``: of a list that is a parameter itself, the server makes a new plan
+whenever its size first reaches 2, 11, 101 ... (see ``kgqa.stores.cypher``), for each relation again.
 ``$low`` and ``$high`` bound the marks of one origin. A node that was merged is found again by ``id()``, which costs a
-fraction of looking its key up; ``VERIFY`` says first, in each transaction, that it still bears that key. Neo4j gives no
-id away again while a transaction is open that was there before, so it stays so until the end of it.
+fraction of looking its key up. Neo4j gives no id away again while a transaction is open that was there before; so
+``VERIFY`` says for one transaction that nodes still bear their keys, and for many, one is held open beside them
+(``neo4j_transactions.Held``).
 """
 
 from __future__ import annotations
@@ -20,7 +24,10 @@ _STATE = (
     "e.kgqa_from AS marks, e.kgqa_said AS said"
 )
 # No label here, or the planner takes an index of it.
-_ENDS = "UNWIND range(0, size($heads) - 1) AS at MATCH (h) WHERE id(h) = $heads[at] MATCH (t) WHERE id(t) = $tails[at]"
+_ENDS = (
+    "UNWIND range(0, size($given.heads) - 1) AS at "
+    "MATCH (h) WHERE id(h) = $given.heads[at] MATCH (t) WHERE id(t) = $given.tails[at]"
+)
 # For facts that are there. The limit keeps the planner from joining both parts of the query, for then it walks over all
 # that a hub has and looks at the far ends afterwards.
 _FACTS = f"{_ENDS} WITH * LIMIT 1000000000 MATCH (h)-[r:{{0}}]->(t)"
@@ -39,6 +46,7 @@ COUNT_CHANGE = """
 MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
 """
 ANY_ENTITY = "MATCH (e:Entity) RETURN 1 AS one LIMIT 1"
+COUNT_ALL = "MATCH (e:Entity) RETURN count(e) AS n"  # kept by the server, so it needn't count
 AWAIT_INDEXES = "CALL db.awaitIndexes($seconds)"
 
 
@@ -71,21 +79,23 @@ def _fulltext(name: str, label: str, prop: str, analyzer: str) -> str:
 
 # Columns, here and for facts: the driver takes half the time for two lists that it takes for a list of pairs.
 MERGE_MENTIONED = """
-UNWIND range(0, size($ids) - 1) AS at MERGE (e:Entity {id: $ids[at]})
-ON CREATE SET e.name = $ids[at], e.name_keys = CASE $keys[at] WHEN '' THEN [] ELSE [$keys[at]] END
+UNWIND range(0, size($given.ids) - 1) AS at WITH $given.ids[at] AS id, $given.keys[at] AS key
+MERGE (e:Entity {id: id})
+ON CREATE SET e.name = id, e.name_keys = CASE key WHEN '' THEN [] ELSE [key] END
 RETURN collect(id(e)) AS nodes
 """
 VERIFY = """
-UNWIND range(0, size($nodes) - 1) AS at MATCH (e) WHERE id(e) = $nodes[at] AND e.id = $ids[at] RETURN count(e) AS n
+UNWIND range(0, size($given.nodes) - 1) AS at
+MATCH (e) WHERE id(e) = $given.nodes[at] AND e.id = $given.ids[at] RETURN count(e) AS n
 """
 # Setting the id to itself takes the node's lock, so that what is read after it stays true until the commit.
 LOCK_ENTITIES: LiteralString = f"""
-UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
+UNWIND $given.ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
 WITH e RETURN {_STATE}
 """
 # What is there under a name with null is taken away.
 SET_ENTITIES = """
-UNWIND $rows AS row MATCH (e:Entity {id: row[0]}) SET e += row[1]
+UNWIND $given.rows AS row MATCH (e:Entity {id: row[0]}) SET e += row[1]
 """
 DELETE_ORPHANS = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) SET e.id = id WITH e WHERE NOT EXISTS { (e)--() } DELETE e
@@ -96,7 +106,7 @@ def merge_entities(label: str) -> LiteralString:
     """Rows [id, properties]; returns the internal ids in the order of the rows."""
     more = f", e:{quoted(label)}" if label != DEFAULT_LABEL else ""
     return built(
-        "UNWIND $rows AS row MERGE (e:Entity {id: row[0]}) "
+        "UNWIND $given.rows AS row MERGE (e:Entity {id: row[0]}) "
         f"ON CREATE SET e += row[1]{more} RETURN collect(id(e)) AS nodes"
     )
 
@@ -105,7 +115,7 @@ def differing_entities(label: str) -> LiteralString:
     """Rows as for ``merge_entities``; returns the ids of those in which writing them changes something, or may."""
     labelled = f" AND e:{quoted(label)}" if label != DEFAULT_LABEL else ""
     return built(
-        "UNWIND $rows AS row MATCH (e:Entity {id: row[0]}) WITH e, row[1] AS said "
+        "UNWIND $given.rows AS row MATCH (e:Entity {id: row[0]}) WITH e, row[1] AS said "
         f"WHERE NOT ({_MARKED.format('e')} AND e.kgqa_said IS NULL{labelled} AND {_AS_SAID.format('e', 'said')}) "
         "RETURN collect(e.id) AS ids"
     )
@@ -120,27 +130,28 @@ def set_label(label: str, *, to: bool) -> LiteralString:
 
 
 def merge_facts(relation: str) -> LiteralString:
-    """Columns $heads, $tails (internal ids), $marks; returns for how many of them both entities were there."""
+    """Columns heads, tails (internal ids), marks; returns for how many of them both entities were there."""
     return built(
-        f"{_ENDS} MERGE (h)-[r:{quoted(relation)}]->(t) ON CREATE SET r.kgqa_from = [$marks[at]] RETURN count(*) AS n"
+        f"{_ENDS} MERGE (h)-[r:{quoted(relation)}]->(t) "
+        "ON CREATE SET r.kgqa_from = [$given.marks[at]] RETURN count(*) AS n"
     )
 
 
 def merge_facts_with(relation: str) -> LiteralString:
-    """The same with $properties."""
+    """The same with properties."""
     return built(
         f"{_ENDS} MERGE (h)-[r:{quoted(relation)}]->(t) "
-        "ON CREATE SET r = $properties[at], r.kgqa_from = [$marks[at]] RETURN count(*) AS n"
+        "ON CREATE SET r = $given.properties[at], r.kgqa_from = [$given.marks[at]] RETURN count(*) AS n"
     )
 
 
 def count_facts(relation: str) -> LiteralString:
-    """Columns $heads, $tails; returns how many facts are there and have a mark of that origin."""
+    """Columns heads, tails; returns how many facts are there and have a mark of that origin."""
     return built(f"{_FACTS.format(quoted(relation))} WHERE {_MARKED.format('r')} RETURN count(*) AS n")
 
 
 def mark_facts(relation: str) -> LiteralString:
-    """Columns $heads, $tails, $marks of facts of which nobody says more than that they are: adds the mark.
+    """Columns heads, tails, marks of facts of which nobody says more than that they are: adds the mark.
 
     Returns how many had no mark of that origin; a mark of nobody's is put before the first one.
     """
@@ -149,26 +160,26 @@ def mark_facts(relation: str) -> LiteralString:
         f"WHERE NOT {_MARKED.format('r')} AND r.kgqa_said IS NULL AND all(k IN keys(r) WHERE k = 'kgqa_from') "
         "SET r.kgqa_from = r.kgqa_from "
         f"WITH r, at WHERE NOT {_MARKED.format('r')} "
-        "SET r.kgqa_from = coalesce(r.kgqa_from, CASE WHEN $low = 0 THEN [] ELSE [0] END) + $marks[at] "
+        "SET r.kgqa_from = coalesce(r.kgqa_from, CASE WHEN $low = 0 THEN [] ELSE [0] END) + $given.marks[at] "
         "RETURN count(*) AS n"
     )
 
 
 def lock_facts(relation: str) -> LiteralString:
-    """Columns $heads, $tails, $properties; locks those facts in which writing them changes something, or may.
+    """Columns heads, tails, properties; locks those facts in which writing them changes something, or may.
 
     Returns the position of each, and its properties.
     """
     return built(
-        f"{_FACTS.format(quoted(relation))} WITH at, r, $properties[at] AS said "
+        f"{_FACTS.format(quoted(relation))} WITH at, r, $given.properties[at] AS said "
         f"WHERE NOT ({_MARKED.format('r')} AND r.kgqa_said IS NULL AND {_AS_SAID.format('r', 'said')}) "
         "SET r.kgqa_from = r.kgqa_from RETURN at, properties(r) AS properties"
     )
 
 
 def set_facts(relation: str) -> LiteralString:
-    """Columns $heads, $tails, $properties: all that the facts have."""
-    return built(f"{_FACTS.format(quoted(relation))} SET r = $properties[at]")
+    """Columns heads, tails, properties: all that the facts have."""
+    return built(f"{_FACTS.format(quoted(relation))} SET r = $given.properties[at]")
 
 
 def delete_facts(relation: str) -> LiteralString:
@@ -198,12 +209,31 @@ MATCH (l:KgqaLoad {id: $id}) SET l.state = $state, l.ended = $ended, l.old_key =
 REMOVE l.key
 """
 LOADS = "MATCH (l:KgqaLoad) RETURN l {.*} AS load ORDER BY l.id"
-SOURCES = "MATCH (o:KgqaOrigin) RETURN o {.*} AS source ORDER BY o.load, o.place"
-JOURNAL = """
-MATCH (o:KgqaOrigin {origin: $origin})
-SET o.facts = o.facts + $facts, o.entities = o.entities + $entities,
-    o.through = CASE WHEN o.through < $through THEN $through ELSE o.through END
+_TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' + toString(o.origin) + '/'"
+SOURCES: LiteralString = f"""
+MATCH (o:KgqaOrigin)
+CALL (o) {{ {_TALLIES} RETURN coalesce(sum(c.facts), 0) AS facts, coalesce(sum(c.entities), 0) AS entities }}
+RETURN o {{.*, facts: o.facts + facts, entities: o.entities + entities}} AS source ORDER BY o.load, o.place
 """
+# What a transaction brought is counted where no other worker counts: a commit is the longest part of a transaction, and
+# whoever counts at the same place waits for its end.
+BROUGHT = """
+MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
+MERGE (c:KgqaMeta {id: $tally})
+ON CREATE SET c.origin = $origin, c.facts = $facts, c.entities = $entities
+ON MATCH SET c.facts = c.facts + $facts, c.entities = c.entities + $entities
+"""
+ADD_UP: LiteralString = f"""
+MATCH (o:KgqaOrigin {{load: $id}}) {_TALLIES} SET c.origin = o.origin
+WITH o, c
+WITH o, collect(c) AS tallies, sum(c.facts) AS facts, sum(c.entities) AS entities
+SET o.facts = o.facts + facts, o.entities = o.entities + entities
+FOREACH (c IN tallies | DELETE c)
+"""
+JOURNAL = """
+MATCH (o:KgqaOrigin {origin: $origin}) SET o.through = CASE WHEN o.through < $through THEN $through ELSE o.through END
+"""
+RESET_TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' AND c.origin IN $origins DELETE c"
 RESET_JOURNAL = """
 MATCH (o:KgqaOrigin) WHERE o.origin IN $origins SET o.through = 0, o.facts = 0, o.entities = 0, o.rejected = 0
 """

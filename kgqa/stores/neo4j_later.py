@@ -34,7 +34,7 @@ def carry_out(run: Run) -> bool:
         of, properties = json.loads(note["note"])
         (entities if len(of) == 1 else facts).append((*of, decoded(properties)))
     if entities:
-        run(cypher_write.SET_ENTITIES, {"rows": entities})
+        run(cypher_write.SET_ENTITIES, {"given": {"rows": entities}})
     if facts:
         run(cypher_write.ADD_TO_FACTS, {"rows": facts})
     if notes:

@@ -53,6 +53,7 @@ def end(run: Run, id_: str) -> None:
     """See ``LoadLedger.end_load``."""
     state = _state_of(run, id_)
     if state == "running":
+        run(cypher_write.ADD_UP, {"id": id_})
         run(cypher_write.END_LOAD, {"id": id_, "ended": _now()})
     elif state != "complete":
         raise StoreError(f"the load {id_} is {state}, so it can't be completed", fix="Load its sources again")
@@ -117,6 +118,7 @@ def withdraw(
 
     def start(run: Run) -> None:
         run(cypher_write.RESET_JOURNAL, parameters)
+        run(cypher_write.RESET_TALLIES, parameters)
         if undone and _state_of(run, undone) != "undone":
             run(cypher_write.UNDO_LOAD, {"id": undone, "state": "undoing", "ended": ""})
 

@@ -1,14 +1,12 @@
 """Writing many batches to Neo4j, by several workers that never meet on a node.
 
-A batch goes in by steps. While the facts of one batch are written, one worker merges the entities of the next:
+A batch goes in by steps, and several batches are on their way at once:
 
 1. *entities*: new ones are made, by transactions over disjoint sets of ids. What is there already is only looked at.
 2. *differences*: what a batch says otherwise of entities that are there is merged into them, while nothing else writes.
-3. *facts*: every node belongs to one of 2 W groups, by its internal id, and every fact to a pair of groups. As in a
-   round-robin tournament, each round takes W pairs that have no group in common, one for each worker. So no two
-   transactions of a loader lock the same node, none waits for another, and there is no deadlock. Another loader may
-   still get in the way; then the transaction is repeated.
-4. *journal*: how far the source is in, once all of the batch is in.
+3. *facts*, by the internal ids of their ends: see ``neo4j_games``. Another loader may still get in the way; then the
+   transaction is repeated. A transaction that is held open all the time is what lets these ids be relied on.
+4. *journal*: how far the source is in, once all of the batch, and of those before it, is in.
 
 Each transaction counts what it brought, so that the counts are right whenever the loader is killed.
 """
@@ -17,60 +15,45 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
 from typing import TypeVar
 
-import numpy as np
-
-from graph_schema.types import Batch, Int64s, Written
+from graph_schema.errors import StoreUnavailable
+from graph_schema.types import Batch, Written
 from kgqa.stores import neo4j_write as writing
 from kgqa.stores.batches import Prepared, prepare
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_transactions import TooMuchError, Transactions
-from kgqa.stores.neo4j_values import ORIGIN
+from kgqa.stores.neo4j_games import Game, Games, Planned, columns, ends_of, games_of, taken
+from kgqa.stores.neo4j_transactions import LEAST_ROWS, HeldLostError, Size, TooMuchError, Transactions
 from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Rows, Run
 
 Result = TypeVar("Result")
 
 PATIENCE = 300.0  # seconds that a load waits for a server that is gone
 REMEMBERED_NODES = 4_000_000  # about 200 bytes each
-FIRST_ROWS = 10_000  # a transaction, until it is known how many are best
-MOST_ROWS = 100_000
-LEAST_ROWS = 500
 SPLIT_ROWS = 2_000  # entities; fewer are merged by one transaction
-STATEMENT_ROWS = 100  # facts of one relation in one round; with fewer, the rounds cost more than they bring
+AHEAD = 1  # batches whose facts may be written while those of one before them still are
 GONE_ATTEMPTS = 5  # to write what others delete meanwhile
-
-
-@dataclass(frozen=True)
-class Planned:
-    """Facts of one relation that one worker writes in one round: columns of the same length, and where they come from.
-
-    Attributes:
-        heads, tails: internal ids; int64 [F].
-        marks: int64 [F].
-        places: int64 [F], position of each in the batch's list of that relation.
-    """
-
-    relation: str
-    heads: Int64s
-    tails: Int64s
-    marks: Int64s
-    places: Int64s
-
-    def part(self, which: slice) -> Planned:
-        """Some of the rows."""
-        return Planned(self.relation, self.heads[which], self.tails[which], self.marks[which], self.places[which])
+LOST = "connections to Neo4j are lost again and again"
 
 
 @dataclass
 class _Work:
-    """A batch on its way in."""
+    """A batch on its way in.
+
+    Attributes:
+        held: number of the held transaction since which ``nodes`` are what they are.
+        nodes: of all its entities, once they are merged.
+    """
 
     batch: Batch
     prepared: Prepared
+    held: int
     nodes: Nodes = field(default_factory=dict)
     differing: list[str] = field(default_factory=list)
     facts: int = 0
@@ -78,6 +61,7 @@ class _Work:
     facts_altered: int = 0
     entities_altered: int = 0
     merging: list[Future[writing.Made]] = field(default_factory=list)
+    playing: list[Future[tuple[int, int]]] = field(default_factory=list)
 
     def written(self) -> Written:
         merged, repeated = len(self.prepared.ids) - self.entities, self.prepared.given - self.facts
@@ -95,63 +79,74 @@ class ParallelWriter:
     """Writes batches one after the other, each by several workers.
 
     Args:
-        transactions: runs them. slot: id of the change counter to use. workers: how many write facts at once.
+        transactions: runs them. slots: ids of the change counters. workers: how many write facts at once.
         url: of the store, for messages.
     """
 
-    def __init__(self, transactions: Transactions, slot: str, workers: int, url: str) -> None:
+    def __init__(self, transactions: Transactions, slots: Sequence[str], workers: int, url: str) -> None:
         self._transactions = transactions
-        self._slot = slot
+        self._slots = cycle(slots)  # each thread has one of its own
+        self._own = threading.local()
         self._workers = max(1, workers)
         self._stop = threading.Event()
         self._url = url
+        self._held = transactions.held()
         self._known: Nodes = {}
-        self._size = _Size()
+        self._known_since = 0  # number of the held transaction
+        self._size = Size()
         self._guess = Guess()
-        self._rounds = tournament(self._workers)
 
     def write(self, batches: Iterable[Batch]) -> Iterator[Written]:
         """See ``LoadLedger.write_many``; raises also ``EntityGoneError``."""
-        # Beside those that write facts, one for the entities of the next batch, and one that leads through the rounds.
-        pool = ThreadPoolExecutor(self._workers + 2, thread_name_prefix="kgqa-load")
+        # As many for the entities of the next batch as for facts.
+        pool = ThreadPoolExecutor(2 * self._workers, "kgqa-load", initializer=self._begin_thread)
+        games: Games[tuple[int, int]] = Games(pool, self._workers)
         drawn = iter(batches)
         failure: Exception | None = None
         merging: _Work | None = None  # its entities are on their way
-        joining: tuple[_Work, Future[None]] | None = None  # and so are its facts
+        joining: deque[_Work] = deque()  # and so are the facts of these
         try:
             while True:
                 work = None
                 try:
                     if failure is None and (batch := next(drawn, None)) is not None:
-                        work = _Work(batch, prepare(batch))
+                        work = _Work(batch, prepare(batch), self._hold())
                 except Exception as error:  # noqa: BLE001  what was drawn before is written, then it is raised
                     failure = error
-                if joining is not None:
-                    joining[1].result()
-                    yield joining[0].written()
-                    joining = None
                 if merging is not None:
                     # What a batch says otherwise has to be in before the next one looks at the same entities.
-                    self._settle_entities(pool, merging)
+                    self._settle_entities(pool, merging, joining)
                 if work is not None:
                     self._merge_entities(pool, work)
                 if merging is not None:
-                    joining = merging, pool.submit(self._write_facts, pool, merging)
+                    self._write_facts(games, merging)
+                    joining.append(merging)
                 merging = work
-                if merging is None and joining is None:
+                while joining and (len(joining) > AHEAD or merging is None):
+                    self._join(joining[0])
+                    yield joining.popleft().written()
+                if merging is None:
                     break
             if failure is not None:
                 raise failure
         finally:
             self._stop.set()
+            games.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            self._held.close()
+
+    def _begin_thread(self) -> None:
+        self._own.slot = next(self._slots)
 
     # ---- entities
 
     def _merge_entities(self, pool: ThreadPoolExecutor, work: _Work) -> None:
         """Begin to merge the entities of a batch."""
-        prepared = work.prepared
-        fresh = [id_ for id_ in prepared.ids if id_ in prepared.entities or id_ not in self._known]
+        if self._known_since != work.held:
+            self._known, self._known_since = {}, work.held
+        prepared, known = work.prepared, self._known
+        fresh = [id_ for id_ in prepared.ids if id_ in prepared.entities or id_ not in known]
+        work.nodes = {id_: known[id_] for id_ in prepared.ids if id_ in known}
         parts = max(1, min(self._workers, len(fresh) // SPLIT_ROWS))
         size = -(-len(fresh) // parts)
         for start in range(0, len(fresh), size or 1):
@@ -165,30 +160,35 @@ class ParallelWriter:
             part = ids[start : start + self._size.rows]
 
             def merge(run: Run, part: Sequence[str] = part) -> writing.Made:
-                done = writing.merge_entities(run, work.prepared, part, self._known, work.batch.origin)
-                writing.account(run, self._slot, work.batch.origin, Counted(entities=done.created))
+                done = writing.merge_entities(run, work.prepared, part, {}, work.batch.origin)
+                writing.account(run, self._own.slot, work.batch.origin, Counted(entities=done.created))
                 return done
 
             try:
-                made.add(self._run(merge, divisible=len(part) > LEAST_ROWS))
+                made.add(self._run(merge, divisible=self._size.divisible(len(part))))
             except TooMuchError:
                 self._size.halve()
                 continue
             start += len(part)
         return made
 
-    def _settle_entities(self, pool: ThreadPoolExecutor, work: _Work) -> None:
+    def _settle_entities(self, pool: ThreadPoolExecutor, work: _Work, others: Iterable[_Work]) -> None:
         """Wait until the entities of a batch are there, and merge into them what is said otherwise of them."""
         for made in self._results(work.merging):
             work.entities += made.created
             work.nodes |= made.nodes
             work.differing += made.differing
         if work.differing:
+            for other in others:
+                self._results(other.playing)
             ids = sorted(work.differing)
             size = max(LEAST_ROWS, -(-len(ids) // self._workers))
             parts = [ids[start : start + size] for start in range(0, len(ids), size)]
             work.entities_altered = sum(self._results([pool.submit(self._differ, work, part) for part in parts]))
-        self._remember(work)
+        if self._known_since == work.held:
+            if len(self._known) > REMEMBERED_NODES:
+                self._known = {}
+            self._known.update(work.nodes)
 
     def _differ(self, work: _Work, ids: Sequence[str]) -> int:
         altered = start = 0
@@ -197,47 +197,43 @@ class ParallelWriter:
 
             def settle(run: Run, part: Sequence[str] = part) -> int:
                 found = writing.settle_entities(run, work.prepared, part, work.batch.origin)
-                writing.account(run, self._slot, work.batch.origin, Counted(changed=found))
+                writing.account(run, self._own.slot, work.batch.origin, Counted(changed=found))
                 return found
 
             try:
-                altered += self._run(settle, divisible=len(part) > LEAST_ROWS)
+                altered += self._run(settle, divisible=self._size.divisible(len(part)))
             except TooMuchError:
                 self._size.halve()
                 continue
             start += len(part)
         return altered
 
-    def _remember(self, work: _Work) -> None:
-        """The nodes of a batch, for its facts and for the batches to come."""
-        for id_ in work.prepared.ids:
-            if id_ not in work.nodes:
-                work.nodes[id_] = self._known[id_]
-        if len(self._known) > REMEMBERED_NODES:
-            self._known = {}
-        self._known = {**self._known, **work.nodes} if len(work.nodes) > len(self._known) else self._known
-        self._known.update(work.nodes)
-
     # ---- facts
 
-    def _write_facts(self, pool: ThreadPoolExecutor, work: _Work) -> None:
-        """Write the facts of a batch, round by round, and then how far its source is in."""
-        for round_ in schedule(work.prepared, work.nodes, work.batch.origin, self._rounds):
-            for facts, altered in self._results([pool.submit(self._play, work, rows) for rows in round_]):
-                work.facts += facts
-                work.facts_altered += altered
-        if work.batch.through:
-            self._run(lambda run: self._journal(run, work.batch))
+    def _write_facts(self, games: Games[tuple[int, int]], work: _Work) -> None:
+        """Begin to write the facts of a batch."""
+        for game in games_of(work.prepared, work.nodes, work.batch.origin, self._workers):
+            work.playing.append(games.play(game.groups, partial(self._play, work, game)))
 
-    def _journal(self, run: Run, batch: Batch) -> None:
-        writing.account(run, self._slot, batch.origin, Counted(), batch.through)
+    def _join(self, work: _Work) -> None:
+        """Wait until the facts of a batch are in, and say how far its source is."""
+        for facts, altered in self._results(work.playing):
+            work.facts += facts
+            work.facts_altered += altered
+        batch = work.batch
 
-    def _play(self, work: _Work, rows: Sequence[Planned]) -> tuple[int, int]:
-        """Write what one worker has to write in one round, in as many transactions as it takes."""
+        def journal(run: Run) -> None:
+            writing.account(run, "", batch.origin, Counted(), batch.through)
+
+        if batch.through:
+            self._run(journal, causal=True)
+
+    def _play(self, work: _Work, game: Game) -> tuple[int, int]:
+        """Write the facts of a game, in as many transactions as it takes: how many are new, and how many changed."""
         created = altered = 0
-        pending = [*rows]
-        while pending:
-            part, left = _taken(pending, self._size.rows)
+        pending = [*game.rows]
+        while pending and not self._stop.is_set():
+            part, left = taken(pending, self._size.rows)
             began = time.monotonic()
             try:
                 new, others = self._facts(work, part)
@@ -253,42 +249,52 @@ class ParallelWriter:
         count = sum(len(of.heads) for of in rows)
         origin = work.batch.origin
         rich = bool(work.prepared.fact_properties)
+        held = work.held
 
         def write(run: Run) -> tuple[int, int]:
-            writing.verify(run, _ends(work.prepared, rows))
             created = altered = 0
             for of in rows:
                 told = writing.told_of(work.prepared, of.relation, of.places.tolist()) if rich else {}
-                columns = Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told)
-                new, others = writing.write_facts(run, columns, origin, self._guess)
+                facts = Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told)
+                new, others = writing.write_facts(run, facts, origin, self._guess)
                 created, altered = created + new, altered + others
-            writing.account(run, self._slot, origin, Counted(created, 0, altered))
+            writing.account(run, self._own.slot, origin, Counted(created, 0, altered))
             return created, altered
 
-        for _ in range(GONE_ATTEMPTS):
+        def sure(server: str) -> None:
+            if not self._held.holds(held, server):
+                raise HeldLostError
+
+        gone, began = 0, time.monotonic()
+        while True:
             try:
-                return self._run(write, divisible=count > LEAST_ROWS)
+                return self._run(write, divisible=self._size.divisible(count), before_commit=sure)
             except EntityGoneError:
-                rows = self._made_again(work, rows)
-        raise EntityGoneError
+                gone += 1
+                if gone == GONE_ATTEMPTS:
+                    raise
+            except HeldLostError:
+                if self._stop.is_set() or time.monotonic() - began > PATIENCE:
+                    raise StoreUnavailable(LOST, where=self._url, fix="Look at the network, and try again") from None
+            held = self._hold()
+            rows = self._made_again(work, rows)
 
     def _made_again(self, work: _Work, rows: Sequence[Planned]) -> list[Planned]:
         """The same facts, after their ends were merged once more, for some were deleted by others."""
-        ids = sorted({*_ends(work.prepared, rows).values()})
+        ids = ends_of(work.prepared, rows)
         origin = work.batch.origin
 
         def merge(run: Run) -> writing.Made:
             done = writing.merge_entities(run, work.prepared, ids, {}, origin)
             altered = writing.settle_entities(run, work.prepared, sorted(done.differing), origin)
-            writing.account(run, self._slot, origin, Counted(0, done.created, altered))
+            writing.account(run, self._own.slot, origin, Counted(0, done.created, altered))
             return done
 
         made = self._run(merge)
-        work.nodes.update(made.nodes)
-        self._known.update(made.nodes)
         again = []
         for of in rows:
-            heads, tails = _columns(work.prepared.facts[of.relation], of.places, work.nodes)
+            pairs = work.prepared.facts[of.relation]
+            heads, tails = columns([pairs[place] for place in of.places.tolist()], made.nodes)
             again.append(Planned(of.relation, heads, tails, of.marks, of.places))
         return again
 
@@ -300,108 +306,24 @@ class ParallelWriter:
                 raise error
         return [future.result() for future in futures]
 
-    def _run(self, work: Callable[[Run], Result], *, divisible: bool = False) -> Result:
+    def _hold(self) -> int:
         with translated(self._url):
-            return self._transactions.run(work, patience=PATIENCE, stopped=self._stop.is_set, divisible=divisible)
+            return self._held.begin(patience=PATIENCE, stopped=self._stop.is_set)
 
-
-def tournament(workers: int) -> list[list[list[tuple[int, int]]]]:
-    """Rounds of W games of 2 W groups: in each, no group is in two games, and over all, each two meet once.
-
-    A game of the first round has also each of its groups against itself.
-
-    >>> tournament(1)
-    [[[(0, 1), (0, 0), (1, 1)]]]
-    """
-    groups = 2 * workers
-    rounds = []
-    for number in range(groups - 1):
-        games = [[(number, groups - 1)]]
-        for step in range(1, workers):
-            games.append([((number + step) % (groups - 1), (number - step) % (groups - 1))])
-        if number == 0:
-            games = [[*game, (game[0][0], game[0][0]), (game[0][1], game[0][1])] for game in games]
-        rounds.append(games)
-    return rounds
-
-
-def schedule(
-    prepared: Prepared, nodes: Nodes, origin: int, rounds: Sequence[Sequence[Sequence[tuple[int, int]]]]
-) -> list[list[list[Planned]]]:
-    """The facts of a batch by round and worker, those of each relation ascending by head and tail."""
-    most = max(map(len, prepared.facts.values()), default=0)
-    if most and most < STATEMENT_ROWS * len(rounds) * len(rounds[0]):
-        rounds = tournament(1)
-    workers, groups = len(rounds[0]), 2 * len(rounds[0])
-    game = np.zeros((groups, groups), np.int64)
-    for number, games in enumerate(rounds):
-        for worker, played in enumerate(games):
-            for one, other in played:
-                game[one, other] = game[other, one] = number * workers + worker
-    planned: list[list[list[Planned]]] = [[[] for _ in range(workers)] for _ in rounds]
-    for relation, pairs in prepared.facts.items():
-        heads, tails = _columns(pairs, None, nodes)
-        marks = np.minimum(np.array(prepared.fact_lines[relation], np.int64), ORIGIN - 1) + origin * ORIGIN
-        games_of = game[heads % groups, tails % groups]
-        order = np.lexsort((tails, heads, games_of))
-        ends = np.searchsorted(games_of[order], np.arange(len(rounds) * workers + 1))
-        for code in np.flatnonzero(np.diff(ends)).tolist():
-            chosen = order[ends[code] : ends[code + 1]]
-            planned[code // workers][code % workers].append(
-                Planned(relation, heads[chosen], tails[chosen], marks[chosen], chosen)
+    def _run(
+        self,
+        work: Callable[[Run], Result],
+        *,
+        divisible: bool = False,
+        before_commit: Callable[[str], None] | None = None,
+        causal: bool = False,
+    ) -> Result:
+        with translated(self._url):
+            return self._transactions.run(
+                work,
+                patience=PATIENCE,
+                stopped=self._stop.is_set,
+                divisible=divisible,
+                before_commit=before_commit,
+                causal=causal,
             )
-    return [[rows for rows in games if rows] for games in planned]
-
-
-class _Size:
-    """How many rows go into a transaction: more while the rate rises, half when the server can't take it."""
-
-    def __init__(self) -> None:
-        self.rows = FIRST_ROWS
-        self._lock = threading.Lock()
-        self._best = 0.0
-        self._most = MOST_ROWS
-
-    def halve(self) -> None:
-        with self._lock:
-            self.rows = max(LEAST_ROWS, self.rows // 2)
-            self._most = max(LEAST_ROWS, self.rows)
-
-    def took(self, rows: int, seconds: float) -> None:
-        rate = rows / max(seconds, 1e-6)
-        with self._lock:
-            if rows >= self.rows and rate > self._best:
-                self._best = rate
-                self.rows = min(self._most, self.rows * 3 // 2)
-
-
-def _columns(pairs: Sequence[tuple[str, str]], places: Int64s | None, nodes: Nodes) -> tuple[Int64s, Int64s]:
-    """Internal ids of the heads and of the tails."""
-    chosen = pairs if places is None else [pairs[int(place)] for place in places]
-    node = nodes.__getitem__
-    heads = np.fromiter((node(head) for head, _ in chosen), np.int64, len(chosen))
-    return heads, np.fromiter((node(tail) for _, tail in chosen), np.int64, len(chosen))
-
-
-def _ends(prepared: Prepared, rows: Sequence[Planned]) -> dict[int, str]:
-    """Ids of the entities that some facts join, by internal id."""
-    ends: dict[int, str] = {}
-    for of in rows:
-        pairs = prepared.facts[of.relation]
-        for head, tail, place in zip(of.heads.tolist(), of.tails.tolist(), of.places.tolist(), strict=True):
-            ends[head], ends[tail] = pairs[place]
-    return ends
-
-
-def _taken(pending: Sequence[Planned], size: int) -> tuple[list[Planned], list[Planned]]:
-    """The first ``size`` facts, and the rest."""
-    taken: list[Planned] = []
-    for number, rows in enumerate(pending):
-        if size >= len(rows.heads):
-            taken.append(rows)
-            size -= len(rows.heads)
-            continue
-        if size:
-            return [*taken, rows.part(slice(size))], [rows.part(slice(size, None)), *pending[number + 1 :]]
-        return taken, [*pending[number:]]
-    return taken, []

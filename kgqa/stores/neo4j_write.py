@@ -155,12 +155,16 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
 
 
 def account(run: Run, slot: str, origin: int, counted: Counted, through: int = 0) -> None:
-    """Count a change, if there was one, and what an origin brought. The last thing in a transaction: others wait."""
-    if counted.facts or counted.entities or counted.changed:
+    """Count a change, if there was one, and what an origin brought. The last thing in a transaction: who has the same
+    slot waits."""
+    if origin and (counted.facts or counted.entities):
+        tally = f"brought/{origin}/{slot}"
+        brought = {"origin": origin, "facts": counted.facts, "entities": counted.entities}
+        run(cypher_write.BROUGHT, {"slot": slot, "tally": tally, **brought})
+    elif counted != Counted():
         run(cypher_write.COUNT_CHANGE, {"slot": slot})
-    if origin and (through or counted.facts or counted.entities):
-        row = {"origin": origin, "facts": counted.facts, "entities": counted.entities, "through": through}
-        run(cypher_write.JOURNAL, row)
+    if origin and through:
+        run(cypher_write.JOURNAL, {"origin": origin, "through": through})
 
 
 def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapping[str, int], origin: int) -> Made:
@@ -180,7 +184,7 @@ def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapp
             mentioned.append(id_)
     for part in _chunks(mentioned):
         keys = [key[:MAX_KEY_CHARACTERS] for key in keys_of_names(part)]
-        records, counters = run(cypher_write.MERGE_MENTIONED, {"ids": part, "keys": keys})
+        records, counters = run(cypher_write.MERGE_MENTIONED, {"given": {"ids": part, "keys": keys}})
         made.created += counters.get("nodes_created", 0)
         made.nodes.update(zip(part, records[0]["nodes"], strict=True))
     for label in sorted(by_label):
@@ -194,7 +198,7 @@ def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: in
     altered = 0
     for part in _chunks(ids):
         found = []
-        for record in run(cypher_write.LOCK_ENTITIES, {"ids": part})[0]:
+        for record in run(cypher_write.LOCK_ENTITIES, {"given": {"ids": part}})[0]:
             if (old := heard_entity(record)) is None:
                 continue
             id_ = old.state.id
@@ -217,7 +221,7 @@ def verify(run: Run, nodes: Mapping[int, str]) -> None:
     """
     for part in _chunks([*nodes]):
         ids = [nodes[node] for node in part]
-        if run(cypher_write.VERIFY, {"nodes": part, "ids": ids})[0][0]["n"] != len(part):
+        if run(cypher_write.VERIFY, {"given": {"nodes": part, "ids": ids}})[0][0]["n"] != len(part):
             raise EntityGoneError
 
 
@@ -245,7 +249,7 @@ def write_facts(run: Run, facts: Rows, origin: int, guess: Guess) -> tuple[int, 
     for part in _parts(facts.without(told)):
         columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
         if guess.there:
-            found = run(cypher_write.count_facts(part.relation), {**columns, **bounds})[0][0]["n"]
+            found = run(cypher_write.count_facts(part.relation), {"given": columns, **bounds})[0][0]["n"]
             guess.there = found == len(part)
             if guess.there:
                 continue
@@ -253,7 +257,7 @@ def write_facts(run: Run, facts: Rows, origin: int, guess: Guess) -> tuple[int, 
         guess.there = not new
         created += new
         if new < len(part):
-            altered += run(cypher_write.mark_facts(part.relation), {**columns, **bounds})[0][0]["n"]
+            altered += run(cypher_write.mark_facts(part.relation), {"given": columns, **bounds})[0][0]["n"]
             altered += _resolve_facts(run, part, [{}] * len(part), bounds, origin)
     for part in _parts(facts.only(told)):
         properties = [part.told[at] for at in range(len(part))]
@@ -332,7 +336,7 @@ def set_entities(run: Run, altered: Sequence[tuple[Heard[Entity], Heard[Entity]]
             labels.setdefault((old.state.label, False), []).append(new.state.id)
             labels.setdefault((new.state.label, True), []).append(new.state.id)
     for part in _chunks(rows):
-        run(cypher_write.SET_ENTITIES, {"rows": part})
+        run(cypher_write.SET_ENTITIES, {"given": {"rows": part}})
     for (label, to), ids in labels.items():
         if label != DEFAULT_LABEL:
             run(cypher_write.set_label(label, to=to), {"ids": ids})
@@ -345,17 +349,17 @@ def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prep
         kept = kept_entity(Heard((mark(origin, prepared.entity_lines[entity.id]),), None, entity))
         del kept[SAID]
         rows.append((entity.id, kept))
-    records, counters = run(cypher_write.merge_entities(label), {"rows": rows})
+    records, counters = run(cypher_write.merge_entities(label), {"given": {"rows": rows}})
     created = counters.get("nodes_created", 0)
     made.created += created
     made.nodes.update(zip((entity.id for entity in entities), records[0]["nodes"], strict=True))
     if created < len(rows):
         bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
-        made.differing += run(cypher_write.differing_entities(label), {"rows": rows, **bounds})[0][0]["ids"]
+        made.differing += run(cypher_write.differing_entities(label), {"given": {"rows": rows}, **bounds})[0][0]["ids"]
 
 
 def _merge_facts(run: Run, query: LiteralString, columns: Mapping[str, Sequence[object]]) -> int:
-    records, counters = run(query, columns)
+    records, counters = run(query, {"given": columns})
     if records[0]["n"] < len(columns["heads"]):
         raise EntityGoneError
     return counters.get("relationships_created", 0)
@@ -366,7 +370,7 @@ def _resolve_facts(
 ) -> int:
     """Say of facts that are there what is said of them; returns how many were changed."""
     columns = {"heads": facts.heads, "tails": facts.tails, "properties": [*map(on_relationship, properties)]}
-    records = run(cypher_write.lock_facts(facts.relation), {**columns, **bounds})[0]
+    records = run(cypher_write.lock_facts(facts.relation), {"given": columns, **bounds})[0]
     altered: dict[int, dict[str, Any]] = {}
     for at, kept in {record["at"]: record["properties"] for record in records}.items():
         old = heard_fact(kept)
@@ -379,7 +383,7 @@ def _resolve_facts(
             "tails": [facts.tails[at] for at in altered],
             "properties": [*altered.values()],
         }
-        run(cypher_write.set_facts(facts.relation), row)
+        run(cypher_write.set_facts(facts.relation), {"given": row})
     return len(altered)
 
 

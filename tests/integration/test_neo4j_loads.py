@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,10 @@ from neo4j.exceptions import IncompleteCommit, Neo4jError
 
 from graph_schema import Batch, Entity, Fact, Schema, StoreError, StoreUnavailable, Value, Written
 from graph_schema.loads import LoadPlan, Origin, SourcePlan, Withdrawn
-from kgqa.stores import cypher_write, neo4j_loads, neo4j_parallel
+from kgqa.stores import cypher_write, neo4j_loads, neo4j_transactions
 from kgqa.stores.cypher_write import LOCK_ENTITIES
 from kgqa.stores.neo4j_store import Neo4jStore
+from kgqa.stores.neo4j_transactions import Held
 from kgqa.stores.neo4j_values import mark
 from kgqa.stores.neo4j_write import Run
 from tests.neo4j_container import PASSWORD, USER, Neo4jServer
@@ -193,10 +195,10 @@ def test_a_deadlock_is_survived(store: Neo4jStore) -> None:
     def lock(order: str) -> None:
         def work(run: Run) -> None:
             tries[order] += 1
-            run(LOCK_ENTITIES, {"ids": [order[0]]})
+            run(LOCK_ENTITIES, {"given": {"ids": [order[0]]}})
             if tries[order] == 1:
                 met.wait(30)
-            run(LOCK_ENTITIES, {"ids": [order[1]]})
+            run(LOCK_ENTITIES, {"given": {"ids": [order[1]]}})
             run(JOIN, {"head": order[0], "tail": order[1]})
 
         store._write(work)
@@ -258,6 +260,59 @@ def test_entities_that_others_delete_in_the_middle_are_made_again(store: Neo4jSt
     assert done[-1].facts_created == 40
     assert set(store.all_facts()) == {*second, Fact("x", "y", "z"), Fact("x", "y", "x")}
     assert neo4j_server.run("MATCH (s:Stranger)--() RETURN count(s)") == [[0]]
+
+
+def test_without_the_held_transaction_no_internal_id_is_relied_on(
+    store: Neo4jStore, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended by the server in the middle; then everything is looked up anew, and a second one is held."""
+    first, second = tangle(200), [Fact(f"n{n}", "new", f"n{n % 6}") for n in range(40)]
+    (origin,) = begin(store)
+    answers: list[bool] = []
+    holds = Held.holds
+
+    def noted(held: Held, number: int, server: str) -> bool:
+        answers.append(holds(held, number, server))
+        return answers[-1]
+
+    def batches() -> Iterator[Batch]:
+        yield Batch(facts=first, origin=origin)
+        yield Batch(facts=[Fact("x", "y", "z")], origin=origin)
+        yield Batch(facts=[Fact("x", "y", "x")], origin=origin)
+        ended = neo4j_server.run(
+            "SHOW TRANSACTIONS YIELD transactionId, currentQuery WHERE NOT currentQuery STARTS WITH 'SHOW' "
+            "TERMINATE TRANSACTIONS transactionId YIELD message RETURN message"
+        )
+        assert len(ended) >= 1
+        yield Batch(facts=second, origin=origin)
+
+    monkeypatch.setattr(Held, "holds", noted)
+    done = [*store.write_many(batches(), workers=2)]
+    assert done[-1].facts_created == 40
+    assert Counter(store.all_facts()) == Counter([*first, *second, Fact("x", "y", "z"), Fact("x", "y", "x")])
+    assert answers[0]
+    assert not all(answers)
+    assert answers[-1]
+    assert neo4j_server.run("SHOW TRANSACTIONS YIELD currentQuery WHERE NOT currentQuery STARTS WITH 'SHOW'") == []
+
+
+def test_a_held_transaction_keeps_ids_from_being_given_away_again(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    held = store._transactions.held()
+    number = held.begin(patience=5, stopped=lambda: False)
+    assert held.begin(patience=5, stopped=lambda: False) == number
+    ids = {row[0] for row in neo4j_server.run("UNWIND range(1, 2000) AS n CREATE (m:Stranger) RETURN id(m)")}
+    neo4j_server.run("MATCH (m:Stranger) DELETE m")
+    for _ in range(20):
+        time.sleep(0.1)
+        new = {row[0] for row in neo4j_server.run("UNWIND range(1, 200) AS n CREATE (m:Stranger) RETURN id(m)")}
+        assert not new & ids
+    with store._session() as session:
+        server = str(session.run("RETURN 1").consume().server.address)
+    assert held.holds(number, server)
+    assert not held.holds(number, "another:7687"), "it says nothing of another server"
+    assert not held.holds(number, server), "and is given up then"
+    assert held.begin(patience=5, stopped=lambda: False) == number + 1
+    held.close()
 
 
 def test_a_failure_of_the_input_leaves_what_came_before_it(store: Neo4jStore) -> None:
@@ -330,10 +385,10 @@ def test_a_transaction_that_is_too_large_is_halved(store: Neo4jStore, monkeypatc
     sizes: list[int] = []
     once = store._transactions._once
 
-    def limited(work: Callable[[Run], object]) -> object:
+    def limited(work: Callable[[Run], object], *more: Any, **how: Any) -> object:
         def within(run: Run) -> object:
             def small(query: LiteralString, parameters: Mapping[str, Any] | None = None) -> Any:
-                sizes.append(len((parameters or {}).get("marks", ())))
+                sizes.append(len((parameters or {}).get("given", {}).get("marks", ())))
                 if sizes[-1] > 120:
                     raise Neo4jError._hydrate_neo4j(
                         code="Neo.TransientError.General.MemoryPoolOutOfMemoryError", message="too much"
@@ -342,10 +397,10 @@ def test_a_transaction_that_is_too_large_is_halved(store: Neo4jStore, monkeypatc
 
             return work(small)
 
-        return once(within)
+        return once(within, *more, **how)
 
     monkeypatch.setattr(store._transactions, "_once", limited)
-    monkeypatch.setattr(neo4j_parallel, "LEAST_ROWS", 10)
+    monkeypatch.setattr(neo4j_transactions, "LEAST_ROWS", 10)
     (done,) = store.write_many([Batch(facts=facts, origin=origin)], workers=1)
     assert done.facts_created == len(facts) == store.info().facts
     assert max(sizes) > 120 >= min(size for size in sizes if size)
@@ -358,7 +413,8 @@ def test_facts_are_looked_for_between_their_ends_and_not_around_a_hub(
     store.write(Batch(facts=[Fact(f"n{n}", "r", "hub") for n in range(300)]))
     with neo4j.GraphDatabase.driver(neo4j_server.url, auth=(USER, PASSWORD)) as driver:
         driver.execute_query("CALL db.clearQueryCaches()")
-        given = {"heads": [1], "tails": [2], "marks": [3], "properties": [{}], "low": 0, "high": 1}
+        columns = {"heads": [1], "tails": [2], "marks": [3], "properties": [{}]}
+        given = {"given": columns, "low": 0, "high": 1}
         plan = driver.execute_query("EXPLAIN " + getattr(cypher_write, made)("r"), given).summary.plan
     pending, operators = [plan], []
     while pending:

@@ -27,7 +27,8 @@ from graph_schema import (
     Written,
 )
 from kgqa.stores import EmbeddedStore, cypher, open_store
-from kgqa.stores.neo4j_store import DENSEST, SURROUNDINGS, Neo4jStore
+from kgqa.stores.neo4j_reader import DENSEST, SURROUNDINGS
+from kgqa.stores.neo4j_store import Neo4jStore
 from tests.integration.relay import Relay
 from tests.neo4j_container import PASSWORD, USER, Neo4jServer
 
