@@ -109,16 +109,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A mention found in a question: characters [start, end) of it, and the entities that bear that name."""
+    """A mention found in a question: characters [start, end) of it, and the entities that it was taken to mean.
+
+    Attributes:
+        how: how the text matches their name: exact, normal, or as what it was guessed from: reordered, joined, typo,
+            acronym, partial. score: how well, in (0, 1].
+        alternatives: entities that it might mean as well, best first.
+    """
 
     start: int
     end: int
     text: str
     entities: tuple[Entity, ...]
+    how: str = "exact"
+    score: float = 1.0
+    alternatives: tuple[Entity, ...] = ()
 
     @property
     def ambiguous(self) -> bool:
-        return len(self.entities) > 1
+        return len(self.entities) + len(self.alternatives) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +244,15 @@ class Response:
             "answers": [_answer_dict(a, self.origins, self.names) for a in self.answers],
             "ranking": [{"id": a.entity.id, "name": a.entity.name, "score": a.score} for a in self.ranking],
             "topics": [
-                {"text": t.text, "start": t.start, "end": t.end, "entities": [_entity_dict(e) for e in t.entities]}
+                {
+                    "text": t.text,
+                    "start": t.start,
+                    "end": t.end,
+                    "how": t.how,
+                    "score": t.score,
+                    "entities": [_entity_dict(e) for e in t.entities],
+                    "alternatives": [_entity_dict(e) for e in t.alternatives],
+                }
                 for t in self.topics
             ],
             "notes": list(self.notes),

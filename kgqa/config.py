@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     any_schema: bool = Field(False, description="use a checkpoint on a graph of another schema")
     device: str = Field("cpu", description="where the network runs: cpu, cuda, cuda:1 ...")
     threads: int | None = Field(None, gt=0, description="CPU threads; torch's choice if unset")
+    names: bool = Field(True, description="keep an index of names, to find what a question writes otherwise")
     budget_edges: int = Field(20_000, gt=0, description="facts one question may expand at one hop")
 
     @classmethod

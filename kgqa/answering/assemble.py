@@ -25,6 +25,7 @@ from graph_schema import (
     Subgraph,
     Topic,
 )
+from kgqa.answering.namesakes import Apart, topic_notes
 from kgqa.answering.run import Ranked, Run, rank
 from kgqa.linking.topics import Linked
 from kgqa.model.decision import DIGITS, Calibration, decide
@@ -70,11 +71,12 @@ class Assembler:
             rows[question].append(row)
         ranked = rank(run.scores, run.expander, self.calibration)
         said, _ = decide(ranked.question, ranked.score, len(linked))
-        entities, evidence, names = self._proved(run, ranked, said, rows)
+        apart = Apart.of([topic for one in linked for topic in one.topics], run.expander)
+        entities, evidence, names = self._proved(run, ranked, said, rows, apart)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [
             self._response(
-                one, run, rows[q], entities, evidence, names, range(bounds[q], bounds[q + 1]), seconds, explain
+                one, run, rows[q], entities, evidence, names, range(bounds[q], bounds[q + 1]), seconds, explain, apart
             )
             if one.topics
             else self._unlinked(one, seconds)
@@ -92,6 +94,7 @@ class Assembler:
         places: range,
         seconds: dict[str, float],
         explain: bool,
+        apart: Apart,
     ) -> Response:
         touched = subgraph(run, rows)
         answers = tuple(
@@ -102,8 +105,8 @@ class Assembler:
             question=one.question,
             answers=answers,
             ranking=tuple(entities[at] for at in places[:RANKED]),
-            topics=tuple(Topic(m.start, m.end, m.text, m.entities) for m in one.topics),
-            notes=(*_notes(one), *self._cut_notes(touched)),
+            topics=tuple(Topic(m.start, m.end, m.text, m.entities, m.how, m.score, m.others) for m in one.topics),
+            notes=(*topic_notes(one, apart), *self._cut_notes(touched)),
             subgraph=touched,
             trace=self._trace(run, rows[0]) if explain else (),
             fusion={"question": self.question_weight, "graph": 1.0},
@@ -112,17 +115,20 @@ class Assembler:
         )
 
     def _proved(
-        self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
+        self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]], apart: Apart
     ) -> tuple[dict[int, Answer], dict[int, tuple[EvidencePath, ...]], dict[str, str]]:
         """Entity and score at each place of the ranking that is shown; for each that is an answer, its evidence; names.
 
-        The evidence is a path from each topic, whose facts are looked for in the store again: one call for all.
+        The evidence is a path from each topic, whose facts are looked for in the store again: one call for all, in
+        which the names of what tells namesakes apart come along.
         """
         shown = torch.nonzero(said | (ranked.place < RANKED)).squeeze(-1)
         ids = run.expander.ids(ranked.node[shown])
         asked, drawn = self._drawn(run, ranked, said, rows)
         facts = sorted({step.fact for steps in drawn for step in steps})
-        proof = self.reader.prove(facts, sorted({*ids, *(end for fact in facts for end in (fact.head, fact.tail))}))
+        ends = (end for fact in facts for end in (fact.head, fact.tail))
+        proof = self.reader.prove(facts, sorted({*ids, *ends, *apart.ids}))
+        apart.names.update({id_: proof.entities[id_].name for id_ in apart.ids if id_ in proof.entities})
         entities = {
             at: Answer(proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS))
             for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
@@ -194,7 +200,7 @@ class Assembler:
         names = one.unknown or tuple(_capitalised(one.plain))
         near = {entity.name: None for name in names for entity in self.reader.suggest(name, 3)}
         hint = f"Did you mean {', '.join(near)}?" if near else "Put the name in [brackets] to have it looked up."
-        notes = _notes(one) or ("No name in the question is in the graph.",)
+        notes = topic_notes(one) or ("No name in the question is in the graph.",)
         return Response(one.question, (), notes=(*notes, hint), seconds=seconds)
 
     def _cut_notes(self, touched: Subgraph) -> tuple[str, ...]:
@@ -262,17 +268,3 @@ def _capitalised(plain: str) -> list[str]:
         elif runs[-1]:
             runs.append([])
     return [" ".join(run) for run in runs if run] or [plain]
-
-
-def _notes(one: Linked) -> tuple[str, ...]:
-    """What linking has to say."""
-    notes = [f'"{text}" is not a name in the graph.' for text in one.unknown]
-    notes += [
-        f'{len(topic.entities)} entities are called "{topic.text}" ({", ".join(e.id for e in topic.entities[:3])}'
-        f"{' ...' if len(topic.entities) > 3 else ''}); all were asked about."
-        for topic in one.topics
-        if len(topic.entities) > 1
-    ]
-    if one.others:
-        notes.append(f"Also names in the graph, not taken as topics: {', '.join(m.text for m in one.others)}.")
-    return tuple(notes)

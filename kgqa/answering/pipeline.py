@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from graph_schema import GraphReader, Response
 from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
+from kgqa.linking.guesses import Guesses
+from kgqa.linking.settle import around, settled, several
 from kgqa.linking.topics import Linked, choose_topics, link
 from kgqa.model.checkpoint import Checkpoint
+from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
@@ -32,6 +35,7 @@ class Answerer:
     Args:
         reader: the store. checkpoint: a trained reader. encoder: the text encoder it was trained with.
         budget_edges: facts one question may expand at one hop. any_schema: don't refuse a graph of another schema.
+        names: an index of the store's names, to find what a question writes otherwise; None: exact names only.
 
     Raises:
         FingerprintMismatch: the checkpoint doesn't belong to this encoder or to the store's schema.
@@ -42,6 +46,7 @@ class Answerer:
     encoder: Encoder
     budget_edges: int = 20_000
     any_schema: bool = False
+    names: Guesses | None = None
     _table: RelationTable | None = field(default=None, init=False)
     _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
@@ -67,7 +72,7 @@ class Answerer:
         watch = Stopwatch()
         expander = LiveExpander(self.reader)
         with watch.stage("linking"):
-            linked = link(question, expander)
+            linked = link(question, expander, self.names)
         response = self._respond([linked], expander, watch, explain)[0]
         return with_origins(response, self.reader) if origins else response
 
@@ -89,7 +94,7 @@ class Answerer:
             snapshot = self._following.current()
         watch = Stopwatch()
         with watch.stage("linking"):
-            linked = [link(question, snapshot) for question in questions]
+            linked = [link(question, snapshot, self.names) for question in questions]
         expander = self.expander(snapshot)
         return self._respond(linked, expander, watch, explain)
 
@@ -106,18 +111,18 @@ class Answerer:
         Args:
             tokens: states of the ``texts`` of all questions, in order, on the network's device.
         """
-        rows = [(q, topic) for q, one in enumerate(linked) for topic in one.topics]
-        if not rows:
+        planned = self.plan(linked, tokens, expander, watch)
+        if planned is None:
             return None
+        linked, plan, table = planned
         device = self.network.device
+        rows = [(q, topic) for q, one in enumerate(linked) for topic in one.topics]
         with watch.stage("retrieval"):
-            table = self._relations(expander.relations, expander.changes)
             topic_row = [r for r, (_, topic) in enumerate(rows) for _ in topic.entities]
             topic_node = expander.nodes([e.id for _, topic in rows for e in topic.entities])
         before = expander.seconds
         began = time.perf_counter()
         with torch.inference_mode():
-            plan = self.network.plan(tokens.states, tokens.mask)
             start = torch.tensor(topic_row, dtype=torch.int64, device=device)
             reached, reading = read(self.network, plan, table, expander, start, topic_node.to(device), self.budget)
             row_question = torch.tensor([q for q, _ in rows], dtype=torch.int64, device=device)
@@ -126,6 +131,33 @@ class Answerer:
         watch.add("retrieval", inside)
         watch.add("reading", time.perf_counter() - began - inside)
         return Run(linked, row_question, tokens, plan, reached, reading, scores, expander)
+
+    @torch.inference_mode()
+    def plan(
+        self, linked: Sequence[Linked], tokens: TokenStates, expander: Expander, watch: Stopwatch
+    ) -> tuple[list[Linked], Plan, RelationTable] | None:
+        """The questions with one entity for each topic, and the plan of each topic's row; None if none has a topic.
+
+        Args:
+            tokens: as for ``run``.
+        """
+        topics = [topic for one in linked for topic in one.topics]
+        if not topics:
+            return None
+        with watch.stage("retrieval"):
+            table = self._relations(expander.relations, expander.changes)
+        with watch.stage("reading"):
+            plan = self.network.plan(tokens.states, tokens.mask)
+        with watch.stage("linking"):
+            if named := several(topics):
+                row = torch.tensor([m for m, _ in named], dtype=torch.int64, device=self.network.device)
+                nodes = expander.nodes([entity.id for _, entity in named]).to(self.network.device)
+                logits = self.network.relations(plan.take(row), 0, table)
+                plains = [one.plain for one in linked for _ in one.topics]
+                topics = settled(topics, plains, around(logits, expander.offer(nodes)))
+        drawn = iter(topics)
+        done = [replace(one, topics=tuple(next(drawn) for _ in one.topics)) for one in linked]
+        return done, plan, table
 
     def _respond(self, linked: list[Linked], expander: Expander, watch: Stopwatch, explain: bool) -> list[Response]:
         with watch.stage("encoder"):
@@ -141,6 +173,7 @@ class Answerer:
             self.budget_edges,
         )
         with watch.stage("evidence"):
+            linked = linked if run is None else [*run.linked]
             responses = assembler.responses(linked, run, watch.seconds, explain=explain)
         watch.share(len(linked))
         return responses

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from graph_schema import ConfigError, InputError, QuestionError
+from graph_schema import ConfigError, GraphReader, InputError, QuestionError
 from kgqa.cli import common
-from kgqa.cli.render import response_lines
+from kgqa.cli.render import example_line, response_lines
 from kgqa.linking import split_brackets
+from kgqa.names import NamesIndex
 
 
 def command(
     question: Annotated[
-        str | None, typer.Argument(help="The question, in quotes; names may stand in \\[brackets].")
+        str | None,
+        typer.Argument(help="The question, in quotes; names may stand in \\[brackets]. None, on a terminal: a prompt."),
     ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", help="Questions one a line; - for standard input.", allow_dash=True)
@@ -48,7 +52,8 @@ def command(
     """
     if graph and file:
         raise ConfigError("--graph writes the graph of one question", where="--graph", fix="Leave out --file")
-    questions = _questions(question, file)
+    in_turn = question is None and file is None and sys.stdin.isatty() and sys.stdout.isatty()
+    questions = [] if in_turn else _questions(question, file)
     for one in questions:
         split_brackets(one)  # before anything slow: raises if it can't be asked
     chosen = common.settings(
@@ -66,7 +71,8 @@ def command(
     )
     with common.reading(chosen) as opened:
         answerer = common.answerer(chosen, opened)
-        for one in questions:
+
+        def ask(one: str) -> None:
             response = answerer.ask(one, explain=explain, origins=explain or as_json)
             if graph:
                 from kgqa.answering.export import export  # noqa: PLC0415  only where it is asked for
@@ -77,6 +83,35 @@ def command(
             else:
                 for line in response_lines(response, top=top):
                     common.out.print(line)
+
+        for one in questions:
+            ask(one)
+        if in_turn:
+            _ask_in_turn(ask, opened, answerer.names)
+
+
+def _ask_in_turn(ask: Callable[[str], None], store: GraphReader, names: object) -> None:
+    """Say what can be asked, and ask for questions; ? shows examples."""
+    from kgqa.cli.prompt import ask_in_turn  # noqa: PLC0415  as above
+    from kgqa.examples import examples  # noqa: PLC0415  only where it is asked for
+
+    def answer(question: str) -> None:
+        if question == "?":
+            for example in examples(store):
+                common.out.print(f"  {escape(example_line(example))}")
+        else:
+            ask(question)
+
+    info = store.info()
+    common.out.print(
+        f"{info.entities:,} entities, {info.facts:,} facts. Tab completes names, ? shows examples, Ctrl-D ends.",
+        style="dim",
+    )
+    ask_in_turn(
+        answer,
+        names if isinstance(names, NamesIndex) else None,
+        say=lambda line: common.errors.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True),
+    )
 
 
 def _questions(question: str | None, file: Path | None) -> list[str]:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from graph_schema import ConfigError, GraphReader, GraphStore
 from kgqa.config import Settings, load_settings
+from kgqa.names import NamesIndex, open_index
 from kgqa.stores import open_reader, open_store
 
 if TYPE_CHECKING:
@@ -150,4 +151,13 @@ def answerer(chosen: Settings, store: GraphReader) -> Answerer:
         checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
         # Somebody else's schema is none that a checkpoint was trained for; its words are all there is to read.
         any_schema = chosen.any_schema or chosen.schema_file is not None
-        return Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, any_schema)
+        made = Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, any_schema)
+    if chosen.names:
+        made.names = names(store)
+    return made
+
+
+def names(store: GraphReader) -> NamesIndex:
+    """The index of the store's names, made or brought up to date if need be."""
+    with errors.status("looking at the names") as status:
+        return open_index(store, progress=lambda done: status.update(f"looking at the names: {done:,}"))

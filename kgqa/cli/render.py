@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from graph_schema import EvidencePath, Response
+
+if TYPE_CHECKING:
+    from kgqa.examples import Example
 
 
 def response_lines(response: Response, *, top: int) -> Iterator[str]:
@@ -25,6 +29,12 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
     yield from _explanation(response)
     stages = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in response.seconds.items())
     yield f"  [dim]{1000 * sum(response.seconds.values()):.1f} ms ({stages})[/]"
+
+
+def example_line(example: Example) -> str:
+    """An example of a question and its first answers, without markup."""
+    names = ", ".join(entity.name for entity in example.answers)
+    return f"{example.question}  {names}{' ...' if example.count > len(example.answers) else ''}"
 
 
 def path_line(path: EvidencePath, names: Mapping[str, str]) -> str:

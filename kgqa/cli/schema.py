@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from graph_schema import Schema
+from graph_schema import GraphReader, Schema
 from kgqa.cli import common
+from kgqa.cli.render import example_line
 
 
 def command(
@@ -19,6 +20,10 @@ def command(
     put: Annotated[
         Path | None, typer.Option("--set", help="Schema file (YAML) to merge into the store's schema first.")
     ] = None,
+    show_examples: Annotated[
+        bool,
+        typer.Option("--examples", help="Show questions that the graph can be asked, with their answers, instead."),
+    ] = False,
     as_json: common.JsonOption = False,
     config: common.ConfigOption = None,
 ) -> None:
@@ -31,6 +36,9 @@ def command(
     with common.opened(chosen) as opened:
         if given:
             opened.migrate(given)
+        if show_examples:
+            _show_examples(opened, as_json=as_json)
+            return
         shown = opened.schema()
         said = {
             name: {**_given(shown, name), "words": shown.words(name), "inverse": shown.words(name, inverse=True)}
@@ -41,6 +49,24 @@ def command(
     else:
         full = Schema.from_dict({**shown.to_dict(), "relations": said})
         print(full.to_yaml(), end="")
+
+
+def _show_examples(store: GraphReader, *, as_json: bool) -> None:
+    from kgqa.examples import examples  # noqa: PLC0415  slow to import: the reader comes with it
+
+    for example in examples(store):
+        if as_json:
+            said = {
+                "question": example.question,
+                "topic": example.topic.id,
+                "relation": example.relation,
+                "inverse": example.inverse,
+                "answers": [entity.id for entity in example.answers],
+                "count": example.count,
+            }
+            print(json.dumps(said, ensure_ascii=False))
+        else:
+            print(example_line(example))
 
 
 def _given(schema: Schema, name: str) -> dict[str, object]:

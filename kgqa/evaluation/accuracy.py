@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,9 +11,11 @@ from kgqa.answering import Answerer, Stopwatch
 from kgqa.answering.run import Ranked, rank
 from kgqa.data import Question
 from kgqa.evaluation.metrics import QuestionScores, score_questions
+from kgqa.linking.guesses import Guesses
 from kgqa.linking.mentions import find_mentions
 from kgqa.linking.topics import Linked, choose_topics
 from kgqa.model.decision import decide
+from kgqa.model.encoder import TokenStates
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Ragged, TextStates, answer_nodes
 
@@ -34,10 +36,10 @@ class Evaluated:
         return {name: torch.tensor([question.part == name for question in self.questions]) for name in names}
 
 
-def link_known(question: Question, snapshot: Snapshot, *, brackets: bool) -> Linked:
+def link_known(question: Question, snapshot: Snapshot, *, brackets: bool, guesses: Guesses | None = None) -> Linked:
     """A question of a set, linked by its brackets or as free text."""
     spans = question.spans if brackets else ()
-    mentions = find_mentions(question.plain, spans, snapshot)
+    mentions = find_mentions(question.plain, spans, snapshot, guesses)
     return Linked(question.plain, question.plain, bool(spans), tuple(m for m in mentions if m.entities))
 
 
@@ -57,26 +59,17 @@ def evaluate(
         brackets: use the topics marked in the questions; else find them in the text.
         progress: called with how many questions are done.
     """
-    linked = [link_known(question, snapshot, brackets=brackets) for question in questions]
-    position = {text: i for i, text in enumerate(dict.fromkeys(t for one in linked for t in one.texts))}
-    states = TextStates(answerer.encoder, list(position))
+    parts, right, done = [], [], 0
     expander = answerer.expander(snapshot)
     calibration = answerer.checkpoint.config.calibration
-    parts, right = [], []
-    for begin in range(0, len(questions), BATCH):
-        some = linked[begin : begin + BATCH]
-        index = torch.tensor([position[text] for one in some for text in one.texts], dtype=torch.int64)
-        tokens = states.take(index, answerer.network.device)
-        some, rows = choose_topics(some, tokens, answerer.network, answerer.encoder.mask_id)
-        right += [
-            _topics(one) == _topics(link_known(question, snapshot, brackets=True))
-            for one, question in zip(some, questions[begin : begin + BATCH], strict=True)
-        ]
-        run = answerer.run(some, tokens.take(rows), expander, Stopwatch())
+    for some, tokens in linked_batches(answerer, questions, snapshot, brackets=brackets):
+        run = answerer.run(some, tokens, expander, Stopwatch())
+        right += right_topics(some if run is None else run.linked, questions[done : done + len(some)], snapshot)
         if run is not None:
             ranked = rank(run.scores, expander, calibration)
-            parts.append(replace(ranked, question=ranked.question + begin))
-        progress(min(begin + BATCH, len(questions)))
+            parts.append(replace(ranked, question=ranked.question + done))
+        done += len(some)
+        progress(done)
     gold = [answer_nodes(question.answers, snapshot) for question in questions]
     gold_question, gold_node = Ragged.of([nodes for nodes, _ in gold]).take(torch.arange(len(questions)))
     counts = torch.tensor([len(nodes) + absent for nodes, absent in gold], dtype=torch.int64)
@@ -87,6 +80,29 @@ def evaluate(
     return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
 
 
+def right_topics(linked: Sequence[Linked], questions: Sequence[Question], snapshot: Snapshot) -> list[bool]:
+    """Whether the topics that were found are those in the questions' brackets."""
+    return [
+        topics_of(one) == topics_of(link_known(question, snapshot, brackets=True))
+        for one, question in zip(linked, questions, strict=True)
+    ]
+
+
+def linked_batches(
+    answerer: Answerer, questions: Sequence[Question], snapshot: Snapshot, *, brackets: bool
+) -> Iterator[tuple[list[Linked], TokenStates]]:
+    """The questions with their topics, a batch at a time, and the states of the texts of these; see ``evaluate``."""
+    linked = [link_known(q, snapshot, brackets=brackets, guesses=answerer.names) for q in questions]
+    position = {text: i for i, text in enumerate(dict.fromkeys(t for one in linked for t in one.texts))}
+    states = TextStates(answerer.encoder, list(position))
+    for begin in range(0, len(questions), BATCH):
+        some = linked[begin : begin + BATCH]
+        index = torch.tensor([position[text] for one in some for text in one.texts], dtype=torch.int64)
+        tokens = states.take(index, answerer.network.device)
+        some, rows = choose_topics(some, tokens, answerer.network, answerer.encoder.mask_id)
+        yield some, tokens.take(rows)
+
+
 def _listed(question: Question, snapshot: Snapshot) -> int:
     """Node of the answer that the set lists first; see ``score_questions``. Of several of one name, the first by id."""
     if not question.listed:
@@ -94,7 +110,8 @@ def _listed(question: Question, snapshot: Snapshot) -> int:
     return next(iter(answer_nodes([question.listed], snapshot)[0]), -1)
 
 
-def _topics(one: Linked) -> set[str]:
+def topics_of(one: Linked) -> set[str]:
+    """Ids of the entities that a question was found to be about."""
     return {entity.id for topic in one.topics for entity in topic.entities}
 
 

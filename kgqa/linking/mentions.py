@@ -4,18 +4,21 @@ In free text every stretch of words is looked up by its normal form; of those th
 dropped ("The Matrix" inside "The Matrix Reloaded"), while overlapping ones and those elsewhere are all kept: films are
 called "Stars" and "Director", so which mention is a topic can't be told by length alone. A longer one doesn't hide the
 name it ends with where only that one is spelled as the graph spells it: "who is in Hell" may be about "Hell", though
-there is "In Hell". Where the asker has put [brackets], only what stands in them is looked up.
+there is "In Hell". With an index of names, what may be a name written otherwise is among the mentions, too (see
+``guesses``). Where the asker has put [brackets], only what stands in them is looked up.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from graph_schema import Entity, QuestionError
 from graph_schema.text import name_key, tokens
+from kgqa.linking.guesses import Guesses, Span, proposed
+from kgqa.names import How, Stretch, score_of
 
 MAX_CHARACTERS = 2_000
 MAX_NAME_WORDS = 24
@@ -31,20 +34,36 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Characters [start, end) of a question's plain text, and the entities that bear this name, by id."""
+    """Characters [start, end) of a question's plain text, and the entities that bear this name, by id.
+
+    Attributes:
+        how: how the text matches the name; see ``kgqa.names``. score: how well, in (0, 1].
+        others: entities that it might mean as well, but that fit worse.
+    """
 
     start: int
     end: int
     text: str
     entities: tuple[Entity, ...]
+    how: How = "exact"
+    score: float = 1.0
+    others: tuple[Entity, ...] = ()
+
+    @property
+    def guessed(self) -> bool:
+        """Whether the text is no name in the graph, but may mean one."""
+        return self.how not in ("exact", "normal")
 
     @property
     def written_as_name(self) -> bool:
-        """Whether the text is spelled as the graph spells the name, with a capital; a single letter tells nothing."""
+        """Whether the text is spelled as the graph spells the name, with a capital; a single letter tells nothing.
+
+        Of a guess, whether it has a capital.
+        """
         return (
             len(self.text) > 1
             and any(letter.isupper() for letter in self.text)
-            and any(self.text in (entity.name, *entity.aliases) for entity in self.entities)
+            and (self.guessed or any(self.text in (entity.name, *entity.aliases) for entity in self.entities))
         )
 
 
@@ -76,15 +95,17 @@ def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:
     return plain, tuple(spans)
 
 
-def find_mentions(plain: str, spans: Sequence[tuple[int, int]], names: Names) -> tuple[Mention, ...]:
+def find_mentions(
+    plain: str, spans: Sequence[Span], names: Names, guesses: Guesses | None = None
+) -> tuple[Mention, ...]:
     """The mentions in a question's plain text, in the order they stand in.
 
     Args:
         plain: the text without brackets. spans: what stood in brackets; empty for free text.
-        names: where they are looked up, in one call.
+        names: where they are looked up, in one call. guesses: proposes what free text may mean as well.
 
-    A bracketed span that nobody bears is returned without entities; of several entities that share a name's normal
-    form, those that are spelled exactly so win.
+    A bracketed span that nobody bears is returned without entities. Of several entities that share a name's normal
+    form, those that are spelled exactly so win, unless the whole question is in small letters.
     """
     found = tokens(plain)
     if spans:
@@ -94,22 +115,48 @@ def find_mentions(plain: str, spans: Sequence[tuple[int, int]], names: Names) ->
             (found[i][0], found[j][1]) for i in range(len(found)) for j in range(i, min(len(found), i + MAX_NAME_WORDS))
         ]
     keys = {span: name_key(plain[span[0] : span[1]]) for span in candidates}
-    known = names.lookup(sorted({key for key in keys.values() if key}))
+    stretches = proposed(plain, found, keys, guesses) if guesses and not spans else ()
+    proposals = {name_key(hit.name) for stretch in stretches for hit in stretch.hits}
+    known = names.lookup(sorted({key for key in keys.values() if key} | proposals))
+    careful = bool(spans) or any(letter.isupper() for letter in plain[found[0][1] if found else 0 :])
+    careful = careful or len(plain.lower()) != len(plain)  # else places in both are the same
     mentions = {
-        span: _mention(plain, span, known.get(keys[span], ()))
+        span: _mention(plain, span, known.get(keys[span], ()), careful=careful)
         for span in sorted(candidates)
         if spans or keys[span] in known
     }
     if spans:
         return tuple(mentions.values())
-    return tuple(
+    told = [
         mention
         for span, mention in mentions.items()
         if not any(
             _inside(span, longer) and not _begins_too_early(longer, other, span, mention, plain)
             for longer, other in mentions.items()
         )
-    )
+    ]
+    told += [guess for stretch in stretches if (guess := _guess(plain, stretch, known))]
+    return tuple(sorted(told, key=lambda mention: (mention.start, mention.end)))
+
+
+def _guess(plain: str, stretch: Stretch, known: Mapping[str, tuple[Entity, ...]]) -> Mention | None:
+    """The mention at a stretch: those who bear the names that fit best, as far as the store has them."""
+    best: tuple[Entity, ...] = ()
+    others: dict[Entity, None] = {}
+    how, score, edits = stretch.hits[0].how, 0.0, 0
+    for hit in stretch.hits:
+        bearers = [entity for entity in known.get(name_key(hit.name), ()) if entity.id == hit.entity.id]
+        if not best and bearers:
+            how, score, edits = hit.how, hit.score, hit.edits
+        # Of misspellings, those of as few edits are as good; a longer name only looks a little more alike.
+        if bearers and (hit.how, hit.edits) == (how, edits):
+            best += tuple(bearers)
+        else:
+            others.update(dict.fromkeys(bearers))
+    if not best:
+        return None
+    text = plain[stretch.start : stretch.end]
+    return Mention(stretch.start, stretch.end, text, tuple(dict.fromkeys(best)), how, score, tuple(others))
 
 
 def _inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -129,19 +176,24 @@ def _begins_too_early(
     )
 
 
-def _mention(plain: str, span: tuple[int, int], entities: tuple[Entity, ...]) -> Mention:
+def _mention(plain: str, span: Span, entities: tuple[Entity, ...], *, careful: bool) -> Mention:
     """The mention at a span, with the punctuation around it that belongs to a name ("Kill!", "...All the Marbles").
 
-    Of several entities, those spelled exactly as the text is win.
+    Args:
+        careful: whether the asker marks names, by capitals or brackets: then of several entities, those win that are
+            spelled exactly as the text is.
     """
     spelled: dict[tuple[int, int], list[Entity]] = {}
+    text = plain if careful else plain.lower()
     for entity in entities:
         for name in (entity.name, *entity.aliases):
-            start = plain.find(name, max(0, span[1] - len(name)), span[0] + len(name))
+            start = text.find(name if careful else name.lower(), max(0, span[1] - len(name)), span[0] + len(name))
             if 0 <= start <= span[0] and span[1] <= start + len(name):
                 spelled.setdefault((start, start + len(name)), []).append(entity)
-    if spelled:
-        span = max(spelled, key=lambda s: (s[1] - s[0], -s[0]))
+    if not spelled:
+        return Mention(*span, plain[span[0] : span[1]], entities, "normal", score_of("normal", 0))
+    span = max(spelled, key=lambda s: (s[1] - s[0], -s[0]))
+    if careful:
         entities = tuple(dict.fromkeys(spelled[span]))
     return Mention(*span, plain[span[0] : span[1]], entities)
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from kgqa.linking.guesses import Guesses
 from kgqa.linking.mentions import Mention, Names, find_mentions, masked, split_brackets
 from kgqa.model.encoder import MASK, TokenStates
 from kgqa.model.network import ReaderNetwork
 
 MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
 MORE_PROBABILITY = 0.9  # of every further topic
+GUESS_WEIGHT = 2.0  # of the log of a guess's score, beside the logit of its place
 _LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
 _MORE = math.log(MORE_PROBABILITY / (1 - MORE_PROBABILITY))
 
@@ -42,14 +44,17 @@ class Linked:
         return [masked(self.plain, topic, MASK) for topic in self.topics]
 
 
-def link(question: str, names: Names) -> Linked:
+def link(question: str, names: Names, guesses: Guesses | None = None) -> Linked:
     """Find the mentions of a question; all of them are topics until ``choose_topics`` has chosen.
+
+    Args:
+        names: who bears a name, asked once. guesses: proposes what a text may mean that isn't a name.
 
     Raises:
         QuestionError: empty or too long.
     """
     plain, spans = split_brackets(question)
-    mentions = find_mentions(plain, spans, names)
+    mentions = find_mentions(plain, spans, names, guesses)
     return Linked(
         question,
         plain,
@@ -83,7 +88,10 @@ def choose_topics(
     chosen, rows, done = [], [], 0
     for one in linked:
         count = len(one.topics)
-        own = logits[done : done + count]
+        own = [
+            logit + GUESS_WEIGHT * math.log(mention.score) if mention.guessed else logit
+            for logit, mention in zip(logits[done : done + count], one.topics, strict=True)
+        ]
         kept = list(range(count)) if one.bracketed else _keep(one.topics, own)
         chosen.append(
             replace(

@@ -77,8 +77,8 @@ def forgiven(letters: int) -> int:
 
 
 def correctable(word: str) -> bool:
-    """Whether a word can be meant by another: one with a digit can't ("1994" is no misspelt "1995"), nor a letter."""
-    return 1 < len(word) <= MAX_WORD and word.isalpha()
+    """Whether a word can be meant by another: one with a digit can't ("1994" is no misspelt "1995")."""
+    return len(word) <= MAX_WORD and word.isalpha()
 
 
 def neighbourhood(word: str, edits: int | None = None) -> set[int]:

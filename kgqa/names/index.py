@@ -105,6 +105,15 @@ class NamesIndex:
             entities = entities_of(connection, {row for rows in found.values() for row in rows})
         return {key: tuple(sorted((entities[row] for row in rows), key=lambda e: e.id)) for key, rows in found.items()}
 
+    def spelt(self, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The names that have one of these keys, as they are written; keys that no name has are left out."""
+        with self._consistent() as connection:
+            found: dict[str, set[str]] = {}
+            for names in named(connection, {forms.bag(key.split(" ")) for key in keys if key}, {sql.BAG}).values():
+                for name in names:
+                    found.setdefault(name_key(name.text), set()).add(name.text)
+        return {key: tuple(sorted(found[key])) for key in keys if key in found}
+
     def find(self, text: str, limit: int = 10) -> tuple[Hit, ...]:
         """What a text may name, best first, equal ones by id; of an entity, the name that fits best.
 
@@ -125,10 +134,10 @@ class NamesIndex:
                 found += partial(connection, spelt)
             return best(connection, found, limit)
 
-    def in_text(self, plain: str, doubted: Sequence[bool]) -> tuple[Stretch, ...]:
+    def in_text(self, plain: str, doubted: Sequence[bool], parts: Sequence[bool]) -> tuple[Stretch, ...]:
         """Stretches of a text that may be names, though no name is written so; see ``text.in_text``."""
         with self._consistent() as connection:
-            return in_text(connection, self._current_sieve(connection), plain, doubted)
+            return in_text(connection, self._current_sieve(connection), plain, doubted, parts)
 
     def suggest(self, text: str, limit: int = 5) -> tuple[Entity, ...]:
         """Entities that may be meant by a text, best first; see ``GraphReader.suggest``."""

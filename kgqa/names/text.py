@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graph_schema.text import tokens
@@ -22,38 +22,56 @@ TELLING = 50  # names that a word may stand in, to tell anything alone
 
 @dataclass(frozen=True)
 class _Text:
-    """A text's words, where they stand, which are no part of any name or doubted, and which are doubted."""
+    """A text's words, where they stand, which are doubted or in no name, and which may be parts of names."""
 
     spans: Sequence[tuple[int, int]]
     words: tuple[Word, ...]
     odd: Sequence[bool]
-    doubted: Sequence[bool]
+    parts: Sequence[bool]
     plain: str
 
 
-def in_text(connection: sqlite3.Connection, sieve: Sieve, plain: str, doubted: Sequence[bool]) -> tuple[Stretch, ...]:
+def in_text(
+    connection: sqlite3.Connection, sieve: Sieve, plain: str, doubted: Sequence[bool], parts: Sequence[bool]
+) -> tuple[Stretch, ...]:
     """Stretches of a text that may be names, the likeliest ones, in the order they stand in.
 
     Args:
-        doubted: for each of ``tokens(plain)``, whether it looks like a part of a name, though no name has explained it.
-            Words that no name has are doubted anyway.
+        doubted: for each of ``tokens(plain)``, whether it may be misspelt, though it is a word of some name. Words
+            that no name has are doubted anyway.
+        parts: for each, whether it may be a part of a name that stands for all of it.
     """
     found = tokens(plain)
     words = words_with_variants(connection, [word for _, _, word in found], doubted)
     odd = [doubt or not word.known for doubt, word in zip(doubted, words, strict=True)]
-    if not any(odd):
+    if not any(odd) and not any(parts):
         return ()
-    text = _Text([(start, end) for start, end, _ in found], words, odd, doubted, plain)
+    text = _Text([(start, end) for start, end, _ in found], words, odd, parts, plain)
     by_stretch: dict[tuple[int, int], list[Found]] = {}
     for stretch, hit in (*_misspelt(connection, sieve, text), *_written_otherwise(connection, text)):
         by_stretch.setdefault(stretch, []).append(hit)
     for stretch, hits in _partial(connection, text):
         if not any(first <= stretch[1] and stretch[0] <= last for first, last in by_stretch):
             by_stretch[stretch] = hits
+    by_stretch = {stretch: hits for stretch, hits in by_stretch.items() if not _explained(stretch, hits, by_stretch)}
     likely = sorted(by_stretch.items(), key=lambda item: -_weight(text, *item))[:STRETCHES]
     return tuple(
         Stretch(text.spans[first][0], text.spans[last][1], best(connection, hits, HITS))
         for (first, last), hits in sorted(likely)
+    )
+
+
+def _explained(
+    stretch: tuple[int, int], hits: Sequence[Found], others: Mapping[tuple[int, int], Sequence[Found]]
+) -> bool:
+    """Whether a longer stretch around this one is a name with no more misspelt: then that is what was meant."""
+    edits = min(hit.edits for hit in hits)
+    return any(
+        other != stretch
+        and other[0] <= stretch[0]
+        and stretch[1] <= other[1]
+        and any(hit.edits <= edits for hit in longer)
+        for other, longer in others.items()
     )
 
 
@@ -105,14 +123,14 @@ def _as_initials(text: _Text, first: int, last: int) -> bool:
     written = [text.plain[start:end] for start, end in text.spans[first : last + 1]]
     if first < last:
         return all(len(letter) == 1 for letter in written)
-    return written[0].isupper() or not text.words[first].known
+    return written[0].isupper() or (written[0].islower() and not text.words[first].known)
 
 
 def _partial(connection: sqlite3.Connection, text: _Text) -> list[tuple[tuple[int, int], list[Found]]]:
-    """Runs of words that nothing explains, as parts of names."""
+    """Runs of words as parts of names."""
     runs: list[list[int]] = [[]]
     for place, word in enumerate(text.words):
-        if text.doubted[place] and (word.known or word.variants):
+        if text.parts[place] and (word.known or word.variants):
             runs[-1].append(place)
         elif runs[-1]:
             runs.append([])

@@ -148,7 +148,8 @@ class Writer:
 
 def names_of(entity: Entity) -> list[str]:
     """What an entity is called, each once, as far as it is indexed; its name is the first."""
-    names = dict.fromkeys(name for name in (entity.name, *entity.aliases) if len(name) <= MAX_NAME)
+    told = (entity.name, *entity.aliases)
+    names = dict.fromkeys(name for name in told if len(name) <= MAX_NAME and "\0" not in name)  # no store keeps a NUL
     return list(names)[: sql.NAMES]
 
 

@@ -18,6 +18,7 @@ from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, O
 from kgqa.answering import Answerer
 from kgqa.data import read_questions
 from kgqa.model.checkpoint import load_checkpoint
+from kgqa.names import NamesIndex
 from kgqa.stores import EmbeddedStore, open_store
 from kgqa.stores.snapshot import Snapshot
 from tests.docs.test_demo import EXPECTED, QUESTIONS
@@ -120,14 +121,66 @@ def test_new_facts_are_answered_from_at_once(answerer: Answerer, store: GraphSto
     assert names(answerer.ask("who directed [A Film Never Seen]")) == {"Some Body"}
 
 
-def test_all_entities_of_an_ambiguous_name_are_asked_about(answerer: Answerer, store: GraphStore) -> None:
-    twins = [Entity("twin/1", "The Twins"), Entity("twin/2", "The Twins")]
+def test_of_namesakes_one_is_taken_and_the_others_are_told(answerer: Answerer, store: GraphStore) -> None:
+    twins = [Entity(f"twin/{n}", "The Twins", "Film") for n in (1, 2, 3)]
     facts = [Fact("twin/1", "directed_by", "Some Body"), Fact("twin/2", "directed_by", "Any Body")]
+    facts += [Fact("twin/1", "release_year", "1999"), Fact("twin/2", "release_year", "2004")]
+    facts += [Fact("twin/2", "starred_actors", "Some Body"), Fact("twin/3", "has_tags", "twins")]
     store.write(Batch(twins, facts))
     response = answerer.ask("who directed [the twins]")
-    assert names(response) == {"Some Body", "Any Body"}
-    assert response.topics[0].ambiguous
-    assert '2 entities are called "the twins" (twin/1, twin/2); all were asked about.' in response.notes
+    assert names(response) == {"Any Body"}, "the one that most is known of, of those that have a director"
+    (topic,) = response.topics
+    assert topic.ambiguous
+    assert [entity.id for entity in topic.entities] == ["twin/2"]
+    assert [entity.id for entity in topic.alternatives] == ["twin/1", "twin/3"]
+    assert '3 films are called "The Twins"; took the one of 2004.' in response.notes
+    (batched,) = answerer.ask_many(["who directed [the twins]"], Snapshot.build(store))
+    assert batched.notes == response.notes
+
+
+def test_namesakes_are_told_apart_by_their_properties_and_by_what_the_question_says(
+    answerer: Answerer, store: GraphStore
+) -> None:
+    twins = [Entity("twin/1", "The Twins", "Film", properties={"released": 1999, "colour": True})]
+    twins += [Entity("twin/2", "The Twins", "Film", properties={"released": 2004, "colour": True})]
+    facts = [Fact("twin/1", "directed_by", "Some Body"), Fact("twin/2", "directed_by", "Any Body")]
+    store.write(Batch([*twins, Entity("Some Body", "Some Body")], facts))
+    first = answerer.ask("who directed [The Twins]")
+    assert names(first) == {"Some Body"}
+    assert '2 films are called "The Twins"; took the one of 1999.' in first.notes
+    second = answerer.ask("who directed [The Twins] of 2004")
+    assert names(second) == {"Any Body"}
+    assert '2 films are called "The Twins"; took the one of 2004.' in second.notes
+
+
+def test_the_kind_that_the_question_says_decides(answerer: Answerer, store: GraphStore) -> None:
+    both = [Entity("it/1", "Mercurio", "Film"), Entity("it/2", "Mercurio", "Person")]
+    facts = [Fact("it/1", "directed_by", "Some Body"), Fact("it/2", "directed_by", "Any Body")]
+    store.write(Batch(both, facts))
+    for kind, expected in (("person", {"Any Body"}), ("film", {"Some Body"})):
+        response = answerer.ask(f"who directed the {kind} Mercurio")
+        assert names(response) == expected
+        assert f'2 entities are called "Mercurio"; took the {kind}.' in response.notes
+
+
+def test_a_name_written_otherwise_is_read_and_said(answerer: Answerer, store: GraphStore) -> None:
+    store.write(Batch([], [Fact("Pulp Fiction", "directed_by", "Quentin Tarantino")]))
+    exact = answerer.ask("who directed Pulp Fction?")
+    assert names(exact) == set()
+    with_names = replace(answerer, names=NamesIndex())
+    assert isinstance(with_names.names, NamesIndex)
+    with_names.names.refresh(store.all_entities())
+    for text, read, how in (
+        ("who directed Pulp Fction?", "Pulp Fction", "typo"),
+        ("who directed pulp fction?", "pulp fction", "typo"),
+        ("who directed PulpFiction?", "PulpFiction", "joined"),
+    ):
+        response = with_names.ask(text)
+        assert names(response) == {"Quentin Tarantino"}
+        assert [(topic.text, topic.how) for topic in response.topics] == [(read, how)]
+        assert f'Read "{read}" as Pulp Fiction.' in response.notes
+    store.delete([Fact("Pulp Fiction", "directed_by", "Quentin Tarantino")])
+    assert with_names.ask("who directed Pulp Fction?").topics == (), "the store has the last word"
 
 
 def test_a_budget_that_cuts_is_said(small_films: SmallFilms, store: GraphStore) -> None:

@@ -47,7 +47,10 @@ def found(question: str, store: GraphReader) -> dict[str, list[str]]:
     [
         ("who directed Heat?", {"Heat": ["Heat"]}),
         ("WHO DIRECTED HEAT", {"HEAT": ["Heat", "heat"]}),
-        ("who directed heat", {"heat": ["heat"]}),
+        ("who directed heat", {"heat": ["Heat", "heat"]}),
+        ("Who directed heat", {"heat": ["Heat", "heat"]}),
+        ("is heat like Ali", {"heat": ["heat"]}),
+        ("who is in kill!", {"kill!": ["Kill", "Kill!"]}),
         ("who wrote the matrix reloaded", {"the matrix reloaded": ["The Matrix Reloaded"]}),
         ("Stars or The Matrix Reloaded", {"Stars": ["Stars"], "The Matrix Reloaded": ["The Matrix Reloaded"]}),
         ("the director of Stars", {"director": ["Director"], "Stars": ["Stars"]}),
