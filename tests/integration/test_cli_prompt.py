@@ -91,13 +91,17 @@ def test_questions_are_asked_in_turn(small_films: SmallFilms, directed: Fact, tm
         prompt.type(f"who directed [{directed.head}]\r")
         prompt.expect(directed.tail)
         prompt.expect(" ms")
+        prompt.expect("kgqa>")
         prompt.type(f"who directed {directed.head[:7]}\t")  # completed
         prompt.expect(directed.head.split()[-1])
         prompt.type("\x03")  # Ctrl-C gives the line up
+        prompt.expect("kgqa>")
         prompt.type("who directed []\r")
         prompt.expect("nothing stands in the brackets")
+        prompt.expect("kgqa>")
         prompt.type("?\r")
         prompt.expect(" directed by?")
+        prompt.expect("kgqa>")
         prompt.type("\x04")  # Ctrl-D
         assert prompt.ended() == 0
     history = (tmp_path / "state/kgqa/history").read_text("utf-8")

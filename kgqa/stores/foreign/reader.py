@@ -49,7 +49,8 @@ class ForeignReader:
     - counts may be too high: of hubs they are degrees, in which two relationships between the same two nodes are two;
       of how many nodes have a value that a hop has reached, only the most that it may be is said;
     - ``relations`` are those of the schema; one that has lost all its facts stays;
-    - ``changes`` only says whether anything was committed: it is another number, not a higher one.
+    - ``changes`` only says whether anything was committed, or the schema changed: another number, not a higher one;
+    - ``info`` counts nodes and relationships alone.
 
     Args:
         connection: closed with the reader. schema: with a ``layout``. names: an index of names; None: see ``names``.
@@ -66,6 +67,7 @@ class ForeignReader:
         self._connection = connection
         self._plan = Plan(schema, where)
         self._check(where)
+        self._said = schema.to_yaml()
         self._read = ReadNames(connection, self._plan)
         self._names: Names = names or self._read
         self._indexed = names is not None
@@ -88,11 +90,10 @@ class ForeignReader:
         self._names, self._indexed = names, True
 
     def info(self) -> StoreInfo:
-        """Relationships and nodes as the count store has them, and the facts and values that properties are."""
+        """Relationships and nodes, from the count store. What properties are isn't among them: to count it would mean
+        to read all of the graph."""
         found = self._connection.one(cypher_read.INFO)
-        told = [fact.tail for fact in value_facts(self._connection, self._plan)]
-        facts, entities = found["facts"] + len(told), found["nodes"] + len(set(told))
-        return StoreInfo(facts, entities, self._plan.relations, self.changes())
+        return StoreInfo(found["facts"], found["nodes"], self._plan.relations, self._changed())
 
     def changes(self) -> int:
         self._connection.touch()
@@ -205,9 +206,9 @@ class ForeignReader:
             )
 
     def _changed(self) -> int:
-        """The connection's mark as a number; 0 if the server gives none."""
+        """The connection's mark and the schema as a number; 0 if the server gives no mark."""
         mark = self._connection.mark
-        return int.from_bytes(blake2b(mark.encode(), digest_size=7).digest()) if mark else 0
+        return int.from_bytes(blake2b((mark + self._said).encode(), digest_size=7).digest()) if mark else 0
 
     def _sorted(self, ids: Sequence[str], most: int) -> tuple[list[str], dict[str, list[str]], list[Property]]:
         """Nodes; texts of values by property; the properties of which values are to be looked for."""
