@@ -13,6 +13,8 @@ PYTHON ?=
 DATA ?=
 # Extra arguments for pytest, e.g. make test ARGS="-k linking -x"
 ARGS ?=
+# Processes that share the tests; each starts a Neo4j of its own.
+JOBS ?= 2
 
 .PHONY: help install demo check lint format test test-slow bench-metaqa clean
 
@@ -41,7 +43,7 @@ format: install ## put the code into the house's format
 
 test: install ## every test but the slow ones, those on a real Neo4j included
 	@tools/docker-engine.sh
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-slow: install ## the tests that take minutes (benchmarks: say where with KGQA_DATA=folder)
 	@tools/docker-engine.sh

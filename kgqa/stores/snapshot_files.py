@@ -4,18 +4,21 @@
     DIR/v-<token>/     the arrays of that version, one .npy file each
 
 A version is written under a temporary name, synced, renamed, and comes into force when ``current.json`` is replaced.
-Who has an older version open keeps it: mapped files outlive their names.
+Who has an older version open keeps it: mapped files outlive their names. Of several who write at once, one after the
+other puts its version in force and removes the others.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -48,14 +51,15 @@ def write_arrays(directory: Path, arrays: Iterable[tuple[str, Array]], facts: di
                 sizes[name] = _write_array(temporary / f"{name}.npy", array)
                 del array  # the next is made only then
             _sync_directory(temporary)
-            version = directory / f"v-{temporary.name.removeprefix('.new-')}"
-            temporary.rename(version)
+            with _alone(directory):
+                version = directory / f"v-{temporary.name.removeprefix('.new-')}"
+                temporary.rename(version)
+                manifest = {"format": FORMAT, "version": version.name, "arrays": sizes, **facts}
+                _replace(directory / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+                _remove_old(directory, keep=version.name)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        manifest = {"format": FORMAT, "version": version.name, "arrays": sizes, **facts}
-        _replace(directory / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-        _remove_old(directory, keep=version.name)
     except OSError as error:
         raise StoreError(f"can't write the snapshot: {error.strerror or error}", where=str(directory)) from error
 
@@ -66,12 +70,22 @@ def read_arrays(directory: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     Raises:
         StoreError: no snapshot there, or a damaged one.
     """
-    manifest = _read_manifest(directory)
+    while True:
+        manifest = _read_manifest(directory)
+        try:
+            return _open_arrays(directory, manifest), manifest
+        except StoreError:
+            # Another version may have come into force meanwhile, and this one be removed.
+            if _read_manifest(directory).get("version") == manifest.get("version"):
+                raise
+
+
+def _open_arrays(directory: Path, manifest: dict[str, Any]) -> dict[str, Array]:
     try:
         sizes: dict[str, dict[str, int]] = manifest["arrays"]
         verify = sum(size["bytes"] for size in sizes.values()) <= VERIFIED_BYTES
         folder = directory / str(manifest["version"])
-        return {name: _open_array(folder / f"{name}.npy", size, verify) for name, size in sizes.items()}, manifest
+        return {name: _open_array(folder / f"{name}.npy", size, verify) for name, size in sizes.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError("the snapshot's manifest is damaged", where=str(directory / MANIFEST), fix=REBUILD) from error
 
@@ -137,6 +151,17 @@ def _replace(path: Path, content: bytes) -> None:
     _sync_directory(path.parent)
 
 
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """No other process or thread is in here for the same directory."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -149,6 +174,8 @@ def _remove_old(directory: Path, keep: str) -> None:
     """Old versions go, and what a killed process left half-written a day ago."""
     for path in directory.iterdir():
         old = path.name.startswith("v-") and path.name != keep
-        abandoned = path.name.startswith(".new-") and time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+        abandoned = False
+        with suppress(FileNotFoundError):  # another writer's, taken away as it failed
+            abandoned = path.name.startswith(".new-") and time.time() - path.stat().st_mtime > ABANDONED_SECONDS
         if old or abandoned:
             shutil.rmtree(path, ignore_errors=True)

@@ -97,7 +97,7 @@ def test_a_failure_is_told_and_what_has_not_begun_is_not_played_after_the_end() 
         assert begun.wait(30)
         games.close()
         go_on.set()
-        wait([first, second], 30)
+        wait([first], 30)
     assert second.cancelled()
     with pytest.raises(ValueError, match="lost"):
         first.result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,23 @@ def test_who_has_an_old_version_open_keeps_it(snapshot: Snapshot, tmp_path: Path
     assert set(old.all_facts()) == set(FACTS)
     new = Snapshot.open(tmp_path / "s")
     assert (new.info().facts, new.changes(), list(new.all_entities())) == (0, 7, [])
+
+
+def test_several_write_at_once_while_others_open_it(snapshot: Snapshot, tmp_path: Path) -> None:
+    directory = tmp_path / "csr"
+    snapshot.save(directory)
+
+    def write() -> None:
+        for _ in range(20):
+            snapshot.save(directory)
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write) for _ in range(4)]
+        while not all(writer.done() for writer in writers):
+            assert [*Snapshot.open(directory).all_facts()] == [*snapshot.all_facts()]
+    for writer in writers:
+        writer.result()
+    assert len([path for path in directory.iterdir() if path.is_dir()]) == 1
 
 
 @pytest.mark.parametrize("how", ["cut", "flipped", "gone", "empty", "pickled"])
