@@ -22,6 +22,7 @@ from kgqa.names import How, Stretch, score_of
 
 MAX_CHARACTERS = 2_000
 MAX_NAME_WORDS = 24
+NAMING_DIGITS = 5  # in a text, that make it a name as a capital does
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
@@ -56,15 +57,16 @@ class Mention:
 
     @property
     def written_as_name(self) -> bool:
-        """Whether the text is spelled as the graph spells the name, with a capital; a single letter tells nothing.
+        """Whether the text is spelled as the graph spells the name, with a capital (a single letter tells nothing) or
+        with as many digits as numbers and dates have that bear a name, and years don't.
 
         Of a guess, whether it has a capital.
         """
-        return (
-            len(self.text) > 1
-            and any(letter.isupper() for letter in self.text)
-            and (self.guessed or any(self.text in (entity.name, *entity.aliases) for entity in self.entities))
-        )
+        capital = len(self.text) > 1 and any(letter.isupper() for letter in self.text)
+        if self.guessed:
+            return capital
+        numbered = sum(letter.isdigit() for letter in self.text) >= NAMING_DIGITS
+        return (capital or numbered) and any(self.text in (e.name, *e.aliases) for e in self.entities)
 
 
 def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -16,7 +16,7 @@ from kgqa.stores import open_store
 NAMES = (
     "Heat", "heat", "The Matrix", "The Matrix Reloaded", "Stars", "Director", "Kill Bill: Vol. 1", "Léon", "$",
     "Mission: Impossible", "Kill!", "Kill", "東京物語", "In Hell", "Hell", "The American", "American Pop", "Of Hell",
-    "Rings", "The Lord of the Rings", "Batman", "Batman Begins", "M",
+    "Rings", "The Lord of the Rings", "Batman", "Batman Begins", "M", "1984", "103011729", "2010-12-27",
 )  # fmt: skip
 
 
@@ -127,7 +127,17 @@ def test_spans_are_what_stood_in_brackets(around: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [("Heat", True), ("heat", False), ("HEAT", False), ("M", False), ("Quicksilver", True), ("quicksilver", False)],
+    [
+        ("Heat", True),
+        ("heat", False),
+        ("HEAT", False),
+        ("M", False),
+        ("Quicksilver", True),
+        ("quicksilver", False),
+        ("1984", False),  # it may be a year
+        ("103011729", True),
+        ("2010-12-27", True),
+    ],
 )
 def test_what_is_written_as_a_name(store: GraphReader, text: str, written: bool) -> None:
     (mention,) = find_mentions(f"is {text} good", (), store)
