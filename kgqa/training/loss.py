@@ -2,11 +2,15 @@
 
 For a question with scored entities i of probability p_i and gold answers A:
 
-    loss = -log( sum_{i in A} p_i / sum_i p_i )  +  1/2 BCE
+    loss = log( sum_i p_i ) - log( sum_{i in A} p_i )  +  1/2 BCE
 
 the first pulls the mass to the answers, wherever they are (it finds the paths by itself), the second makes each p_i a
 probability, so that a set can be decided. BCE is the mean over the entities with p_i > 0.001 and the answers. A
-question made unanswerable has no gold answers and only the second term.
+question made unanswerable has no gold answers and only the second term, and so has one that reached none of its own.
+
+Both are taken of log p_i (log-sum-exp; the answers' part of the BCE is log p_i itself), so that they pull no less where
+every p_i is next to nothing: an epsilon in the logarithms, or a floor under log p_i, would make it free to say nothing
+at all, and a reader that comes from another graph would end there.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from torch import Tensor
 from kgqa.retrieval.scores import Scores
 from kgqa.retrieval.walk import make_key
 
-_TINY = 1e-6
+_TINY = 1e-6  # least 1 - p of an entity that is no answer
 _COUNTED = 1e-3
 
 
@@ -30,13 +34,25 @@ def gold_of(
 
 
 def mass_loss(
-    question: Int[Tensor, " M"], mass: Float[Tensor, " M"], gold: Bool[Tensor, " M"], questions: int
-) -> Float[Tensor, " Q"]:
-    """The first term, of what M entities of Q questions have got."""
-    zero = mass.new_zeros(questions)
-    total = zero.index_add(0, question, mass)
-    right = zero.index_add(0, question[gold], mass[gold])
-    return torch.log(total + _TINY) - torch.log(right + _TINY)
+    question: Int[Tensor, " M"], log_mass: Float[Tensor, " M"], gold: Bool[Tensor, " M"], questions: int
+) -> tuple[Float[Tensor, " Q"], Bool[Tensor, " Q"]]:
+    """The first term, of what M entities of Q questions have got, and which questions have reached a gold answer.
+
+    It is 0 for the others. ``log_mass`` is finite.
+    """
+    found = torch.zeros(questions, dtype=torch.bool, device=question.device)
+    found[question[gold]] = True
+    whole = _log_sum_exp(question, log_mass, questions)
+    right = _log_sum_exp(question[gold], log_mass[gold], questions)
+    return torch.where(found, whole - right, 0.0), found
+
+
+def _log_sum_exp(question: Int[Tensor, " M"], value: Float[Tensor, " M"], questions: int) -> Float[Tensor, " Q"]:
+    """log sum exp over each question's values; 0 where there are none."""
+    some = torch.bincount(question, minlength=questions) > 0
+    most = value.new_zeros(questions).scatter_reduce(0, question, value.detach(), "amax", include_self=False)
+    total = value.new_zeros(questions).index_add(0, question, torch.exp(value - most[question]))
+    return torch.log(torch.where(some, total, 1.0)) + most
 
 
 def answer_loss(
@@ -45,19 +61,16 @@ def answer_loss(
     gold_node: Int[Tensor, " A"],
     answerable: Bool[Tensor, " Q"],
 ) -> Float[Tensor, ""]:
-    """Mean loss over Q questions; gold answers as (question, node) pairs.
-
-    A question that reached none of its answers costs the most the first term can, and teaches by its second.
-    """
+    """Mean loss over Q questions; gold answers as (question, node) pairs."""
     gold = gold_of(make_key(scores.question, scores.node), gold_question, gold_node)
     probability = scores.log_probability.exp()
     zero = probability.new_zeros(len(answerable))
-    pulled = mass_loss(scores.question, probability, gold, len(answerable)) * answerable
+    pulled, _ = mass_loss(scores.question, scores.log_probability, gold, len(answerable))
 
     counted = gold | (probability.detach() > _COUNTED)
     log_not = torch.log((1 - probability[counted]).clamp(min=_TINY))
-    each = torch.where(gold[counted], -scores.log_probability[counted].clamp(min=-14.0), -log_not)
+    each = torch.where(gold[counted], -scores.log_probability[counted], -log_not)
     question = scores.question[counted]
     number = zero.index_add(0, question, torch.ones_like(each)).clamp(min=1)
     set_loss = zero.index_add(0, question, each) / number
-    return (pulled + 0.5 * set_loss).mean()
+    return (pulled * answerable + 0.5 * set_loss).mean()

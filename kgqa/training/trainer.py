@@ -37,6 +37,7 @@ STATE = "state.pt"
 SETTINGS = "train.json"
 UNANSWERABLE = 300  # dev questions, about, that are asked in words of no relation, for the calibration
 LOST = 3.0  # a question is lost whose answers have got less than exp(-3) of the mass
+FAINT = 1e-30  # mass that counts as none: the gradient of its logarithm must be finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,10 +256,10 @@ class Trainer:
         """
         size = int(question[-1]) + 1
         gold = gold_of(make_key(scores.question, scores.node), gold_question, gold_node)
-        share = mass_loss(scores.question, scores.log_probability.detach().exp(), gold, size)
+        share, found = mass_loss(scores.question, scores.log_probability.detach(), gold, size)
         asked = torch.zeros(size, dtype=torch.bool, device=self.device)
         asked[gold_question] = True
-        lost = torch.nonzero(asked & (share > LOST)).squeeze(-1)[: self.config.explore]
+        lost = torch.nonzero(asked & (~found | (share > LOST))).squeeze(-1)[: self.config.explore]
         if not len(lost):
             return share.new_zeros(())
         rows = torch.nonzero(torch.isin(question.to(self.device), lost)).squeeze(-1)
@@ -273,10 +274,10 @@ class Trainer:
             Budget(self.config.explore_edges),
             soften=True,
         )
-        at = key_row(reached.key)
-        own = question.to(self.device)[rows][at]
-        gold = gold_of(make_key(own, key_node(reached.key)), gold_question, gold_node)
-        return mass_loss(at, reached.mass, gold, len(rows)).sum()
+        got = reached.mass > FAINT
+        at, node = key_row(reached.key[got]), key_node(reached.key[got])
+        gold = gold_of(make_key(question.to(self.device)[rows][at], node), gold_question, gold_node)
+        return mass_loss(at, reached.mass[got].log(), gold, len(rows))[0].sum()
 
     def _drawn(self, count: int, share: float, kind: int) -> Tensor:
         """Which questions of this step are made unanswerable in one of the two ways; [count]."""

@@ -16,15 +16,15 @@ from kgqa.data import Question
 from kgqa.linking import split_brackets
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
-from kgqa.retrieval.scores import Scores
+from kgqa.model.network import ReaderNetwork
 from kgqa.stores import open_store
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
-from kgqa.training.loss import answer_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates, answer_nodes, prepare
 from kgqa.training.selection import Scored, judge
 from kgqa.training.trainer import Progress, Trainer, batch_at
 from kgqa.training.unknown_words import UNLIKE, unknown_words
+from tests.model.said import nodes, probabilities, scores
 
 CONFIG = TrainConfig(
     model=ModelConfig(state_dim=32, relation_dim=32, slot_dim=16, max_hops=2),
@@ -80,53 +80,6 @@ def test_epochs_and_seeds_differ_and_a_step_is_always_the_same() -> None:
     assert batch_at(7, 100, 10, 0).tolist() == batch_at(7, 100, 10, 0).tolist()
     assert batch_at(7, 100, 10, 0).tolist() != batch_at(17, 100, 10, 0).tolist()
     assert batch_at(7, 100, 10, 0).tolist() != batch_at(7, 100, 10, 1).tolist()
-
-
-def scores(entries: dict[tuple[int, int], float]) -> Scores:
-    """Scores from probabilities by (question, node)."""
-    keys = sorted(entries)
-    return Scores(
-        torch.tensor([q for q, _ in keys], dtype=torch.int64),
-        torch.tensor([node for _, node in keys], dtype=torch.int64),
-        torch.tensor([entries[key] for key in keys], dtype=torch.float32).log(),
-    )
-
-
-probabilities = st.dictionaries(
-    st.tuples(st.integers(0, 2), st.integers(0, 5)), st.sampled_from([0.9999, 0.7, 0.31, 0.02, 0.002, 0.0004])
-)
-nodes = st.sets(st.tuples(st.integers(0, 2), st.integers(0, 5)))
-
-
-@settings(deadline=None)
-@given(probabilities, nodes, st.lists(st.booleans(), min_size=3, max_size=3))
-def test_the_loss_is_that_of_its_formula(
-    said: dict[tuple[int, int], float], gold: set[tuple[int, int]], answerable: list[bool]
-) -> None:
-    gold = {pair for pair in gold if answerable[pair[0]]}
-    got = answer_loss(
-        scores(said),
-        torch.tensor([q for q, _ in sorted(gold)], dtype=torch.int64),
-        torch.tensor([node for _, node in sorted(gold)], dtype=torch.int64),
-        torch.tensor(answerable),
-    )
-    total = 0.0
-    for question in range(3):
-        own = {key: p for key, p in said.items() if key[0] == question}
-        if answerable[question]:
-            right = sum(p for key, p in own.items() if key in gold)
-            total += math.log(sum(own.values()) + 1e-6) - math.log(right + 1e-6)
-        each = [-math.log(p if key in gold else 1 - p) for key, p in own.items() if key in gold or p > 0.001]
-        total += 0.5 * sum(each) / max(1, len(each))
-    assert float(got) == pytest.approx(total / 3, rel=1e-3, abs=1e-4)
-
-
-def test_the_loss_pulls_towards_the_answer() -> None:
-    logits = torch.tensor([0.0, 0.0, 0.0], requires_grad=True)
-    made = Scores(torch.tensor([0, 0, 0]), torch.tensor([1, 2, 3]), torch.nn.functional.logsigmoid(logits))
-    loss = answer_loss(made, torch.tensor([0]), torch.tensor([2]), torch.tensor([True]))
-    (gradient,) = torch.autograd.grad(loss, logits)
-    assert [bool(g > 0) for g in gradient] == [True, False, True]
 
 
 @settings(deadline=None)
@@ -290,6 +243,16 @@ def test_what_has_become_sure_to_be_wrong_is_found_only_by_looking_around(
     trained = Trainer(config, encoder, snapshot, *data, tmp_path).fit()
     assert (trained.dev.hits_at_1 > 0.9) == bool(explore)
     assert (trained.dev.hits_at_1 == 0) == (not explore)
+
+
+def test_a_reader_that_says_nothing_of_anything_learns_to(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(update={"steps": 60, "learning_rate": 0.01, "hide_share": 0.0, "unknown_share": 0.0})
+    start = ReaderNetwork(config.model).state_dict()
+    start["reader.out.bias"] = torch.tensor([-40.0])
+    trained = Trainer(config, encoder, snapshot, *data, tmp_path, start=start).fit()
+    assert trained.dev.hits_at_1 > 0.9
 
 
 def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder: Encoder) -> None:
