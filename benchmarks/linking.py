@@ -70,7 +70,7 @@ def questions(data: Path, split: str, sample: int, seed: int, recorder: Recorder
         answerer = Answerer(store, load_checkpoint(settings.checkpoint), Encoder(settings.encoder), names=index)
         for way, written in ways.items():
             texts = [written(question) for question in asked]
-            right = np.array(found(answerer, texts, asked, snapshot))
+            right = np.array([*found(answerer, texts, asked, snapshot)])
             yield recorder.row("metaqa/all", "right_topic", float(right.mean()), len(right), written=way)
             if way == "one slip":
                 changed = np.array([text.plain != question.plain for text, question in zip(texts, asked, strict=True)])
