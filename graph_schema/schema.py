@@ -96,12 +96,15 @@ class LabelSchema(_Part):
 class RelationSchema(_Part):
     """A kind of edge: how it is said from head to tail (``words``) and from tail to head (``inverse``).
 
-    ``properties`` are those of its edges that count as facts, ``skip``: it isn't followed (both where the graph has a
-    ``layout``).
+    ``synonyms`` and ``inverse_synonyms`` are other ways to say the same, for ``kgqa adapt`` to make questions of; a
+    reader doesn't read them. ``properties`` are those of its edges that count as facts, ``skip``: it isn't followed
+    (both where the graph has a ``layout``).
     """
 
     words: Name | None = None
     inverse: Name | None = None
+    synonyms: tuple[Name, ...] = ()
+    inverse_synonyms: tuple[Name, ...] = ()
     head: Name = DEFAULT_LABEL
     tail: Name = DEFAULT_LABEL
     skip: bool = False

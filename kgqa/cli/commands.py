@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from graph_schema import KgqaError
 from kgqa import __version__
-from kgqa.cli import ask, bench, connect, distill, ingest, loads, report, schema, store, train
+from kgqa.cli import adapt, ask, bench, connect, distill, ingest, loads, report, schema, store, train
 from kgqa.cli.common import errors
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("ingest")(ingest.command)
 app.add_typer(loads.app, name="loads")
 app.command("connect")(connect.command)
 app.command("ask")(ask.command)
+app.command("adapt")(adapt.command)
 app.command("train")(train.command)
 app.command("distill")(distill.command)
 app.add_typer(bench.app, name="bench")

@@ -85,10 +85,10 @@ def relation_wording(type_: str, heads: Sequence[str], tails: Sequence[str]) -> 
         return said, " ".join(words[:-1])
     if last in PREPOSITIONS and len(words) > 1:
         return said, f"{head} {said}".strip()
-    participle = _participle(last, alone=len(words) == 1)
-    if participle:
+    done = participle(last, alone=len(words) == 1)
+    if done:
         before = " ".join(words[:-1])
-        by = participle if " " in participle else f"{participle} by"
+        by = done if " " in done else f"{done} by"
         return said, f"{before} {by}".strip()
     return said, f"{said} of"
 
@@ -145,7 +145,7 @@ def _either(labels: Sequence[str]) -> str:
     return " or ".join(map(label_words, labels)) if len(labels) <= 2 else ""
 
 
-def _participle(word: str, *, alone: bool) -> str:
+def participle(word: str, *, alone: bool) -> str:
     """Of a verb in the past, in the third person, or (if it stands alone) of one that types are often called by."""
     if word in _PARTICIPLES:
         return _PARTICIPLES[word]

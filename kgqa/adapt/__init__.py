@@ -1,0 +1,1 @@
+"""A reader made fit for a graph that nobody has asked questions about yet: paths, wordings, training."""

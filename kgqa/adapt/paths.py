@@ -1,0 +1,192 @@
+"""Ways through a graph that a question could take, each with what it leads to: drawn by seed, walked on a snapshot.
+
+The first relation is drawn in proportion to the square root of how often it is, so that rare ones are asked for, too;
+the next ones evenly among those around an entity reached. A way that turns back over the relation it came by asks for
+what shares something with the topic: the topic itself is then dropped from all that is reached.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from graph_schema import Entity, Fact, GraphReader, StoreInfo
+from graph_schema.text import name_key
+from kgqa.linking.mentions import MAX_NAME_WORDS
+from kgqa.stores.snapshot import Snapshot
+
+FACTS = 2_000_000  # that a snapshot holds at most
+REACHED = 2_000  # facts that are followed at one hop; a way over more is given up
+ANSWERS = 200
+BEARERS = 5  # entities of one name that a question may start from
+BACK = 0.3  # of the hops that could turn back, how many may
+NAME_CHARACTERS = 100
+HOPS = (0.3, 0.35, 0.35)
+TRIES = 8  # for each path that is wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A way from everything called ``topic`` to the answers.
+
+    Attributes:
+        steps: (relation, inverse) of each hop. no_return: the topic is dropped from what is reached.
+        answers: ids, ascending. labels: the commonest label of the topic and of what each hop reached.
+        several: whether more than one entity was reached, after each hop.
+    """
+
+    topic: str
+    steps: tuple[tuple[str, bool], ...]
+    no_return: bool
+    answers: tuple[str, ...]
+    labels: tuple[str, ...]
+    several: tuple[bool, ...]
+
+
+class PathSampler:
+    """Draws paths.
+
+    Args:
+        snapshot: the graph. generator: what is random.
+    """
+
+    def __init__(self, snapshot: Snapshot, generator: random.Random) -> None:
+        self._graph, self._random = snapshot, generator
+        owner = np.repeat(np.arange(len(snapshot.group_start) - 1), np.diff(snapshot.group_start))
+        order = np.argsort(snapshot.group_relation, kind="stable")
+        kinds, first = np.unique(snapshot.group_relation[order], return_index=True)
+        self._kinds: list[int] = kinds.tolist()
+        self._sources = np.split(owner[order], first[1:])
+        self._weights = list(accumulate(len(part) ** 0.5 for part in self._sources))
+        self._named: dict[str, Any] = {}
+
+    def paths(self, number: int, hops: int) -> list[Path]:
+        """About ``number`` distinct paths of 1 to ``hops`` hops, in the shares of ``HOPS`` where the graph has them."""
+        seen: set[tuple[str, tuple[tuple[str, bool], ...]]] = set()
+        found = []
+        shares = HOPS[:hops]
+        left = [round(number * share / sum(shares)) for share in shares]
+        for _ in range(TRIES * number if self._kinds else 0):
+            if not any(left):
+                break
+            length = self._random.choices(range(1, hops + 1), left)[0]
+            one = self._path(length)
+            if one is not None and (key := (name_key(one.topic), one.steps)) not in seen:
+                seen.add(key)
+                found.append(one)
+                left[length - 1] -= 1
+        return found
+
+    def _path(self, hops: int) -> Path | None:
+        at = self._random.choices(range(len(self._kinds)), cum_weights=self._weights)[0]
+        sources = self._sources[at]
+        topic = self._graph.entity_at(int(sources[self._random.randrange(len(sources))])).name
+        starts = self._starts(topic)
+        if not len(starts):
+            return None
+        taken = [self._kinds[at]]
+        while len(taken) < hops:
+            reached = self._walk(starts, taken)
+            following = self._next(reached[-1], taken[-1]) if reached else None
+            if following is None:
+                return None
+            taken.append(following)
+        reached = self._walk(starts, taken)
+        if not reached or len(reached[-1]) > ANSWERS or bool(np.isin(reached[-1], starts).all()):
+            return None
+        names = self._graph.relations()
+        return Path(
+            topic,
+            tuple((names[kind // 2], kind % 2 == 1) for kind in taken),
+            _turns_back(taken),
+            tuple(sorted(self._graph.ids_of(reached[-1]))),
+            tuple(self._label(nodes) for nodes in (starts, *reached)),
+            tuple(len(nodes) > 1 for nodes in (starts, *reached)),
+        )
+
+    def _starts(self, name: str) -> Any:
+        """Nodes of everything that a question with this name may mean, int64; none if it had better not be asked."""
+        if name not in self._named:
+            key = name_key(name)
+            fits = key and len(name) <= NAME_CHARACTERS and len(key.split()) <= MAX_NAME_WORDS and "\n" not in name
+            bearers = self._graph.lookup([key]).get(key, ()) if fits else ()
+            ids = [entity.id for entity in bearers] if len(bearers) <= BEARERS else []
+            self._named[name] = self._graph.index_of(ids)
+        return self._named[name]
+
+    def _walk(self, starts: Any, kinds: Sequence[int]) -> list[Any]:
+        """What each hop reaches, as distinct nodes; nothing if one reaches nothing, or follows too many facts."""
+        reached: list[Any] = []
+        nodes, back = starts, _turns_back(kinds)
+        for kind in kinds:
+            parts = [self._far(int(node), kind) for node in nodes]
+            if not parts or sum(map(len, parts)) > REACHED:
+                return []
+            nodes = np.unique(np.concatenate(parts)).astype(np.int64)
+            if back:
+                nodes = nodes[~np.isin(nodes, starts)]
+            if not len(nodes):
+                return []
+            reached.append(nodes)
+        return reached
+
+    def _far(self, node: int, kind: int) -> Any:
+        graph = self._graph
+        begin, end = graph.group_start[node : node + 2].tolist()
+        place = begin + int(np.searchsorted(graph.group_relation[begin:end], kind))
+        if place == end or int(graph.group_relation[place]) != kind:
+            return np.zeros(0, np.int64)
+        return graph.edge_target[graph.edge_start[place] : graph.edge_start[place + 1]]
+
+    def _next(self, nodes: Any, last: int) -> int | None:
+        """A relation around one of the nodes, drawn; seldom the one that was come by."""
+        node = int(nodes[self._random.randrange(len(nodes))])
+        begin, end = self._graph.group_start[node : node + 2].tolist()
+        offered: list[int] = self._graph.group_relation[begin:end].tolist()
+        if self._random.random() >= BACK:
+            offered = [kind for kind in offered if kind != last ^ 1]
+        return self._random.choice(offered) if offered else None
+
+    def _label(self, nodes: Any) -> str:
+        labels = [self._graph.entity_at(int(node)).label for node in nodes[:5]]
+        return max(sorted(set(labels)), key=labels.count)
+
+
+def _turns_back(kinds: Sequence[int]) -> bool:
+    return any(following == kind ^ 1 for kind, following in pairwise(kinds))
+
+
+class _Part:
+    """A reader that shows the facts of some heads only; all that a snapshot is built from."""
+
+    def __init__(self, reader: GraphReader, share: float) -> None:
+        self._reader, self._below = reader, int(share * 2**32)
+        self._ends: set[str] = set()
+        self.url, self.changes, self.schema = reader.url, reader.changes, reader.schema
+
+    def all_facts(self) -> Iterator[Fact]:
+        self._ends = set()
+        for fact in self._reader.all_facts():
+            if crc32(fact.head.encode()) < self._below:
+                self._ends |= {fact.head, fact.tail}
+                yield fact
+
+    def all_entities(self) -> Iterable[Entity]:
+        return (entity for entity in self._reader.all_entities() if entity.id in self._ends)
+
+
+def bounded_snapshot(reader: GraphReader, info: StoreInfo, most: int = FACTS) -> Snapshot:
+    """The graph; of one of more than ``most`` facts a part, about so many, with all facts of each head in it.
+
+    Raises:
+        StoreError: the store failed.
+    """
+    if info.facts <= most:
+        return Snapshot.build(reader)
+    return Snapshot.build(_Part(reader, most / info.facts))  # type: ignore[arg-type]  # the rest isn't asked for

@@ -1,0 +1,195 @@
+"""How a relation can be said: what its words are (a noun, a verb, a passive ...), and what can be made of them.
+
+A step leads from things M to things T. The words of a relation say "M words T": "Heat | directed by | Michael Mann".
+From them come phrases for the step and for the one back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from graph_schema import RelationSchema, Schema
+from graph_schema.text import relation_words
+from graph_schema.types import DEFAULT_LABEL
+from kgqa.adapt.verbs import PASSIVE, agents_of, done_by, plural, singular, verb_of
+from kgqa.stores.foreign.wording import PREPOSITIONS
+
+_IN = PREPOSITIONS | {"of", "by", "to"}
+_LIGHT = frozenset(("has", "have", "had", "is", "are", "was", "were", "be"))
+_HAPPENED = {
+    "birth": "born", "death": "died", "release": "released", "publication": "published", "foundation": "founded",
+    "founding": "founded", "burial": "buried", "marriage": "married", "production": "produced", "creation": "created",
+}  # fmt: skip
+WHEN = frozenset(("year", "date", "time", "day"))
+WHERE = frozenset(("place", "location", "city", "country", "birthplace", "town", "region"))
+_PERSONS = """person people child parent spouse father mother brother sister sibling son daughter husband wife partner
+    friend couple relative ancestor student president employee artist musician politician colleague member"""
+_PEOPLE = frozenset(_PERSONS.split())
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Ways to say one step; each of these may be empty.
+
+    Attributes:
+        nouns: T is "the NOUN of M". verbs: "T VERB M". objects: "M VERB T". passives: "M was PASSIVE T".
+        clauses: "T CLAUSE M" ("films directed by M"). whose: "T whose NOUN is M".
+        happened: (noun, participle) of "what NOUN was M PARTICIPLE" ("what year was M released").
+        who: whether T are people.
+    """
+
+    nouns: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    passives: tuple[str, ...] = ()
+    clauses: tuple[str, ...] = ()
+    whose: tuple[str, ...] = ()
+    happened: tuple[tuple[str, str], ...] = ()
+    who: bool = False
+
+    def __or__(self, other: Phrases) -> Phrases:
+        joined = {f.name: (*getattr(self, f.name), *getattr(other, f.name)) for f in fields(self) if f.name != "who"}
+        return Phrases(**{name: tuple(dict.fromkeys(said)) for name, said in joined.items()}, who=self.who or other.who)
+
+
+def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases:
+    """All ways to say a step, from the words of both directions.
+
+    Args:
+        label: of what the step leads to.
+    """
+    known = schema.relations.get(relation, RelationSchema())
+    ends = label_nouns(schema, label)
+    own, other = Phrases(), Phrases()
+    for words in (schema.words(relation), *known.synonyms):
+        forward, back = _said(words, ends if not inverse else ())
+        own, other = own | forward, other | back
+    for words in (known.inverse or "", *known.inverse_synonyms):
+        if words:
+            back, forward = _said(words, ends if inverse else ())
+            own, other = own | forward, other | back
+    found = other if inverse else own
+    person = any(singular(noun.split()[-1]) in _PEOPLE for noun in (*ends, *found.nouns))
+    person = person or any(done_by(noun.split()[-1]) for noun in found.nouns)
+    return found | Phrases(who=person)
+
+
+def label_nouns(schema: Schema, label: str) -> tuple[str, ...]:
+    """What things of a label are called; nothing if it says nothing."""
+    if label == DEFAULT_LABEL and label not in schema.labels:
+        return ()
+    known = schema.labels.get(label)
+    return (((known.words if known else None) or relation_words(label)).lower(),)
+
+
+def _said(text: str, ends: tuple[str, ...]) -> tuple[Phrases, Phrases]:
+    """Phrases for the step that these words say, and for the one back.
+
+    Args:
+        ends: what that which the words lead to is called; words may begin with it ("movie with genre").
+    """
+    words = text.lower().split()
+    for end in ends:
+        rest = words[len(end.split()) :]
+        if rest and words[: len(end.split())] == end.split() and (rest[0] in _IN or rest[-1] in _IN):
+            return _from_end(rest)
+    if words[0] in _LIGHT and len(words) > 1:
+        words = words[1:]
+    if len(words) > 1 and (words[0] in _IN or words[-1] in _IN):
+        return _with_preposition(words)
+    said = " ".join(words)
+    verb = verb_of(words[-1])
+    if verb and len(words) == 1:
+        return _active(verb.past, verb.participle)
+    if verb and len(words) == 2 and words[0] in WHEN | WHERE:
+        return _happening(words[0], verb.participle, said)
+    return _noun(words)
+
+
+def _from_end(rest: list[str]) -> tuple[Phrases, Phrases]:
+    said = " ".join(rest)
+    if rest[0] in _IN and len(rest) > 1:
+        noun = " ".join(rest[1:])
+        return Phrases(clauses=(said,), whose=(noun,)), Phrases(nouns=(noun,))
+    passive = rest[0] in PASSIVE or rest[-1] == "by"
+    verb = f"was {said}" if passive else said
+    return Phrases(clauses=(said,), verbs=(verb,)), Phrases(
+        objects=() if passive else (said,), passives=(said,) * passive
+    )
+
+
+def _passive(done: str) -> tuple[Phrases, Phrases]:
+    """ "Heat is directed by Mann"."""
+    verb = verb_of(done.rsplit(maxsplit=1)[-1])
+    past = " ".join([*done.split()[:-1], verb.past]) if verb else done
+    agent = agents_of(past)
+    by = (f"{done} by",)
+    return Phrases(nouns=agent, verbs=(past,), passives=by), Phrases(clauses=by, objects=(past,), whose=agent)
+
+
+def _active(past: str, done: str) -> tuple[Phrases, Phrases]:
+    """ "Mann directed Heat"."""
+    back, forward = _passive(done)
+    return forward | Phrases(objects=(past,)), back | Phrases(verbs=(past,))
+
+
+def _with_preposition(words: list[str]) -> tuple[Phrases, Phrases]:
+    """ "Mann was born in Chicago", "De Niro acted in Heat", "Heat in language English", "Ann parent of Bob"."""
+    said = " ".join(words)
+    if words[-1] == "by":
+        return _passive(" ".join(words[:-1]))
+    if words[-1] == "of":
+        noun = " ".join(words[:-1])
+        return Phrases(whose=(noun,), objects=(f"is the {said}",)), Phrases(nouns=(noun,))
+    if words[-1] not in _IN:
+        noun = " ".join(words[1:])
+        return Phrases(nouns=(noun,)), Phrases(clauses=(said, words[0]), whose=(noun,))
+    if words[0] in PASSIVE:
+        return Phrases(passives=(said,)), Phrases(clauses=(said,), verbs=(f"was {said}",))
+    agent = agents_of(said) or agents_of(words[0])
+    return Phrases(objects=(said,), whose=agent), Phrases(verbs=(said,), nouns=agent)
+
+
+def _happening(noun: str, done: str, said: str) -> tuple[Phrases, Phrases]:
+    """ "year released"."""
+    at = "in" if noun == "year" or noun in WHERE else "on"
+    return (
+        Phrases(nouns=(said,), happened=((noun, done),)),
+        Phrases(clauses=(f"{done} {at}",), whose=(said,)),
+    )
+
+
+def _noun(words: list[str]) -> tuple[Phrases, Phrases]:
+    said = " ".join(words)
+    nouns = [said]
+    if "of" in words[1:-1]:
+        cut = words.index("of")
+        nouns.append(" ".join([*words[cut + 1 :], *words[:cut]]))
+    elif len(words) == 2 and verb_of(words[0]):
+        nouns += [words[1], words[1]]
+    forward = Phrases(nouns=tuple(nouns))
+    back = Phrases(whose=tuple(nouns), clauses=(f"with {said}", f"with the {said}"))
+    for happened, done in _HAPPENED.items():
+        if happened in words and len(words) > 1:
+            kind = next((word for word in words if word in WHEN | WHERE), "")
+            if kind:
+                forward = forward | Phrases(happened=((kind, done),))
+                at = "in" if kind == "year" or kind in WHERE else "on"
+                back = back | Phrases(clauses=(f"{done} {at}",))
+    did = done_by(words[-1])
+    if did:
+        first = did.split()[0]
+        verb = verb_of(first)
+        by = f"{verb.participle if verb else first} by"
+        if len(words) == 2 and words[0].endswith("ed"):  # "starred actors"
+            forward = forward | Phrases(verbs=(f"{words[0]} in",))
+            back = back | Phrases(objects=(f"{words[0]} in",), clauses=(f"{words[0]} by",))
+        forward = forward | Phrases(verbs=(did,))
+        back = back | Phrases(objects=(did,), clauses=(by,))
+    return forward, back
+
+
+def number(noun: str, several: bool) -> str:
+    """A noun as one of them or several."""
+    *before, last = noun.split()
+    return " ".join([*before, plural(last) if several else singular(last)])

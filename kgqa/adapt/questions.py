@@ -1,0 +1,118 @@
+"""Questions made from a graph, and which of them are trained on: the others have paths or wordings of their own.
+
+Of the paths of several hops some patterns (the relations, in their order) are held out with all their questions; of one
+hop, where each pattern is needed, some wordings. No wording of a held-out question is trained on.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from zlib import crc32
+
+from graph_schema import InputError
+from kgqa.adapt.grammar import Grammar, masked_text
+from kgqa.adapt.paths import PathSampler
+from kgqa.data import Question
+from kgqa.stores.snapshot import Snapshot
+
+LEAST = 20  # distinct paths that there must be
+HELD = 0.08  # of the patterns and of the wordings, held out for choosing, and as many for the score
+MOST_HELD = 600  # questions of each held-out part
+WORDINGS = 6  # of one path, where there aren't enough paths
+WEIGHT = 0.4  # of the training, at least, that questions which were given make up
+REPEATED = 30
+
+Steps = tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Questions to train on, to choose the best state of a reader by, and to score it on."""
+
+    train: tuple[Question, ...]
+    choose: tuple[Question, ...]
+    score: tuple[Question, ...]
+
+
+def check_graph(snapshot: Snapshot) -> None:
+    """Raises:
+    InputError: the graph has no relations.
+    """
+    if not snapshot.relations():
+        raise InputError("the graph has no relations to ask for", where=snapshot.url, fix="Load facts: kgqa ingest")
+
+
+def make_questions(
+    snapshot: Snapshot, number: int, seed: int, hops: int, synonyms: Mapping[str, Sequence[str]] | None = None
+) -> list[Question]:
+    """About ``number`` questions, the same for the same seed; fewer where the graph hasn't as many.
+
+    Args:
+        hops: of the longest. synonyms: other words for relations, see ``Grammar``.
+
+    Raises:
+        InputError: the graph has no relations, or too few paths to ask for.
+    """
+    check_graph(snapshot)
+    generator = random.Random(f"adapt {seed}")
+    paths = PathSampler(snapshot, generator).paths(number, hops)
+    if len(paths) < LEAST:
+        raise InputError(
+            f"the graph has too few ways to ask for: {len(paths)} were found, {LEAST} are needed",
+            where=snapshot.url,
+            fix="Adapt once there are more facts, or ask with the reader as it is (--any-schema)",
+        )
+    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {})
+    wanted = min(WORDINGS, -(-number // len(paths)))
+    made = (grammar.question(path) for _ in range(wanted) for path in paths)
+    distinct = {(one.plain, one.paths[0].steps): one for one in made if one is not None}
+    return list(islice(distinct.values(), number))
+
+
+def held_out(questions: Sequence[Question], seed: int) -> Made:
+    """Divide questions, see the module's text. Two that are worded alike are never on different sides.
+
+    Raises:
+        InputError: they are too few to be divided.
+    """
+    generator = random.Random(f"held out {seed}")
+    patterns = sorted({steps_of(one) for one in questions if len(steps_of(one)) > 1})
+    generator.shuffle(patterns)
+    some = round(HELD * len(patterns))
+    apart = {pattern: 1 + (at >= some) for at, pattern in enumerate(patterns[: 2 * some])}
+    parts: tuple[list[Question], ...] = ([], [], [])
+    for one in questions:
+        # Where there are too few patterns of several hops to spare any, these are held out by wording, too.
+        by_pattern = len(steps_of(one)) > 1 and some > 0
+        parts[apart.get(steps_of(one), 0) if by_pattern else _by_wording(one, seed)].append(one)
+    said = {masked_text(one) for one in parts[0]}
+    train, *held = parts[0], *([one for one in part if masked_text(one) not in said] for part in parts[1:])
+    chosen = {masked_text(one) for one in held[0]}
+    held[1] = [one for one in held[1] if masked_text(one) not in chosen]
+    if not train or not all(held):
+        raise InputError(f"{len(questions)} questions are too few to hold some out", fix="Make more of them: --number")
+    return Made(tuple(train), *(tuple(generator.sample(part, min(len(part), MOST_HELD))) for part in held))
+
+
+def steps_of(question: Question) -> Steps:
+    """The relations that a question which was made here asks for."""
+    return question.paths[0].steps
+
+
+def with_given(made: Made, given: Sequence[Question], seed: int) -> Made:
+    """The same with questions that people asked: repeated in the training, so that they weigh, a fifth of 20 and more
+    held out for choosing."""
+    shuffled = list(given)
+    random.Random(f"given {seed}").shuffle(shuffled)
+    apart = len(shuffled) // 5 if len(shuffled) >= LEAST else 0
+    choose, train = shuffled[:apart], shuffled[apart:]
+    times = max(1, min(REPEATED, round(WEIGHT / (1 - WEIGHT) * len(made.train) / len(train))))
+    return Made((*made.train, *train * times), (*made.choose, *choose), made.score)
+
+
+def _by_wording(question: Question, seed: int) -> int:
+    share = crc32(f"{seed} {masked_text(question)}".encode()) / 2**32
+    return 1 if share < HELD else 2 if share < 2 * HELD else 0

@@ -1,0 +1,149 @@
+"""Fine-tuning a reader on questions that were made from a graph, within a time, with a score before and after."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from graph_schema import ConfigError
+from kgqa.adapt.questions import Made
+from kgqa.answering import Answerer
+from kgqa.data import Question
+from kgqa.evaluation.accuracy import evaluate
+from kgqa.model.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from kgqa.model.encoder import Encoder
+from kgqa.stores.snapshot import Snapshot
+from kgqa.training.config import TrainConfig
+from kgqa.training.session import check_start, train
+from kgqa.training.trainer import Progress
+
+PROBE, PROBE_DEV, PROBE_STEPS = 256, 64, 10  # questions and steps by which a machine's speed is told
+FEWEST, MOST = 40, 3000  # steps
+LOOKS = 4
+SPARE = 0.85  # of the time, for steps: what remains is for the dev looks and the last score
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Means over the questions of one part, in [0, 1]."""
+
+    part: str
+    questions: int
+    hits_at_1: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """The reader as it is now, and how good it was and is on the held-out questions; the last of each is over all."""
+
+    checkpoint: Checkpoint
+    before: list[Score]
+    after: list[Score]
+
+
+def adapt(
+    config: TrainConfig,
+    encoder: Encoder,
+    snapshot: Snapshot,
+    made: Made,
+    start: Checkpoint,
+    out: Path,
+    *,
+    seconds: float | None,
+    began: float,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Adapted:
+    """Train ``start`` on, and put the checkpoint at ``out`` once it is whole; an interrupt leaves nothing there.
+
+    Args:
+        config: settings; ``steps`` are those that ``seconds`` have room for, unless these are None.
+        began: what ``time.monotonic`` said when the seconds began.
+
+    Raises:
+        ConfigError: there is something at ``out``. CheckpointError, InputError: see ``train_graphs``.
+    """
+    check_free(out)
+    check_start(start, config, encoder)
+    say(f"asking the reader {len(made.score):,} held-out questions as it is")
+    before = scores(start, encoder, snapshot, made.score)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        if seconds is not None:
+            say("seeing how fast this machine is")
+            each, first = _pace(config, encoder, snapshot, made, start, Path(scratch) / "pace", device)
+            left = SPARE * (seconds - (time.monotonic() - began)) - first
+            config = config.model_copy(update={"steps": int(max(FEWEST, min(MOST, left / each)))})
+        config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // LOOKS))})
+        run = Path(scratch) / "run"
+        about = {"made": "questions from the graph itself", "held_out_before": before[-1].hits_at_1}
+        trained = train(
+            config,
+            encoder,
+            snapshot,
+            made.train,
+            made.choose,
+            run,
+            device=device,
+            about=about,
+            start=start,
+            say=say,
+            progress=progress,
+        )
+        say("asking the held-out questions again")
+        after = scores(trained, encoder, snapshot, made.score)
+        ready = Path(scratch) / "checkpoint"
+        ready.mkdir()
+        for name in (WEIGHTS, CONFIG):
+            shutil.copyfile(run / name, ready / name)
+        ready.replace(out)  # whole or not at all; an empty directory may be in its place
+    return Adapted(load_checkpoint(out, device), before, after)
+
+
+def check_free(out: Path) -> None:
+    """Raises:
+    ConfigError: there is a file, or a directory with something in it.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError("there is something here already", where=f"--out {out}", fix="Give another place")
+
+
+def scores(checkpoint: Checkpoint, encoder: Encoder, snapshot: Snapshot, questions: Sequence[Question]) -> list[Score]:
+    """How good a reader is on questions: by part, and over all."""
+    found = evaluate(Answerer(snapshot, checkpoint, encoder, any_schema=True), questions, snapshot)
+    parts = dict(sorted(found.parts().items()))
+    every = torch.ones(len(questions), dtype=torch.bool)
+    means = {name: (chosen, found.scores.means(chosen)) for name, chosen in {**parts, "all": every}.items()}
+    return [Score(name, int(chosen.sum()), mean["hits_at_1"], mean["f1"]) for name, (chosen, mean) in means.items()]
+
+
+def _pace(
+    config: TrainConfig, encoder: Encoder, snapshot: Snapshot, made: Made, start: Checkpoint, run: Path, device: str
+) -> tuple[float, float]:
+    """Seconds that a step takes here, and that all the training questions take to be made ready, about."""
+    times: list[float] = [time.monotonic()]
+    some = made.train[:PROBE]
+    short = config.model_copy(update={"steps": PROBE_STEPS, "evaluate_every": PROBE_STEPS})
+    train(
+        short,
+        encoder,
+        snapshot,
+        some,
+        made.choose[:PROBE_DEV],
+        run,
+        device=device,
+        start=start,
+        progress=lambda _: times.append(time.monotonic()),
+    )
+    # The first step waits for the encoder, the last one for the dev questions.
+    each = (times[-2] - times[1]) / (PROBE_STEPS - 2)
+    ready = (times[1] - times[0] - each) / (len(some) + PROBE_DEV) * (len(made.train) + len(made.choose))
+    return max(each, 1e-3), ready

@@ -1,0 +1,46 @@
+"""Other words for relations, where the schema says none: those of the encoder's vocabulary that are nearest to them.
+
+A word w is taken for relation r, with embeddings E of the relation's words and of the word by itself, if
+
+    cos(E_w, E_r) > LIKE   and   cos(E_w, E_r) > cos(E_w, E_s) + APART   for every other relation s
+
+so that one that fits two relations is taken for neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from graph_schema import Schema
+from kgqa.adapt.verbs import singular
+from kgqa.model.encoder import Encoder
+
+LIKE, APART = 0.45, 0.05
+MOST = 8  # of one relation, the nearest ones
+_BATCH = 512
+
+
+def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Of each relation words like its own from head to tail, nearest first; relations without any are left out."""
+    if not relations:
+        return {}
+    said = [schema.words(relation) for relation in relations]
+    own = functional.normalize(encoder.embed(said), dim=-1)
+    words = sorted({word.lower() for word in encoder.vocabulary()})
+    parts = [encoder.embed(words[begin : begin + _BATCH]) for begin in range(0, len(words), _BATCH)]
+    like = functional.normalize(torch.cat(parts), dim=-1) @ own.T
+    best, at = like.max(-1)
+    others = like.scatter(1, at.unsqueeze(1), -1.0).amax(-1)
+    found: dict[str, list[str]] = {}
+    for place in best.argsort(descending=True).tolist():
+        if best[place] <= LIKE:
+            break
+        relation = relations[int(at[place])]
+        known = {singular(word) for word in schema.words(relation).split()}
+        fits = best[place] > others[place] + APART and singular(words[place]) not in known
+        if fits and len(found.setdefault(relation, [])) < MOST:
+            found[relation].append(words[place])
+    return {relation: tuple(near) for relation, near in found.items() if near}

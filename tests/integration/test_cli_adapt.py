@@ -1,0 +1,104 @@
+"""``kgqa adapt``: from a graph alone to a checkpoint that answers; an interrupt leaves nothing; what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from kgqa.model.checkpoint import load_checkpoint
+from tests.command import Kgqa, started
+from tests.reader import SmallFilms
+
+QUICK = ("--number", "600", "--threads", "1")
+LINE = re.compile(r"all +\d+ held-out questions: Hits@1 ([\d.]+) -> ([\d.]+), F1 ([\d.]+) -> ([\d.]+)")
+
+
+def scores(out: str) -> tuple[float, ...]:
+    """Hits@1 before and after, and F1 before and after."""
+    found = LINE.search(out)
+    assert found, out
+    return tuple(map(float, found.groups()))
+
+
+def test_a_reader_of_another_graph_gets_better_and_answers(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    # The reader to begin with was trained on three relations, each in one wording.
+    store = ("--store", small_films.store)
+    words = ("adapt", *store, "--init-from", small_films.run, "--number", "1200", "--threads", "1", "--steps", "200")
+    out = kgqa(*words, "--out", "made", "--questions", small_films.questions).succeeded()
+    before, after, f1_before, f1_after = scores(out)
+    assert after > before
+    assert f1_after > f1_before + 0.1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["config.json", "model.safetensors"]
+    trained = load_checkpoint(tmp_path / "made").config.trained
+    assert trained["settings"]["steps"] == 200
+    # It belongs to this graph, and is asked without --any-schema.
+    question = small_films.questions.read_text("utf-8").splitlines()[0].split("\t")[0]
+    answer = kgqa("ask", question, *store, "--checkpoint", "made", "--json")
+    assert json.loads(answer.succeeded())["ranking"]
+    kgqa(*words, "--out", "made").failed("--out made: there is something here already")
+
+
+def test_questions_are_shown_and_nothing_is_written(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    words = ("adapt", "--store", small_films.store, "--number", "200")
+    lines = kgqa(*words, "--show", "7").succeeded().splitlines()
+    assert len(lines) == 7
+    assert all(re.fullmatch(r".*\[.+\].*\t.+", line) for line in lines)
+    assert kgqa(*words, "--show", "7").out.splitlines() == lines
+    assert kgqa(*words, "--show", "7", "--seed", "1").out.splitlines() != lines
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing(small_films: SmallFilms, tmp_path: Path) -> None:
+    process = started(tmp_path, "adapt", "--store", small_films.store, "--out", "made", *QUICK, "--steps", "2000")
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("step 100/"):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.endswith("stopped; run the same command to start again\n")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--out", "made", "--store", "sqlite:///gone.db"), "gone.db: there is no store"),
+        (("--out", "made", "--questions", "gone.tsv"), "gone.tsv: can't read the questions"),
+        (("--out", "made", "--questions", "bad.tsv"), "bad.tsv:1: no answers"),
+        (("--out", "made", "--questions", "strange.tsv"), "strange.tsv: no question has a topic and an answer"),
+        (("--out", "bad.tsv"), "--out bad.tsv: there is something here already"),
+        (("--out", "made", "--init-from", "gone"), "gone: no checkpoint here"),
+        (("--out", "made", "--schema", "gone.yaml"), "gone.yaml: can't read the schema"),
+        (("--out", "made", "--device", "nonsense"), "no such device"),
+        ((), "Use --out, or --show 20"),
+        (("--out", "made", "--show", "3"), "Use --out, or --show 20"),
+    ],
+)
+def test_what_is_wrong_is_said_and_leaves_nothing(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "bad.tsv").write_text("who directed [Heat]\n", "utf-8")
+    (tmp_path / "strange.tsv").write_text("who directed [Nobody's Film]\tNobody\n", "utf-8")
+    store = () if "--store" in words else ("--store", small_films.store)
+    kgqa("adapt", *store, *words).failed_after_lines(said)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tsv", "strange.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"), [("a\tlikes\tb\n", "too few ways to ask for"), ("", "the graph has no relations")]
+)
+def test_too_small_a_graph_is_refused(kgqa: Kgqa, tmp_path: Path, facts: str, said: str) -> None:
+    (tmp_path / "facts.tsv").write_text("a\tlikes\tb\n", "utf-8")
+    kgqa("ingest", "facts.tsv", "--store", "sqlite:///g.db").succeeded()
+    if not facts:
+        kgqa("loads", "undo", "2", "--store", "sqlite:///g.db", "--yes").succeeded()
+    kgqa("adapt", "--store", "sqlite:///g.db", "--show", "3").failed(said)

@@ -1,0 +1,185 @@
+"""Questions made from a graph: the same for a seed, right when walked anew, held out by pattern and wording."""
+
+from __future__ import annotations
+
+import random
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+
+from graph_schema import Entity, Fact, InputError, LabelSchema, RelationSchema, Schema
+from kgqa.adapt.grammar import Grammar, masked_text
+from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
+from kgqa.adapt.phrases import Phrases, phrases
+from kgqa.adapt.questions import Made, held_out, make_questions, steps_of, with_given
+from kgqa.data import Question
+from kgqa.data.graph import Walker
+from kgqa.stores.snapshot import Snapshot
+from tests.reader import small_graph
+
+
+def graph(facts: tuple[Fact, ...], schema: Schema | None = None, labels: dict[str, str] | None = None) -> Snapshot:
+    ids = sorted({end for fact in facts for end in (fact.head, fact.tail)})
+    relations = sorted({fact.relation for fact in facts})
+    distinct = sorted(set(facts))
+    return Snapshot.from_columns(
+        [Entity(id_, id_, (labels or {}).get(id_, "Entity")) for id_ in ids],
+        relations,
+        np.array([ids.index(fact.head) for fact in distinct], np.int64),
+        np.array([relations.index(fact.relation) for fact in distinct], np.int64),
+        np.array([ids.index(fact.tail) for fact in distinct], np.int64),
+        schema=schema or Schema(),
+        url="test",
+        changes=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def films() -> Snapshot:
+    return graph(small_graph())
+
+
+@pytest.fixture(scope="module")
+def made(films: Snapshot) -> list[Question]:
+    return make_questions(films, 1500, 0, 3)
+
+
+def test_the_seed_tells_the_questions(films: Snapshot, made: list[Question]) -> None:
+    assert make_questions(films, 1500, 0, 3) == made
+    assert make_questions(films, 1500, 1, 3) != made
+
+
+def test_every_answer_is_what_a_walk_of_its_own_finds(films: Snapshot, made: list[Question]) -> None:
+    walker = Walker(films)
+    assert {question.part for question in made} == {"1-hop", "2-hop", "3-hop"}
+    for question in made:
+        assert set(question.answers) == walker.answers(question), question
+        assert 1 <= len(question.answers) <= ANSWERS
+        assert not set(question.answers) <= walker.ids(question.topics), question
+        ((start, end),) = question.spans
+        assert question.plain[start:end] == question.paths[0].topic
+
+
+def test_going_back_leads_to_others_and_never_to_the_topic(films: Snapshot, made: list[Question]) -> None:
+    walker = Walker(films)
+    back = [q for q in made if any((r, not i) == after for (r, i), after in pairwise(steps_of(q)))]
+    assert 0.02 < len(back) / len(made) < 0.5
+    for question in back:
+        assert not set(question.answers) & walker.ids(question.topics), question
+
+
+def test_what_is_held_out_is_not_trained_on(made: list[Question]) -> None:
+    parts = held_out(made, 0)
+    assert parts == held_out(made, 0)
+    texts: list[set[object]] = [{masked_text(q) for q in part} for part in (parts.train, parts.choose, parts.score)]
+    several: list[set[object]] = [
+        {steps_of(question) for question in part if len(steps_of(question)) > 1}
+        for part in (parts.train, parts.choose, parts.score)
+    ]
+    for sides in (texts, several):
+        assert all(sides)
+        assert all(not one & other for one, other in combinations(sides, 2))
+    # Of one hop, every pattern is trained on.
+    assert {steps_of(q) for q in parts.score if q.part == "1-hop"} <= {steps_of(q) for q in parts.train}
+
+
+def test_questions_of_people_weigh(made: list[Question]) -> None:
+    parts = held_out(made, 0)
+    given = [Question(f"who made {at}", ((9, 10 + (at > 9)),), ("x",), "given") for at in range(50)]
+    with_them = with_given(parts, given, 0)
+    train = [question for question in with_them.train if question.part == "given"]
+    assert len(set(train)) == 40
+    assert 0.35 < len(train) / len(with_them.train) < 0.45
+    assert len(with_them.choose) == len(parts.choose) + 10
+    assert with_them.score == parts.score
+    few = with_given(Made(parts.train, parts.choose, parts.score), given[:3], 0)
+    assert few.choose == parts.choose
+
+
+def test_hubs_and_long_answers_are_left_alone() -> None:
+    hub = tuple(Fact(f"p{at}", "lives_in", "Town") for at in range(5000))
+    found = PathSampler(graph((*hub, Fact("Town", "lies_in", "Land"))), random.Random(0)).paths(300, 2)
+    assert found
+    assert {path.steps for path in found} <= {
+        (("lives_in", False),),
+        (("lies_in", False),),
+        (("lies_in", True),),
+        (("lives_in", False), ("lies_in", False)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [((), "the graph has no relations"), ((Fact("a", "likes", "b"),), "too few ways to ask for: 2 were found")],
+)
+def test_too_small_a_graph_is_refused(facts: tuple[Fact, ...], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_questions(graph(facts), 500, 0, 3)
+
+
+def test_of_a_large_graph_a_part_is_read_with_all_of_each_head(films: Snapshot) -> None:
+    part = bounded_snapshot(films, films.info(), most=films.info().facts // 2)
+    assert 0 < part.info().facts < films.info().facts
+    kept = set(part.all_facts())
+    heads = {fact.head for fact in kept}
+    assert kept == {fact for fact in films.all_facts() if fact.head in heads}
+    assert {e.id for e in part.all_entities()} == {end for fact in kept for end in (fact.head, fact.tail)}
+
+
+def said(schema: Schema, relation: str, *, inverse: bool = False, label: str = "Entity") -> Phrases:
+    return phrases(schema, relation, inverse, label)
+
+
+def test_words_are_said_in_both_directions() -> None:
+    plain = Schema()
+    assert said(plain, "directed_by").nouns == ("director",)
+    assert said(plain, "directed_by").verbs == ("directed",)
+    assert said(plain, "directed_by", inverse=True).clauses == ("directed by",)
+    assert said(plain, "ACTED_IN").objects == ("acted in",)
+    assert said(plain, "ACTED_IN", inverse=True).verbs == ("acted in",)
+    assert said(plain, "bornIn").passives == ("born in",)
+    assert said(plain, "wrote") == Phrases(objects=("wrote",), clauses=("written by",), whose=("author", "writer"))
+    assert said(plain, "wrote", inverse=True).verbs == ("wrote",)
+    assert said(plain, "wrote", inverse=True).nouns == ("author", "writer")
+    assert said(plain, "has_tags").nouns == ("tags",)
+    assert said(plain, "has_tags", inverse=True).whose == ("tags",)
+    assert said(plain, "release_year").happened == (("year", "released"),)
+    assert said(plain, "parent_of", inverse=True).nouns == ("parent",)
+    assert said(plain, "in_language", inverse=True).clauses == ("in language", "in")
+
+
+def test_the_users_words_synonyms_and_labels_are_used() -> None:
+    schema = Schema(
+        labels={"Movie": LabelSchema(words="picture")},
+        relations={
+            "P1": RelationSchema(words="directed by", inverse="picture made by", synonyms=("film maker",)),
+            "P2": RelationSchema(words="genre", inverse_synonyms=("picture of kind",)),
+        },
+    )
+    assert said(schema, "P1").nouns == ("director", "film maker")
+    assert set(said(schema, "P1", inverse=True, label="Movie").clauses) >= {"directed by", "made by"}
+    assert "of kind" in said(schema, "P2", inverse=True, label="Movie").clauses
+    facts = tuple(Fact(f"m{at}", relation, f"{relation}{at % 7}") for at in range(60) for relation in ("P1", "P2"))
+    snapshot = graph(facts, schema, {f"m{at}": "Movie" for at in range(60)})
+    texts = " ".join(question.plain for question in make_questions(snapshot, 800, 0, 3))
+    for word in ("picture", "pictures", "film maker", "director", "made by", "genre"):
+        assert f" {word} " in texts, word
+
+
+def test_synonyms_stand_for_nouns(films: Snapshot) -> None:
+    texts = [q.plain for q in make_questions(films, 600, 0, 1, {"has_genre": ("style", "sort")})]
+    for word in ("genre", "style", "sort"):
+        assert 0 < sum(f" {word} " in f" {text} " for text in texts) < 300, word
+
+
+def test_a_name_is_put_in_as_it_is() -> None:
+    odd = "[Rec] 's \\1 {0} %s"
+    snapshot = graph((Fact(odd, "directed_by", "Ann"),))
+    generator = random.Random(0)
+    grammar = Grammar(Schema(), snapshot.relations(), generator)
+    for path in PathSampler(snapshot, generator).paths(100, 1):
+        question = grammar.question(path)
+        assert question is not None
+        ((start, end),) = question.spans
+        assert question.plain[start:end] == path.topic
