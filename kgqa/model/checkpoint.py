@@ -84,7 +84,7 @@ class Checkpoint:
             f"the checkpoint belongs to the schema {self.config.schema_fingerprint}, "
             f"the store has the schema {schema.fingerprint(relations)}{lacks}",
             where=self.path,
-            fix="Train one for this store (kgqa train), or try this one as it is with --any-schema",
+            fix="Fit it to this store (kgqa adapt), train one (kgqa train), or try this one as it is with --any-schema",
         )
 
 
