@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from graph_schema import Group, StoreUnavailable
 from kgqa.stores import open_reader
@@ -45,6 +46,25 @@ def test_a_question_is_answered_with_facts_by_name(url: str, kgqa: Kgqa, small_f
     unknown = kgqa("ask", "who directed [Sped]", *given).succeeded()
     assert '"Sped" is not a name in the graph.' in unknown
     assert "Did you mean Speed" in unknown
+
+
+def test_questions_are_made_from_its_facts_in_the_words_of_its_schema(
+    url: str, kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path
+) -> None:
+    path = tmp_path / "movies.yaml"
+    schema = yaml.safe_load(path.read_text("utf-8"))
+    schema["relations"]["ACTED_IN"]["synonyms"] = ["appeared in"]
+    path.write_text(yaml.safe_dump(schema), "utf-8")
+    words = ("adapt", "--store", url, "--schema", "movies.yaml", "--init-from", small_films.run, "--number", "300")
+    shown = kgqa(*words, "--show", "300").succeeded()
+    for said in ("appeared in", "acted in", "movies", "person"):
+        assert f" {said} " in shown, said
+    with closing(open_reader(url, path, user=USER, password=PASSWORD)) as reader:
+        names = {entity.name for entity in reader.all_entities()}
+    for line in shown.splitlines():
+        question, answers = line.split("\t")
+        assert question[question.index("[") + 1 : question.rindex("]")] in names
+        assert answers
 
 
 def test_without_a_schema_it_says_what_to_do(url: str, kgqa: Kgqa) -> None:
