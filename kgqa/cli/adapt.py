@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph_schema import ConfigError, InputError
+from graph_schema import ConfigError, FingerprintMismatch, InputError
 from kgqa.cli import common
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.data import Question, read_questions
@@ -18,6 +18,7 @@ from kgqa.stores import without_password
 
 if TYPE_CHECKING:
     from kgqa.adapt.session import Adapted
+    from kgqa.model.checkpoint import Checkpoint
     from kgqa.stores.snapshot import Snapshot
 
 SHOWN_ANSWERS = 5
@@ -86,6 +87,10 @@ def command(
         snapshot = bounded_snapshot(opened, opened.info())
     given = _in_graph(given, snapshot, questions)
     check_graph(snapshot)
+    if _trained_here(start, snapshot):
+        common.errors.print(
+            f"{start.path}: was trained on a graph of this schema; made questions may make it worse", soft_wrap=True
+        )
     with common.errors.status("making questions"):
         reading = common.encoder(chosen)
         near = synonyms(reading, snapshot.schema(), snapshot.relations())
@@ -120,6 +125,17 @@ def command(
     common.out.print(
         f'Ask with it: kgqa ask "..." --store {without_password(chosen.store)}{words} --checkpoint {out}', markup=False
     )
+
+
+def _trained_here(start: Checkpoint, snapshot: Snapshot) -> bool:
+    """Whether a reader belongs to this graph's schema already, all of whose relations it knows."""
+    if not set(snapshot.relations()) <= set(start.config.relations):
+        return False
+    try:
+        start.check(snapshot.schema(), snapshot.relations(), start.config.encoder_fingerprint, any_schema=False)
+    except FingerprintMismatch:
+        return False
+    return True
 
 
 def _in_graph(given: list[Question], snapshot: Snapshot, path: Path | None) -> list[Question]:
