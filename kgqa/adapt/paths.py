@@ -8,7 +8,7 @@ what shares something with the topic: the topic itself is then dropped from all 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from graph_schema import Entity, Fact, GraphReader, StoreInfo
+from graph_schema import Entity, Fact, GraphReader, Schema, StoreInfo
 from graph_schema.text import name_key
 from kgqa.linking.mentions import MAX_NAME_WORDS
 from kgqa.stores.snapshot import Snapshot
@@ -168,7 +168,13 @@ class _Part:
     def __init__(self, reader: GraphReader, share: float) -> None:
         self._reader, self._below = reader, int(share * 2**32)
         self._ends: set[str] = set()
-        self.url, self.changes, self.schema = reader.url, reader.changes, reader.schema
+        self.url = reader.url
+
+    def changes(self) -> int:
+        return self._reader.changes()
+
+    def schema(self) -> Schema:
+        return self._reader.schema()
 
     def all_facts(self) -> Iterator[Fact]:
         self._ends = set()
@@ -177,7 +183,7 @@ class _Part:
                 self._ends |= {fact.head, fact.tail}
                 yield fact
 
-    def all_entities(self) -> Iterable[Entity]:
+    def all_entities(self) -> Iterator[Entity]:
         return (entity for entity in self._reader.all_entities() if entity.id in self._ends)
 
 
@@ -189,4 +195,4 @@ def bounded_snapshot(reader: GraphReader, info: StoreInfo, most: int = FACTS) ->
     """
     if info.facts <= most:
         return Snapshot.build(reader)
-    return Snapshot.build(_Part(reader, most / info.facts))  # type: ignore[arg-type]  # the rest isn't asked for
+    return Snapshot.build(_Part(reader, most / info.facts))

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
 from graph_schema.errors import StoreBusy, StoreError
-from graph_schema.ports import GraphReader, Group, Neighbours, Offer, Proof, Start, Step
+from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Entity, Fact, Int32s, Int64s, Properties, StoreInfo
@@ -27,6 +27,17 @@ from kgqa.stores.strings import HashedStrings, Strings
 
 FACTS_ASKED = 10_000  # for their properties, at once
 ATTEMPTS = 3  # to read a store that others write to between one counter value and the same one
+
+
+class WholeGraph(Protocol):
+    """What a snapshot is built from: of a ``GraphReader``, all that says what there is."""
+
+    @property
+    def url(self) -> str: ...
+    def changes(self) -> int: ...
+    def schema(self) -> Schema: ...
+    def all_facts(self) -> Iterator[Fact]: ...
+    def all_entities(self) -> Iterator[Entity]: ...
 
 
 class Snapshot:
@@ -61,7 +72,7 @@ class Snapshot:
     # ---- making, keeping
 
     @classmethod
-    def build(cls, reader: GraphReader) -> Snapshot:
+    def build(cls, reader: WholeGraph) -> Snapshot:
         """Read the whole graph of ``reader`` in one state: its change counter is the same before and after.
 
         Properties of facts come along if the reader tells them (``LoadLedger.fact_properties``). Where others write
