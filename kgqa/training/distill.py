@@ -9,8 +9,11 @@ entities, p^ = p / sum p:
 
 in the form of the loss from answers (``kgqa.training.loss``): the first pulls the mass to where the teachers have it,
 as far as they are sure of there being an answer, the second makes each p_i the teachers' probability. T^2 keeps the
-gradients at one size (Hinton, Vinyals and Dean 2015, Distilling the Knowledge in a Neural Network, section 2). The
-mean is over the entities that either side gives more than 0.001.
+gradients at one size (Hinton, Vinyals and Dean 2015, Distilling the Knowledge in a Neural Network, section 2).
+
+All sums are over the entities that the student has reached and that either side gives more than 0.001: the others have
+no gradient. And all of it is taken of log p_i, so that it pulls no less where the student says next to nothing of what
+the teachers say (see ``kgqa.training.loss``).
 
 A training question without answers is one whose answers nobody wrote down: the teachers alone teach it. A question that
 was made unanswerable in this step is one that the teachers haven't seen, and has no soft loss.
@@ -19,13 +22,13 @@ was made unanswerable in this step is one that the teachers haven't seen, and ha
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.encoder import Encoder
@@ -33,12 +36,12 @@ from kgqa.retrieval.expander import SnapshotExpander, ragged
 from kgqa.retrieval.scores import Scores
 from kgqa.retrieval.walk import key_node, key_row, make_key
 from kgqa.stores.snapshot import Snapshot
+from kgqa.training.loss import log_sum_exp
 from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import dev_scores
 
 COUNTED = 1e-3
-_TINY = 1e-6
-_LEAST = math.log(_TINY)  # of an entity that the student hasn't reached
+_TINY = 1e-6  # least 1 - p of the student, and how near 0 and 1 a target may be
 
 
 @dataclass(frozen=True)
@@ -73,28 +76,30 @@ class Teaching:
         device = scores.question.device
         question, at = ragged(self.start[chosen], self.start[chosen + 1] - self.start[chosen])
         target_key = make_key(question, self.node[at]).to(device)
-        student_key = make_key(scores.question, scores.node)
-        # Targets and scores over the same entities: those of both sides, by question and node.
-        key = torch.unique(torch.cat([target_key, student_key]))
+        key = make_key(scores.question, scores.node)
         target = torch.zeros(len(key), device=device)
-        target[torch.searchsorted(key, target_key)] = self.target[at].to(device)
-        log_p = torch.full((len(key),), _LEAST, device=device)
-        log_p = log_p.index_copy(0, torch.searchsorted(key, student_key), scores.log_probability.clamp(min=_LEAST))
-        counted = (target > COUNTED) | (log_p.detach().exp() > COUNTED)
-        return _divergence(key_row(key[counted]), target[counted], log_p[counted], taught.to(device), self.temperature)
+        place = torch.searchsorted(key, target_key)
+        reached = torch.isin(target_key, key)
+        target[place[reached]] = self.target[at].to(device)[reached]
+        counted = (target > COUNTED) | (scores.log_probability.detach().exp() > COUNTED)
+        return _divergence(
+            key_row(key[counted]), target[counted], scores.log_probability[counted], taught.to(device), self.temperature
+        )
 
 
 def _divergence(question: Tensor, target: Tensor, log_p: Tensor, taught: Tensor, temperature: float) -> Tensor:
     """The soft loss of entities that belong to ``question``; mean over the questions taught."""
     zero = log_p.new_zeros(len(taught))
     sure = zero.scatter_reduce(0, question, target, "amax")
-    t = (torch.logit(target, eps=_TINY) / temperature).sigmoid()
-    logit = log_p - torch.log(-torch.expm1(log_p.clamp(max=-_TINY)))
-    p = (logit / temperature).sigmoid().clamp(_TINY, 1 - _TINY)
-    whole_t, whole_p = zero.index_add(0, question, t), zero.index_add(0, question, p)
-    share_t, share_p = t / whole_t[question], p / whole_p[question]
-    mass = zero.index_add(0, question, share_t * (torch.log(share_t + _TINY) - torch.log(share_p + _TINY)))
-    each = t * (torch.log(t + _TINY) - torch.log(p)) + (1 - t) * (torch.log(1 - t + _TINY) - torch.log(1 - p))
+    told = torch.logit(target, eps=_TINY) / temperature
+    said = (log_p - torch.log(-torch.expm1(log_p.clamp(max=-_TINY)))) / temperature
+    log_t, log_p = functional.logsigmoid(told), functional.logsigmoid(said)
+    t = log_t.exp()
+    whole_t = log_sum_exp(question, log_t, len(taught))[question]
+    whole_p = log_sum_exp(question, log_p, len(taught))[question]
+    mass = zero.index_add(0, question, (log_t - whole_t).exp() * (log_t - whole_t - log_p + whole_p))
+    log_not_t, log_not_p = functional.logsigmoid(-told), functional.logsigmoid(-said)
+    each = t * (log_t - log_p) + (1 - t) * (log_not_t - log_not_p)
     number = zero.index_add(0, question, torch.ones_like(each)).clamp(min=1)
     per_entity = zero.index_add(0, question, each) / number
     per_question = temperature**2 * (sure * mass + 0.5 * per_entity)

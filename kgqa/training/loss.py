@@ -42,12 +42,12 @@ def mass_loss(
     """
     found = torch.zeros(questions, dtype=torch.bool, device=question.device)
     found[question[gold]] = True
-    whole = _log_sum_exp(question, log_mass, questions)
-    right = _log_sum_exp(question[gold], log_mass[gold], questions)
+    whole = log_sum_exp(question, log_mass, questions)
+    right = log_sum_exp(question[gold], log_mass[gold], questions)
     return torch.where(found, whole - right, 0.0), found
 
 
-def _log_sum_exp(question: Int[Tensor, " M"], value: Float[Tensor, " M"], questions: int) -> Float[Tensor, " Q"]:
+def log_sum_exp(question: Int[Tensor, " M"], value: Float[Tensor, " M"], questions: int) -> Float[Tensor, " Q"]:
     """log sum exp over each question's values; 0 where there are none."""
     some = torch.bincount(question, minlength=questions) > 0
     most = value.new_zeros(questions).scatter_reduce(0, question, value.detach(), "amax", include_self=False)
