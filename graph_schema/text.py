@@ -49,8 +49,9 @@ def tokens(text: str) -> list[tuple[int, int, str]]:
 def relation_words(name: str) -> str:
     """A relation's name as words: ``directed_by``, ``DIRECTED_BY`` and ``directedBy`` all give "directed by".
 
-    Of an IRI or a dotted Freebase name only the last part is kept.
+    Of an IRI or a dotted Freebase name only the last part is kept, and so of one written with two underscores
+    (``ns0__directedBy``, ``__film__film__directed_by``).
     """
-    last = re.split(r"[/#.:]", name.rstrip("/#.:"))[-1] or name
+    last = re.split(r"[/#.:]|__+", name.rstrip("/#.:_"))[-1] or name
     spaced = _CAMEL.sub(" ", last).replace("_", " ").replace("-", " ")
     return " ".join(spaced.split()).lower() or name

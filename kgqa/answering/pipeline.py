@@ -55,7 +55,8 @@ class Answerer:
 
     def __post_init__(self) -> None:
         self.network = self.checkpoint.network
-        self.encoder = self.encoder.reading(contextual=self.checkpoint.config.model.contextual)
+        model = self.checkpoint.config.model
+        self.encoder = self.encoder.reading(contextual=model.contextual, alone=model.words_alone)
         self.budget = Budget(self.budget_edges)
         self._relations(self.reader.relations())
 
@@ -147,7 +148,7 @@ class Answerer:
         with watch.stage("retrieval"):
             table = self._relations(expander.relations, expander.changes)
         with watch.stage("reading"):
-            plan = self.network.plan(tokens.states, tokens.mask)
+            plan = self.network.plan(tokens)
         with watch.stage("linking"):
             if named := several(topics):
                 row = torch.tensor([m for m, _ in named], dtype=torch.int64, device=self.network.device)

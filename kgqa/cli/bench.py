@@ -10,7 +10,16 @@ import typer
 
 from graph_schema import KgqaError
 from kgqa.cli import bench_distill, bench_table, bench_transfer, common
-from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, leakage, question_set, show, split_name
+from kgqa.cli.bench_sets import (
+    DataOption,
+    RowsOption,
+    about_split,
+    checked_part,
+    leakage,
+    question_set,
+    show,
+    split_name,
+)
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
 from kgqa.data import read_metaqa
@@ -101,6 +110,7 @@ def experiment(
     out: Annotated[Path, typer.Option("--out", help="Directory for the runs, gone on with if found there.")] = Path(
         "runs"
     ),
+    split: Annotated[str | None, typer.Option("--split", help="dev or test, instead of what the file says.")] = None,
     rows: RowsOption = None,
     encoder: common.EncoderOption = None,
     device: common.DeviceOption = None,
@@ -120,6 +130,7 @@ def experiment(
     from kgqa.training.session import train  # noqa: PLC0415  as above
 
     wanted = Experiment.load(file)
+    part = checked_part(split) if split else wanted.split
     opened = open_set(wanted.set, data)
     walker = Walker(opened.graph())
     loaded_encoder = common.encoder(chosen)
@@ -129,17 +140,17 @@ def experiment(
         found_means: list[Means] = []
         for seed in wanted.seeds:
             about = {"experiment": file.stem, "variant": variant, "split": split_name(opened, wanted.by)}
-            recorder = Recorder(wanted.split, seed, chosen.device, about)
-            split = opened.split(wanted.by, seed, walker)
-            training = drawn(list(split.train), wanted.questions, seed)
+            recorder = Recorder(part, seed, chosen.device, about)
+            parts = opened.split(wanted.by, seed, walker, wanted.shares)
+            training = drawn(list(parts.train), wanted.questions, seed)
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")
                 checkpoint = train(
                     wanted.config(variant, seed),
                     loaded_encoder,
-                    split.training_graph(walker.snapshot),
+                    parts.training_graph(walker.snapshot),
                     training,
-                    split.dev,
+                    parts.dev,
                     out / file.stem / f"{variant}-{seed}",
                     device=chosen.device,
                     about={**about_split(opened, wanted.by, seed), "experiment": file.name, "note": wanted.note},
@@ -148,7 +159,7 @@ def experiment(
             measured = measure(
                 opened.name,
                 Answerer(walker.snapshot, checkpoint, loaded_encoder),
-                split.part(wanted.split),
+                parts.part(part),
                 walker,
                 recorder,
                 seed=seed,

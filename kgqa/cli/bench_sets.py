@@ -64,8 +64,7 @@ def question_set(
     chosen = common.settings(
         config, checkpoint=checkpoint, encoder=encoder, device=device, threads=threads, any_schema=any_schema
     )
-    if split not in PARTS[1:]:
-        raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
+    checked_part(split)
     kind = split_kind(by)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
@@ -140,6 +139,15 @@ def leakage(
         shares = {key: mean(leak[key] for leak in found) for key in found[0]}
         table.add_row(one, f"{shares.pop('questions'):,.0f}", *(f"{100 * share:.1f}" for share in shares.values()))
     common.out.print(table, soft_wrap=False)
+
+
+def checked_part(split: str) -> str:
+    """Raises:
+    ConfigError: a reader isn't measured on this part.
+    """
+    if split not in PARTS[1:]:
+        raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
+    return split
 
 
 def split_kind(by: str | None) -> Kind | None:

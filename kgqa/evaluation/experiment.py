@@ -2,6 +2,7 @@
 
 set: metaqa                   # see docs/reference/question-sets.md
 by: path                      # how a set is split by seed; left out: the official split, or random
+shares: [0.7, 0.1, 0.2]       # of train, dev and test, where it is split by seed; left out: 8:1:1
 questions: 38000              # of the train split, drawn by seed; left out: all
 split: dev
 seeds: [0]
@@ -25,7 +26,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from graph_schema import InputError
-from kgqa.data.leakage import Kind
+from kgqa.data.leakage import SHARES, Kind
 from kgqa.data.sets import NAMES
 from kgqa.data.sets.registry import DIRECTORY
 from kgqa.evaluation.figures import LESS_IS_BETTER, MEASURED
@@ -43,6 +44,7 @@ class Experiment(BaseModel):
 
     set: str
     by: Kind | None = None
+    shares: tuple[float, float, float] = SHARES
     questions: int | None = Field(None, gt=0)
     split: Literal["dev", "test"]
     seeds: tuple[int, ...] = Field(min_length=1)

@@ -12,7 +12,8 @@ class ModelConfig(BaseModel):
     holds that gate at 1; ``question_side`` or ``graph_side`` off takes that summand out of the fusion;
     ``token_attention`` off reads the mean of the tokens at every hop; ``question_stop`` off learns one distribution
     over the number of hops for all questions; ``contextual`` off reads words, in questions and relations alike, as the
-    encoder's input embeddings, the same in every sentence and place.
+    encoder's input embeddings, the same in every sentence and place; ``words_alone`` off compares relations with what
+    the question's words mean in their sentence, and not with what each means alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,3 +34,4 @@ class ModelConfig(BaseModel):
     token_attention: bool = True
     question_stop: bool = True
     contextual: bool = True
+    words_alone: bool = True

@@ -4,7 +4,7 @@ For hops t = 1..T, with token states x_1..x_L of the frozen encoder and its own 
 tokens):
 
     e_tj = <W_q s_{t-1}, W_k x_j> / sqrt(d)      a_t = softmax_j(e_t)      c_t = sum_j a_tj x_j
-    s_t = GRU(W_c c_t, s_{t-1})
+    s_t = GRU(W_c c_t, s_{t-1})         u_t = sum_j a_tj w_j, of the words alone
 
 (a_t even over the tokens without ``token_attention``)
 
@@ -30,7 +30,7 @@ class Plan:
 
     Attributes:
         attention: [B, T, L], weight of each token at each hop; sums to 1 over the unpadded tokens.
-        context: [B, T, E], attended token states c_t.
+        context: [B, T, E], attended token states c_t. words: [B, T, W], attended words alone u_t; W = 0 without them.
         state: [B, T, S], controller states s_t.
         query: [B, T, R], what is compared with relation texts at hop t.
         stop: [B, T], probability that hop t is the last one; sums to 1 over T.
@@ -40,6 +40,7 @@ class Plan:
 
     attention: Float[Tensor, "B T L"]
     context: Float[Tensor, "B T E"]
+    words: Float[Tensor, "B T W"]
     state: Float[Tensor, "B T S"]
     query: Float[Tensor, "B T R"]
     stop: Float[Tensor, "B T"]
@@ -95,8 +96,8 @@ class Controller(nn.Module):
         # Made only where it is used: a checkpoint has no weights that aren't read.
         self.one_stop = None if config.question_stop else nn.Parameter(torch.zeros(config.max_hops))
 
-    def forward(self, tokens: Float[Tensor, "B L E"], mask: Bool[Tensor, "B L"]) -> Plan:
-        """Read the token states of B rows, padded to L; ``mask`` is True at real tokens."""
+    def forward(self, tokens: Float[Tensor, "B L E"], mask: Bool[Tensor, "B L"], words: Float[Tensor, "B L W"]) -> Plan:
+        """Read the token states of B rows, padded to L; ``mask`` is True at real tokens. ``words``: each alone."""
         keys = self.keys(tokens)  # [B, L, S]
         real = mask.unsqueeze(-1).to(tokens.dtype)
         mean = (tokens * real).sum(1) / real.sum(1).clamp(min=1)
@@ -122,6 +123,7 @@ class Controller(nn.Module):
         return Plan(
             attention=torch.stack(attention, 1),
             context=torch.stack(context, 1),
+            words=torch.einsum("btl,blw->btw", torch.stack(attention, 1), words),
             state=torch.stack(states, 1),
             query=torch.stack(queries, 1),
             stop=stop.softmax(-1),

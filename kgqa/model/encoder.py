@@ -13,7 +13,7 @@ import importlib
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from graph_schema import EncoderError, QuestionError, Schema
+from kgqa.model.words import WordsAlone
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -43,18 +44,21 @@ class TokenStates:
 
     Attributes:
         states: [B, L, E], zero at padding. mask: [B, L], True at real tokens. ids: [B, L], the tokenizer's token ids.
+        words: [B, L, E], the embedding of the word that each token is of, encoded alone; zero at padding and at the
+            tokenizer's own tokens. [B, L, 0] of an encoder that reads no words alone.
     """
 
     states: Float[Tensor, "B L E"]
     mask: Bool[Tensor, "B L"]
     ids: Int[Tensor, "B L"]
+    words: Float[Tensor, "B L W"]
 
     def to(self, device: torch.device) -> TokenStates:
-        return TokenStates(self.states.to(device), self.mask.to(device), self.ids.to(device))
+        return TokenStates(self.states.to(device), self.mask.to(device), self.ids.to(device), self.words.to(device))
 
     def take(self, index: Tensor) -> TokenStates:
         """The texts at these positions (an int64 tensor), in this order."""
-        return TokenStates(self.states[index], self.mask[index], self.ids[index])
+        return TokenStates(self.states[index], self.mask[index], self.ids[index], self.words[index])
 
 
 class Encoder:
@@ -104,13 +108,21 @@ class Encoder:
         if width is None:
             raise EncoderError("the model doesn't say how wide its embeddings are", where=where)
         self.width: int = width
-        self.contextual = True
+        self.contextual, self.alone = True, True
         self._fingerprint: str | None = None
+        self._alone = WordsAlone(self._tokenizer, self.embed, width)
 
-    def reading(self, *, contextual: bool) -> Encoder:
-        """The same encoder, loaded once; without ``contextual`` a token's state is its input embedding alone."""
+    def reading(self, *, contextual: bool, alone: bool) -> Encoder:
+        """The same encoder, loaded once.
+
+        Args:
+            contextual: without, a token's state is its input embedding alone. alone: also read each word alone.
+        """
+        if (contextual, alone) == (self.contextual, self.alone):
+            return self
         other = copy.copy(self)
-        other.contextual = contextual
+        other.contextual, other.alone = contextual, alone
+        other._alone = WordsAlone(self._tokenizer, other.embed, self.width)
         return other
 
     def fingerprint(self) -> str:
@@ -134,7 +146,8 @@ class Encoder:
         """
         if not texts:
             none = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
-            return TokenStates(torch.zeros(0, 0, self.width, device=self.device), none.bool(), none)
+            empty = torch.zeros(0, 0, self.width, device=self.device)
+            return TokenStates(empty, none.bool(), none, empty[..., : self.words_width])
         batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False)
         length = batch["input_ids"].shape[1]
         if length > MAX_TOKENS:
@@ -142,6 +155,11 @@ class Encoder:
                 f"the question is too long: {length} tokens, at most {MAX_TOKENS} are read",
                 fix="Ask one question at a time, in a sentence",
             )
+        states, mask, ids = self._states(batch)
+        return TokenStates(states, mask, ids, self.words_alone(ids))
+
+    def _states(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """States, mask and ids of a tokenized batch."""
         features = {key: value.to(self.device) for key, value in batch.items()}
         if self.contextual:
             states = self._transformer(features)["token_embeddings"]
@@ -149,7 +167,18 @@ class Encoder:
             words = self._transformer.auto_model.get_input_embeddings()(features["input_ids"])
             states = functional.layer_norm(words, words.shape[-1:])  # as long as contextual states, about
         mask = features["attention_mask"].bool()
-        return TokenStates(states * mask.unsqueeze(-1), mask, features["input_ids"])
+        return states * mask.unsqueeze(-1), mask, features["input_ids"]
+
+    @property
+    def words_width(self) -> int:
+        """Width of ``TokenStates.words``."""
+        return self.width if self.alone else 0
+
+    def words_alone(self, ids: Int[Tensor, "*S L"]) -> Float[Tensor, "*S L W"]:
+        """The ``words`` of ``TokenStates``, of rows of token ids; a word is looked up that was encoded before."""
+        if not self.alone:
+            return torch.zeros(*ids.shape, 0, device=ids.device)
+        return self._alone(ids)
 
     def words(self, ids: Sequence[int]) -> list[str]:
         """Token ids as readable word pieces."""
@@ -162,8 +191,10 @@ class Encoder:
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Float[Tensor, "B E"]:
         """One embedding a text: the mean of its token states."""
-        found = self.encode(texts)
-        return found.states.sum(1) / found.mask.sum(1, keepdim=True)
+        if not texts:
+            return torch.zeros(0, self.width, device=self.device)
+        states, mask, _ = self._states(self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False))
+        return states.sum(1) / mask.sum(1, keepdim=True)
 
     def relation_texts(self, schema: Schema, relations: Sequence[str]) -> Float[Tensor, "D E"]:
         """Embeddings of the words of each directed relation, [2 R, E] (2 r forward, 2 r + 1 inverse)."""

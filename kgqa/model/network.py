@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kgqa.model.attention import SlotReader
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Controller, Plan, softened
+from kgqa.model.encoder import TokenStates
 from kgqa.model.fusion import Fusion
 from kgqa.model.relations import RelationScorer, RelationTable
 from kgqa.model.slots import SlotWriter
@@ -60,9 +61,13 @@ class ReaderNetwork(nn.Module):
     def device(self) -> torch.device:
         return self.relations.cosine_weight.device
 
-    def plan(self, tokens: Float[Tensor, "B L E"], mask: Bool[Tensor, "B L"]) -> Plan:
-        """What the question alone says; see ``Controller``."""
-        plan: Plan = self.controller(tokens, mask)
+    def plan(self, tokens: TokenStates) -> Plan:
+        """What the question alone says; see ``Controller``.
+
+        Args:
+            tokens: with words alone if, and only if, the network reads them.
+        """
+        plan: Plan = self.controller(tokens.states, tokens.mask, tokens.words)
         return plan
 
     def follow(

@@ -3,13 +3,16 @@
 With text embeddings E_r (the encoder's, of the relation's words in the direction walked):
 
     key_r = W_fwd E_r  from head to tail,   W_inv E_r  from tail to head
-    score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r)
+    score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r) + w' cos(u_t, E_r)
 
-    none_t = <v, query_t> + b
+    none_t = <v, query_t> + b + 0.3 (w + w')
 
 so that a relation never seen in training is scored by its words; "none of these" competes with those on offer, so that
-a question whose relation isn't there leads nowhere. The cosine term compares what the controller attends
-to with the words directly, with one learned weight w.
+a question whose relation isn't there leads nowhere. The cosines compare what the controller attends to with the
+relation's words directly, as it stands in the question (c_t) and each word alone (u_t; not without ``words_alone``).
+Their weights are learned, from 5 and 10 on: training begins with the relation whose words are said, and the learned
+comparison, which knows nothing of words that training lacks, is added to that. "None of these" weighs as much as a
+relation that is as unlike as most are: a likeness of 0.3 (not without ``words_alone``).
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from torch.nn import functional
 
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Plan
+
+UNLIKE = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class RelationScorer(nn.Module):
         super().__init__()
         self.forward_key = nn.Linear(config.encoder_dim, config.relation_dim)
         self.inverse_key = nn.Linear(config.encoder_dim, config.relation_dim)
-        self.cosine_weight = nn.Parameter(torch.tensor(1.0))
+        self.cosine_weight = nn.Parameter(torch.tensor(5.0))
+        # Made only where it is used: a checkpoint has no weights that aren't read.
+        self.words_weight = nn.Parameter(torch.tensor(10.0)) if config.words_alone else None
         self.none = nn.Linear(config.relation_dim, 1)
         nn.init.zeros_(self.none.weight)
         nn.init.constant_(self.none.bias, -3.0)
@@ -59,5 +66,9 @@ class RelationScorer(nn.Module):
     def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
         """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""
         dot = plan.query[:, hop] @ table.key.T / table.key.shape[-1] ** 0.5
-        cosine = functional.normalize(plan.context[:, hop], dim=-1) @ functional.normalize(table.text, dim=-1).T
-        return torch.cat([dot + self.cosine_weight * cosine, self.none(plan.query[:, hop])], -1)
+        unit, none = functional.normalize(table.text, dim=-1), self.none(plan.query[:, hop])
+        score = dot + self.cosine_weight * (functional.normalize(plan.context[:, hop], dim=-1) @ unit.T)
+        if self.words_weight is not None:
+            score = score + self.words_weight * (functional.normalize(plan.words[:, hop], dim=-1) @ unit.T)
+            none = none + UNLIKE * (self.cosine_weight + self.words_weight)
+        return torch.cat([score, none], -1)

@@ -39,7 +39,7 @@ class Ragged:
 
 
 class TextStates:
-    """Token states of distinct texts, kept in half precision and padded on the way out.
+    """Token states of distinct texts, kept in half precision and padded on the way out; words alone are looked up.
 
     Args:
         texts: distinct texts. progress: called with how many have been encoded so far.
@@ -59,6 +59,7 @@ class TextStates:
                 ids[i] = found.ids[k, found.mask[k]].cpu()
             progress(begin + len(chunk))
         lengths = torch.tensor([0, *(len(s) for s in states)], dtype=torch.int64)
+        self.encoder = encoder
         self.start = lengths.cumsum(0)
         self.states = torch.cat(states) if states else torch.empty(0, encoder.width, dtype=torch.float16)
         self.ids = torch.cat(ids) if ids else torch.empty(0, dtype=torch.int64)
@@ -74,7 +75,7 @@ class TextStates:
         ids = torch.zeros(len(index), width, dtype=torch.int64)
         ids[owner, slot] = self.ids[at]
         mask = torch.arange(width) < count.unsqueeze(1)
-        return TokenStates(states, mask, ids).to(device)
+        return TokenStates(states, mask, ids, self.encoder.words_alone(ids)).to(device)
 
 
 @dataclass(frozen=True)

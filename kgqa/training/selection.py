@@ -70,7 +70,7 @@ def dev_scores(
         if len(row):
             tokens = texts.take(data.row_text[row], network.device)
             topic_row, topic_node = (t.to(network.device) for t in data.row_topics.take(row))
-            plan = network.plan(tokens.states, tokens.mask)
+            plan = network.plan(tokens)
             reached, reading = read(network, plan, table, expander, topic_row, topic_node, Budget())
             found = combine(reached, reading, question.to(network.device))
             gold_question, gold_node = (t.to(network.device) for t in data.answers.take(some))

@@ -215,7 +215,7 @@ class Trainer:
         row_text, unknown = self._asked(data.row_text[row], question, len(chosen))
         text, of_text = torch.unique(row_text, return_inverse=True)
         tokens = texts.take(text, self.device)
-        plan = self.network.plan(tokens.states, tokens.mask).take(of_text.to(self.device))
+        plan = self.network.plan(tokens).take(of_text.to(self.device))
         table = self.network.relations.table(self.relation_text)
         topic_row, topic_node = data.row_topics.take(row)
         hide = self._drawn(len(chosen), self.config.hide_share, 0) & ~unknown

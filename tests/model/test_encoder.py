@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from graph_schema import EncoderError, QuestionError, Schema
 from graph_schema.schema import RelationSchema
 from kgqa.model.encoder import DEFAULT_ENCODER, MASK, MAX_TOKENS, Encoder, _packaged
+from kgqa.model.words import WordsAlone
 
 SCHEMA = Schema(relations={"directed_by": RelationSchema(words="directed by", inverse="director of")})
 
@@ -57,7 +58,7 @@ def test_one_other_weight_is_another_encoder(encoder: Encoder, copy: Path) -> No
 
 
 def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None:
-    static = encoder.reading(contextual=False)
+    static = encoder.reading(contextual=False, alone=True)
     one, other = static.encode(["who directed [MASK]"]), static.encode(["[MASK] directed the man"])
     assert torch.equal(one.ids[0, 2], other.ids[0, 2])
     assert torch.equal(one.states[0, 2], other.states[0, 2])
@@ -65,13 +66,41 @@ def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None
     assert static.fingerprint() == encoder.fingerprint()
     # The encoder that it was made from reads on in context, and so does one made back from it.
     texts = ["who directed [MASK]", "[MASK] directed the man"]
-    for contextual in (encoder, static.reading(contextual=True)):
+    for contextual in (encoder, static.reading(contextual=True, alone=True)):
         found = contextual.encode(texts).states
         assert not torch.allclose(found[0, 2], found[1, 2], atol=0.1)
     # Relations are read the same way, or nothing could be compared.
     assert not torch.allclose(
         static.relation_texts(SCHEMA, ["directed_by"]), encoder.relation_texts(SCHEMA, ["directed_by"])
     )
+
+
+def test_a_word_alone_is_what_a_relation_of_that_name_is(encoder: Encoder) -> None:
+    found = encoder.encode(["who is the cinematographer of [MASK]'s films", "films"])
+    pieces = encoder.words(found.ids[0].tolist())
+    schema = Schema(relations={word: RelationSchema(words=word) for word in ("cinematographer", "films")})
+    cinematographer, films = encoder.relation_texts(schema, ["cinematographer", "films"])[::2]
+    first = pieces.index("cinematographer") if "cinematographer" in pieces else pieces.index("cinema")
+    last = pieces.index("of")
+    assert torch.allclose(found.words[0, first:last], cinematographer.expand(last - first, -1), atol=1e-5)
+    assert torch.allclose(found.words[0, pieces.index("films")], films, atol=1e-5)
+    assert torch.equal(found.words[0, pieces.index("films")], found.words[1, 1])
+    own = [pieces.index(piece) for piece in ("[CLS]", "[MASK]", "[SEP]")]
+    assert not bool(found.words[0, own].any())
+    assert not bool(found.words[~found.mask].any())
+    assert encoder.words_alone(found.ids[:0, :0]).shape == (0, 0, 384)
+    without = encoder.reading(contextual=True, alone=False).encode(["films"])
+    assert without.words.shape == (1, 3, 0)
+    assert torch.allclose(without.states, found.states[1:, :3], atol=1e-5)
+
+
+def test_no_more_words_are_kept_than_there_is_room_for(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgqa.model.words.KEPT", 4)
+    fresh = WordsAlone(encoder._tokenizer, encoder.embed, encoder.width)
+    for text in ("who directed this", "who wrote that film", "a", "one two three four five six"):
+        ids = encoder.encode([text]).ids
+        assert torch.allclose(fresh(ids), encoder.words_alone(ids), atol=1e-5)
+    assert len(fresh._place) == 6  # what one text needs is kept, whatever it is
 
 
 def test_padding_changes_nothing_but_rounding(encoder: Encoder) -> None:
@@ -98,6 +127,7 @@ def test_the_mask_is_one_token_and_words_can_be_read(encoder: Encoder) -> None:
 def test_no_text_at_all(encoder: Encoder) -> None:
     none = encoder.encode([])
     assert (none.states.shape, none.mask.shape, none.ids.shape) == ((0, 0, 384), (0, 0), (0, 0))
+    assert none.words.shape == (0, 0, 384)
     assert encoder.relation_texts(SCHEMA, []).shape == (0, 384)
 
 

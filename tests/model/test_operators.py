@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import softened
+from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, log_odds
 
 WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
@@ -38,6 +39,11 @@ def padded(seed: int, lengths: list[int]) -> tuple[list[Tensor], Tensor, Tensor]
     return texts, tokens, torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
 
 
+def read(states: Tensor, mask: Tensor) -> TokenStates:
+    """What an encoder would give; the words alone are other numbers than the states."""
+    return TokenStates(states, mask, torch.zeros(mask.shape, dtype=torch.int64), states.roll(1, -1))
+
+
 def close(one: Tensor, other: Tensor) -> bool:
     return torch.allclose(one, other, atol=1e-5, rtol=1e-4)
 
@@ -45,12 +51,12 @@ def close(one: Tensor, other: Tensor) -> bool:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_attention_every_hop_reads_the_mean_of_the_real_tokens(seed: int) -> None:
     texts, tokens, mask = padded(seed, [3, 7, 1])
-    plan = network(seed, token_attention=False).plan(tokens, mask)
+    plan = network(seed, token_attention=False).plan(read(tokens, mask))
     for row, text in enumerate(texts):
         for hop in range(3):
             assert close(plan.context[row, hop], text.mean(0))
     assert not close(plan.query[:, 0], plan.query[:, 1])
-    assert not close(network(seed).plan(tokens, mask).context, plan.context)
+    assert not close(network(seed).plan(read(tokens, mask)).context, plan.context)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -59,8 +65,8 @@ def test_one_distribution_over_the_hops_for_all_questions(seed: int) -> None:
     own, one = network(seed), network(seed, question_stop=False)
     assert own.controller.one_stop is None
     assert one.controller.one_stop is not None
-    assert not close(*own.plan(tokens, mask).stop[:2])
-    stop = one.plan(tokens, mask).stop
+    assert not close(*own.plan(read(tokens, mask)).stop[:2])
+    stop = one.plan(read(tokens, mask)).stop
     assert close(stop, one.controller.one_stop.softmax(-1).expand(3, -1))
     assert close(stop.sum(-1), torch.ones(3))
 
@@ -69,7 +75,7 @@ def test_one_distribution_over_the_hops_for_all_questions(seed: int) -> None:
 def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
     control = network(seed).controller
     texts, tokens, mask = padded(seed, [3, 7, 1, 5])
-    plan = control(tokens, mask)
+    plan = control(tokens, mask, tokens.roll(1, -1))
     assert bool((plan.attention.transpose(1, 2)[~mask] == 0).all())
     assert close(plan.attention.sum(-1), torch.ones(4, 3))
     assert close(plan.stop.sum(-1), torch.ones(4))
@@ -85,6 +91,7 @@ def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
             both = torch.cat([state, taken])
             assert close(plan.attention[row, hop, : len(text)], attention)
             assert close(plan.context[row, hop], context)
+            assert close(plan.words[row, hop], context.roll(1))
             assert close(plan.state[row, hop], state)
             assert close(plan.query[row, hop], control.query(both))
             assert close(plan.back[row, hop], control.back(both).sigmoid()[0])
@@ -96,13 +103,14 @@ def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
 def test_rows_of_a_plan_are_taken_and_frozen() -> None:
     reader = network(0).requires_grad_(True)
     _, tokens, mask = padded(0, [3, 4])
-    plan = reader.plan(tokens.requires_grad_(), mask)
+    plan = reader.plan(read(tokens.requires_grad_(), mask))
     again = plan.take(torch.tensor([1, 0, 1]))
+    assert torch.equal(again.words, plan.words[[1, 0, 1]])
     assert torch.equal(again.query, plan.query[[1, 0, 1]])
     assert torch.equal(again.attention, plan.attention[[1, 0, 1]])
     held = plan.frozen(torch.tensor([True, False]))
     assert torch.equal(held.state, plan.state)
-    total = held.query.sum() + held.stop[:, 0].sum() + held.attention[:, 0, 0].sum()
+    total = held.query.sum() + held.words.sum() + held.stop[:, 0].sum() + held.attention[:, 0, 0].sum()
     (gradient,) = torch.autograd.grad(total, tokens)
     assert gradient[0].abs().sum() == 0
     assert gradient[1].abs().sum() > 0
@@ -112,27 +120,39 @@ def test_rows_of_a_plan_are_taken_and_frozen() -> None:
 def test_relations_are_scored_by_their_words(seed: int) -> None:
     reader = network(seed)
     score = reader.relations
+    assert score.words_weight is not None
     _, tokens, mask = padded(seed, [3, 6])
-    plan, text = reader.plan(tokens, mask), torch.randn(8, WIDTH)
+    plan, text = reader.plan(read(tokens, mask)), torch.randn(8, WIDTH)
     table = score.table(text)
     for hop in range(3):
         got = score(plan, hop, table)
         assert got.shape == (2, 9)
         for row in range(2):
-            query, context = plan.query[row, hop], plan.context[row, hop]
+            query, context, alone = plan.query[row, hop], plan.context[row, hop], plan.words[row, hop]
             for directed in range(8):
                 transform = score.inverse_key if directed % 2 else score.forward_key
                 key = transform(text[directed] / text[directed].norm() * math.sqrt(WIDTH))
                 assert close(table.key[directed], key)
                 cosine = context @ text[directed] / context.norm() / text[directed].norm()
-                assert close(got[row, directed], query @ key / math.sqrt(KEY) + score.cosine_weight * cosine)
-            assert close(got[row, -1], score.none(query)[0])
+                like = alone @ text[directed] / alone.norm() / text[directed].norm()
+                likeness = score.cosine_weight * cosine + score.words_weight * like
+                assert close(got[row, directed], query @ key / math.sqrt(KEY) + likeness)
+            assert close(got[row, -1], score.none(query)[0] + 0.3 * (score.cosine_weight + score.words_weight))
+
+
+def test_without_words_alone_there_is_no_weight_for_them_and_they_are_not_read() -> None:
+    reader = network(1, words_alone=False)
+    assert "relations.words_weight" not in reader.state_dict()
+    _, tokens, mask = padded(1, [3, 6])
+    one, table = read(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
+    other = replace(one, words=torch.randn(2, 6, WIDTH))
+    assert close(reader.relations(reader.plan(one), 1, table), reader.relations(reader.plan(other), 1, table))
 
 
 def test_only_what_is_offered_is_followed_and_none_takes_its_share() -> None:
     reader = network(3)
     _, tokens, mask = padded(3, [3, 6, 2])
-    plan, table = reader.plan(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
     offered = torch.tensor([[True, False, True, True], [True, True, True, True], [False] * 4])
     weights = reader.follow(plan, 1, table, offered)
     assert bool((weights[~offered] == 0).all())
@@ -146,7 +166,7 @@ def test_only_what_is_offered_is_followed_and_none_takes_its_share() -> None:
 def test_a_frozen_row_learns_only_when_to_take_none() -> None:
     reader = network(4).requires_grad_(True)
     _, tokens, mask = padded(4, [3, 6])
-    plan, text = reader.plan(tokens, mask), torch.randn(4, WIDTH)
+    plan, text = reader.plan(read(tokens, mask)), torch.randn(4, WIDTH)
     learned = []
     for frozen in ([True, True], [False, True]):
         table = reader.relations.table(text)
@@ -173,7 +193,7 @@ def test_softened_logits_have_a_spread_of_one_at_most_and_the_gradient_of_the_lo
 def test_a_softened_plan_takes_every_number_of_hops_and_a_softened_choice_every_relation() -> None:
     reader = network(3)
     _, tokens, mask = padded(3, [3, 6, 2])
-    plan = reader.plan(tokens, mask)
+    plan = reader.plan(read(tokens, mask))
     sure = torch.tensor([1e-20, 1.0, 1e-38])
     soft = replace(plan, stop=sure.expand(3, 3)).softened()
     assert bool((soft.stop > 0.05).all())
@@ -263,7 +283,7 @@ def test_the_question_side_is_the_mean_fit_of_the_relations_around(seed: int) ->
 def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, graph_side: bool, slots: bool) -> None:
     reader = network(5, question_side=question_side, graph_side=graph_side, slots=slots)
     _, tokens, mask = padded(5, [3, 6])
-    plan, table = reader.plan(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
     row, mass = torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.3, 1.0])
     memory = torch.randn(3, SLOT) if slots else None
     around = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])
@@ -312,8 +332,8 @@ def test_wrong_shapes_and_types_are_refused() -> None:
     reader = network(0)
     _, tokens, mask = padded(0, [3, 4])
     with pytest.raises(TypeCheckError):
-        reader.controller(tokens, mask[:, :-1])
+        reader.controller(tokens, mask[:, :-1], tokens)
     with pytest.raises(TypeCheckError):
-        reader.controller(tokens, mask.float())
+        reader.controller(tokens, mask.float(), tokens)
     with pytest.raises(TypeCheckError):
         reader.fusion(torch.zeros(3), torch.zeros(2))

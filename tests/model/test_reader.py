@@ -77,7 +77,7 @@ def test_attention_and_stop_are_distributions_and_padding_counts_for_nothing(
     alone = encoder.encode([short])
     both = encoder.encode([short, long])
     assert torch.allclose(both.states[0, : alone.states.shape[1]], alone.states[0], atol=1e-4)
-    plan, single = network.plan(both.states, both.mask), network.plan(alone.states, alone.mask)
+    plan, single = network.plan(both), network.plan(alone)
     assert torch.allclose(plan.attention.sum(-1), torch.ones(2, SMALL.max_hops), atol=1e-5)
     assert bool((plan.attention[0, :, ~both.mask[0]] == 0).all())
     assert torch.allclose(plan.stop.sum(-1), torch.ones(2), atol=1e-5)
@@ -133,7 +133,7 @@ def scored(
 ) -> dict[tuple[int, str], float]:
     """Mass of everything reached, by row and entity id."""
     tokens = encoder.encode(texts)
-    plan = network.plan(tokens.states, tokens.mask)
+    plan = network.plan(tokens)
     schema = Schema().with_relations(expander.relations)
     table = network.relations.table(encoder.relation_texts(schema, expander.relations))
     reached = walk(network, plan, table, expander, torch.arange(len(topics)), expander.nodes(topics), Budget())
@@ -159,7 +159,7 @@ def test_the_budget_is_kept_and_what_is_cut_is_counted(
 ) -> None:
     expander = SnapshotExpander(Snapshot.build(store))
     tokens = encoder.encode(["who lives in [MASK]"])
-    plan = network.plan(tokens.states, tokens.mask)
+    plan = network.plan(tokens)
     table = network.relations.table(encoder.relation_texts(Schema(), expander.relations))
     start = torch.zeros(1, dtype=torch.int64), expander.nodes(["Town 0"])
     free = walk(network, plan, table, expander, *start, Budget()).hops[0]
@@ -177,7 +177,7 @@ def test_an_answer_to_two_topics_is_reached_from_both(
 ) -> None:
     expander = SnapshotExpander(Snapshot.build(store))
     tokens = encoder.encode(["who lives in [MASK]", "who lives in [MASK]"])
-    plan = network.plan(tokens.states, tokens.mask)
+    plan = network.plan(tokens)
     table = network.relations.table(encoder.relation_texts(Schema(), expander.relations))
     topics = expander.nodes(["Town 0", PEOPLE[0]])
     reached, reading = read(network, plan, table, expander, torch.arange(2), topics, Budget())

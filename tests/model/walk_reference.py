@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graph_schema import Entity, Fact, Schema
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Plan
+from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
@@ -121,7 +122,8 @@ def go(
     """Pad, plan, walk and read."""
     states = torch.nn.utils.rnn.pad_sequence(list(tokens), batch_first=True)
     mask = (torch.arange(states.shape[1]) < torch.tensor([len(t) for t in tokens]).unsqueeze(1)).to(net.device)
-    plan = net.plan(states, mask)
+    ids = torch.zeros(mask.shape, dtype=torch.int64, device=net.device)
+    plan = net.plan(TokenStates(states, mask, ids, states.roll(1, -1)))
     none = states.new_zeros(0, states.shape[2])
     table = net.relations.table(torch.cat([none, *(texts[name] for name in expander.relations)]))
     row = torch.tensor([r for r, own in enumerate(topics) for _ in own], dtype=torch.int64, device=net.device)

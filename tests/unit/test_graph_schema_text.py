@@ -88,7 +88,11 @@ def test_symbols_that_stand_alone_are_tokens() -> None:
         ("http://example.org/ns#bornIn", "born in"),
         ("http://example.org/bornIn/", "born in"),
         ("people.person.place_of_birth", "place of birth"),
+        ("ns0__directedBy", "directed by"),
+        ("__music__release_track__release", "release"),
+        ("music__", "music"),
         ("/", "/"),
+        ("__", "__"),
         ("_", "_"),
     ],
 )

@@ -42,7 +42,8 @@ def chosen(linked: list[Linked], made: ReaderNetwork) -> tuple[list[list[str]], 
     """Topics and other names by question, and the rows that are kept."""
     count = sum(len(one.topics) for one in linked)
     ids = torch.full((count, 3), MASK_ID)
-    tokens = TokenStates(torch.zeros(count, 3, 4), torch.ones(count, 3, dtype=torch.bool), ids)
+    states = torch.zeros(count, 3, 4)
+    tokens = TokenStates(states, torch.ones(count, 3, dtype=torch.bool), ids, states)
     decided, rows = choose_topics(linked, tokens, made, MASK_ID)
     return (
         [[m.text for m in one.topics] for one in decided],
