@@ -45,12 +45,14 @@ class EmbeddedStore:
         timeout: seconds to wait for another process's write to end.
     """
 
+    SCRATCH = False
+
     def __init__(self, path: Path, *, create: bool = False, timeout: float = 5.0) -> None:
         new = create and not path.exists()
         self._path = path
         self._timeout = timeout
-        self._connection: sqlite3.Connection | None = connect(path, timeout, create=create)
-        self._writer = EmbeddedWriter(self._connection)
+        self._connection: sqlite3.Connection | None = connect(path, timeout, create=create, scratch=self.SCRATCH)
+        self._writer = EmbeddedWriter(self._connection, scratch=self.SCRATCH)
         self._lock = RLock()
         self._unused = new
         self._arrays_path = path.with_name(path.name + ".csr")
@@ -304,7 +306,7 @@ class EmbeddedStore:
     def _stream(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own, so that a half-read stream holds back neither readers nor writers."""
         with translated(self._path):
-            connection = connect(self._path, self._timeout)
+            connection = connect(self._path, self._timeout, scratch=self.SCRATCH)
             try:
                 yield connection
             finally:

@@ -7,15 +7,18 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
+import numpy as np
+
 from graph_schema.types import Entity, Int64s
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import Said, check_ids, combined, keys_of_names, name_keys
+from kgqa.stores.batches import Said, check_ids, combined, name_keys
 from kgqa.stores.embedded_log import NO_ORIGIN, key_list
-from kgqa.stores.embedded_names import Names, columns_of, entity_of
+from kgqa.stores.embedded_names import Names, NoNames, columns_of, entity_of
+from kgqa.stores.idtable import NO_ROW, IdTable
 from kgqa.stores.properties import encoded, together
 
-REMEMBERED_IDS = 2_500_000  # ids whose row is kept in memory between batches; about 150 bytes each
-KEPT_IDS = 250_000  # of these, when a load has ended
+REMEMBERED_IDS = 4_000_000  # ids whose row is kept in memory between batches; at most 128 MiB
+KEPT_IDS = 1_000_000  # of these, when a load has ended
 REMEMBERED_TOLD = 500_000  # things said of entities that are known to change nothing
 ENTITIES_AT_ONCE = 5_000
 Records = dict[int, tuple[int, Entity]]  # what each origin said of an entity: first line, all of it
@@ -25,16 +28,19 @@ Thing = tuple[int, str, str, str, tuple[str, ...]]  # that was said: origin, id,
 class EntityWriter:
     """Knows which row each id has, so that a load doesn't ask for it again with every batch.
 
-    Attributes:
-        rows: by id; not all of them.
+    Args:
+        scratch: of a ``ScratchStore``: names aren't kept, and there is no index of ids before one is needed.
+
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, scratch: bool = False) -> None:
         self._connection = connection
-        self.rows: dict[str, int] = {}
+        self._scratch = scratch
+        self._indexed = not scratch
+        self._rows = IdTable()
         self._all_rows = False  # whether these are all
         self._told: set[Thing] = set()
-        self._new_ids: list[str] = []
+        self._made = False  # whether this transaction made any
         self._new_told: list[Thing] = []
 
     # ---- memory
@@ -42,41 +48,65 @@ class EntityWriter:
     def begin(self, *, others_wrote: bool) -> None:
         """A transaction has begun."""
         self._all_rows &= not others_wrote
-        if len(self.rows) > REMEMBERED_IDS:
-            self.rows.clear()
+        if len(self._rows) > REMEMBERED_IDS:
+            self._rows.clear()
             self._all_rows = False
         if len(self._told) > REMEMBERED_TOLD:
             self._told.clear()
-        self._new_ids, self._new_told = [], []
+        self._made, self._new_told = False, []
 
     def rolled_back(self) -> None:
         """The transaction came to nothing."""
-        for id_ in self._new_ids:
-            self.rows.pop(id_, None)
+        self._indexed = not self._scratch
+        if self._made:
+            self._rows.clear()
+            self._all_rows = False
         self._told.difference_update(self._new_told)
 
     def make_room(self) -> None:
         """Something else needs memory."""
-        if len(self.rows) > KEPT_IDS:
-            self.rows.clear()
+        if len(self._rows) > KEPT_IDS:
+            self._rows.clear()
             self._all_rows = False
         self._told.clear()
 
     def forget(self) -> None:
         """Something was deleted."""
-        self.rows.clear()
+        self._rows.clear()
         self._all_rows = False
         self._told.clear()
 
-    # ---- writing
+    # ---- looking
 
-    def create(self, mentioned: set[str], said: Mapping[str, Said], origin: int) -> set[str]:
-        """Make those entities that aren't there; returns their ids.
+    def there(self, ids: Sequence[str]) -> list[str]:
+        """Those of these ids that are there."""
+        unknown = {ids[place] for place in np.flatnonzero(self.rows_of(ids) == NO_ROW).tolist()}
+        if unknown and not self._all_rows:
+            unknown = self._look_up(unknown)
+        return [id_ for id_ in ids if id_ not in unknown]
+
+    def index_ids(self) -> None:
+        """See that there is an index of ids."""
+        if not self._indexed:
+            self._connection.execute(sql.INDEX_IDS)
+            self._indexed = True
+
+    def rows_of(self, ids: Sequence[str]) -> Int64s:
+        """The row key of each, NO_ROW where it isn't known.
 
         Raises:
             InputError: an id that can't be kept in every store.
         """
-        unknown = mentioned.difference(self.rows)
+        return self._rows.find(self._rows.prints(ids))
+
+    # ---- writing
+
+    def create(self, unknown: set[str], said: Mapping[str, Said], origin: int) -> set[str]:
+        """Make those entities that aren't there, of some whose rows aren't known; returns their ids.
+
+        Raises:
+            InputError: an id that can't be kept in every store.
+        """
         if unknown and not self._all_rows:
             unknown = self._look_up(unknown)
         if not unknown:
@@ -96,14 +126,10 @@ class EntityWriter:
             sql.ADD_ENTITY,
             ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
         )
-        simple = keys_of_names([entity.name for _, entity, _ in entities])
-        names.add(
-            (row, name_keys(entity) if entity.aliases else [key] if key else [])
-            for key, (row, entity, _) in zip(simple, entities, strict=True)
-        )
+        names.add_entities([(key, entity) for key, entity, _ in entities])
         created = [*bare, *declared]
-        self._new_ids += created
-        self.rows.update(zip(created, range(last + 1, last + 1 + len(created)), strict=True))
+        self._made = True
+        self._rows.add(self._rows.prints(created), np.arange(last + 1, last + 1 + len(created)))
         self._connection.execute(sql.SET_META, ("last_entity", last + len(created)))
         self._connection.execute(sql.SET_META, ("last_name", names.last))
         return unknown
@@ -121,6 +147,7 @@ class EntityWriter:
             return 0
         names = self._names()
         altered = 0
+        self.index_ids()
         for *columns, sole, line in self._connection.execute(sql.STORED, (json.dumps([*news]),)).fetchall():
             key, live = columns[0], entity_of(columns)
             heard = news[live.id]
@@ -183,17 +210,21 @@ class EntityWriter:
     # ---- inside
 
     def _names(self) -> Names:
-        return Names(self._connection, self._connection.execute(sql.GET_META, ("last_name",)).fetchone()[0])
+        kind = NoNames if self._scratch else Names
+        return kind(self._connection, self._connection.execute(sql.GET_META, ("last_name",)).fetchone()[0])
 
     def _look_up(self, ids: set[str]) -> set[str]:
         """Learn the rows of these ids, or of all if these are many; returns those that have none."""
         (count,) = self._connection.execute(sql.COUNT_ENTITIES).fetchone()
         if count <= min(REMEMBERED_IDS, 20 * len(ids)):
-            self.rows = dict(self._connection.execute(sql.ALL_KEYS))
+            self._rows.clear()
+            self._rows.learn(self._connection.execute(sql.ALL_KEYS))
             self._all_rows = True
         else:
-            self.rows.update(self._connection.execute(sql.KEYS, (json.dumps([*ids]),)))
-        return ids.difference(self.rows)
+            self.index_ids()
+            self._rows.learn(self._connection.execute(sql.KEYS, (json.dumps([*ids]),)))
+        asked = [*ids]
+        return {asked[place] for place in np.flatnonzero(self.rows_of(asked) == NO_ROW).tolist()}
 
     def _records(self, key: int, live: Entity, sole: int | None, line: int | None) -> Records:
         """What each origin said of an entity, ascending."""

@@ -18,11 +18,12 @@ from kgqa.stores.embedded_log import BROUGHT, INT32, ROW_FACTS
 NOT_OURS = "Give the path of a store that `kgqa ingest` has made, or another path to make a new one"
 
 
-def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Connection:
+def connect(path: Path, timeout: float, *, create: bool = False, scratch: bool = False) -> sqlite3.Connection:
     """A connection with our settings, to a file that is there (or, with ``create``, may be made).
 
     Args:
         timeout: seconds to wait for another process's write to end.
+        scratch: a scratch store's file, which is no other store's.
 
     Raises:
         StoreUnavailable: no file there, or it can't be opened.
@@ -49,7 +50,7 @@ def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Conn
             cached_statements=256,
         )
         try:
-            _check_or_migrate(connection, path, create)
+            _check_or_migrate(connection, path, create, scratch)
             connection.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
                 "PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456; PRAGMA wal_autocheckpoint = 32768;"
@@ -60,9 +61,10 @@ def connect(path: Path, timeout: float, *, create: bool = False) -> sqlite3.Conn
         return connection
 
 
-def _check_or_migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+def _check_or_migrate(connection: sqlite3.Connection, path: Path, create: bool, scratch: bool) -> None:
+    wanted = sql.SCRATCH_ID if scratch else sql.APPLICATION_ID
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    ours = connection.execute("PRAGMA application_id").fetchone()[0] == sql.APPLICATION_ID
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == wanted
     if not ours and (tables or not create):
         raise StoreVersionError("that file is not a kgqa store", where=str(path), fix=NOT_OURS)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -73,10 +75,10 @@ def _check_or_migrate(connection: sqlite3.Connection, path: Path, create: bool) 
             fix="Upgrade kgqa",
         )
     if version < LATEST:
-        migrate(connection)
+        migrate(connection, scratch=scratch)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, *, scratch: bool = False) -> None:
     """Apply the migrations that the file hasn't got, all in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -89,7 +91,9 @@ def migrate(connection: sqlite3.Connection) -> None:
         if version == 0:
             connection.execute(sql.SET_META, ("changes", 0))
             connection.execute(sql.SET_META, ("source", secrets.token_hex(8)))
-            connection.execute(f"PRAGMA application_id = {sql.APPLICATION_ID}")
+            for statement in _statements(sql.SCRATCH) if scratch else ():
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {sql.SCRATCH_ID if scratch else sql.APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {LATEST}")
         connection.execute("COMMIT")
     except BaseException:

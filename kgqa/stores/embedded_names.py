@@ -14,7 +14,7 @@ from rapidfuzz import fuzz, process
 
 from graph_schema.types import DEFAULT_LABEL, Entity
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import keys_of_names
+from kgqa.stores.batches import keys_of_names, name_keys
 from kgqa.stores.properties import decoded, encoded
 
 Columns = tuple[int, str, str | None, str | None, str | None, str | None]  # key, id, name, label, aliases, properties
@@ -63,6 +63,14 @@ class Names:
             self._connection.execute(sql.ADD_BARE_NAMES, (self.last + 1, first, keys))
             self.last += len(ids)
 
+    def add_entities(self, entities: Sequence[tuple[int, Entity]]) -> None:
+        """New entities and their row keys."""
+        keys = keys_of_names([entity.name for _, entity in entities])
+        self.add(
+            (row, name_keys(entity) if entity.aliases else [key] if key else [])
+            for key, (row, entity) in zip(keys, entities, strict=True)
+        )
+
     def add(self, keys: Iterable[tuple[int, Sequence[str]]]) -> None:
         """Keys by entity."""
         pairs = [(key, entity) for entity, found in keys for key in found]
@@ -79,6 +87,22 @@ class Names:
             if row <= through:
                 self._connection.execute(sql.DROP_LIKENESS, (row, key))
             self._connection.execute(sql.DROP_NAME, (row,))
+
+
+class NoNames(Names):
+    """Where nothing is ever looked up by its name."""
+
+    def add_ids(self, first: int, ids: Sequence[str]) -> None:
+        """Nothing."""
+
+    def add_entities(self, entities: Sequence[tuple[int, Entity]]) -> None:
+        """Nothing."""
+
+    def add(self, keys: Iterable[tuple[int, Sequence[str]]]) -> None:
+        """Nothing."""
+
+    def drop(self, entity: int, keys: Iterable[str]) -> None:
+        """Nothing."""
 
 
 def index_likeness(connection: sqlite3.Connection) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 APPLICATION_ID = 0x6B677161  # "kgqa" in ASCII; marks the file as ours
 
+SCRATCH_ID = 0x6B677173  # "kgqs"; of a file that a load past Neo4j's server keeps what it reads in
+
 # One entry per migration of graph_schema.migrations, in the same order; released ones never change.
 MIGRATIONS: dict[int, str] = {
     1: """
@@ -102,6 +104,21 @@ MIGRATIONS: dict[int, str] = {
     """,
     3: "ALTER TABLE origin ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;\n",
 }
+# What makes a new file one of a scratch store: no id is looked for in an index before there is one.
+SCRATCH = """
+    DROP TABLE entity;
+    CREATE TABLE entity (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        name TEXT,
+        label TEXT,
+        aliases TEXT,
+        properties TEXT,
+        sole INTEGER,
+        line INTEGER
+    );
+"""
+INDEX_IDS = "CREATE UNIQUE INDEX IF NOT EXISTS entity_by_id ON entity (id)"
 # What follows migration 2: its rows go into the log before; 'likeness' is the last row of name that is in there.
 MAX_ENTITY = "SELECT coalesce(max(key), 0) FROM entity"
 MAX_NAME = "SELECT coalesce(max(row), 0) FROM name"

@@ -16,6 +16,7 @@ from kgqa.stores.batches import check_relations, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
+from kgqa.stores.idtable import NO_ROW
 from kgqa.stores.keys import KeySet, distinct
 from kgqa.stores.properties import check_properties, decoded, encoded
 
@@ -26,15 +27,18 @@ Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
 class EmbeddedWriter:
     """Knows what is there, so that a load doesn't ask for it again with every batch.
 
+    Args:
+        scratch: as in ``EntityWriter``.
+
     Attributes:
         entities: writes these.
         index: the facts as they will be if the transaction is committed.
         undisturbed: set when a load begins; not any more once another process has written, or something was taken out.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, scratch: bool = False) -> None:
         self._connection = connection
-        self.entities = EntityWriter(connection)
+        self.entities = EntityWriter(connection, scratch=scratch)
         self._relations: dict[str, int] = {}
         self._origins: dict[int, KeySet] = {}
         self._changed_origins: dict[int, KeySet] = {}
@@ -95,25 +99,32 @@ class EmbeddedWriter:
         """See ``GraphWriter.write``; raises what SQLite raises."""
         said = said_of_entities(batch)
         facts = Facts.of(batch.facts)
-        mentioned = {*facts.heads, *facts.tails, *said}
-        created = self.entities.create(mentioned, said, batch.origin)
+        count = len(facts)
+        ids = [*facts.heads, *facts.tails, *said]
+        rows = self.entities.rows_of(ids)
+        missing = np.flatnonzero(rows == NO_ROW)
+        unknown = [ids[place] for place in missing.tolist()]
+        created = self.entities.create(set(unknown), said, batch.origin)
+        rows[missing] = self.entities.rows_of(unknown)
+        mentioned = len(distinct(rows))
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
         altered = self.entities.say(known, batch.origin)
-        new, changed, marked = self._write_facts(batch, facts) if len(facts) else (0, 0, 0)
+        ends = rows[:count], rows[count : 2 * count]
+        new, changed, marked = self._write_facts(batch, facts, ends) if count else (0, 0, 0)
         if batch.origin:
             counts = (batch.origin, batch.through, new, len(created))
             if any(counts[1:]):
                 self._connection.execute(sql.COUNT_ORIGIN, counts)
         if created or altered or new or changed or marked:
             self.count_change()
-        merged, again = len(facts) - new, len(mentioned) - len(created)
+        merged, again = count - new, mentioned - len(created)
         return Written(new, merged, len(created), again, merged - changed, again - altered)
 
     # ---- its facts
 
-    def _write_facts(self, batch: Batch, facts: Facts) -> tuple[int, int, int]:
+    def _write_facts(self, batch: Batch, facts: Facts, ends: tuple[Int64s, Int64s]) -> tuple[int, int, int]:
         """Returns how many were created; of the others, how many were changed; and how many marks were set."""
-        given = self._packed(facts)
+        given = self._packed(facts.relations, *ends)
         order = np.argsort(given, kind="stable")
         ordered = given[order]
         first = np.ones(len(ordered), bool)
@@ -138,9 +149,9 @@ class EmbeddedWriter:
         self._count(new, 1)
         return len(new), int(changed.sum()), len(marks)
 
-    def _packed(self, facts: Facts) -> Int64s:
-        """Facts as keys; all of their entities are there, their relations needn't be."""
-        new = sorted(set(facts.relations).difference(self._relations))
+    def _packed(self, relations: Sequence[str], heads: Int64s, tails: Int64s) -> Int64s:
+        """Facts as keys; their relations needn't be there."""
+        new = sorted(set(relations).difference(self._relations))
         if new:
             self._relations = dict(self._connection.execute(sql.RELATION_KEYS))
             new = [name for name in new if name not in self._relations]
@@ -151,12 +162,8 @@ class EmbeddedWriter:
         self.index.fit(*self._connection.execute(sql.LAST_ROW_KEYS).fetchone())
         if self.index.layout != layout:
             self._origins.clear()
-        count, row_of = len(facts), self.entities.rows.__getitem__
-        return self.index.layout.pack(
-            np.fromiter(map(row_of, facts.heads), np.int64, count),
-            np.fromiter(map(self._relations.__getitem__, facts.relations), np.int64, count),
-            np.fromiter(map(row_of, facts.tails), np.int64, count),
-        )
+        kinds = np.fromiter(map(self._relations.__getitem__, relations), np.int64, len(relations))
+        return self.index.layout.pack(heads, kinds, tails)
 
     def _marked(self, origin: int, keys: Int64s, there: Bools) -> Bools:
         """Which of these facts have the origin's mark."""
@@ -166,7 +173,9 @@ class EmbeddedWriter:
         if known is None:
             known = self._origins[origin] = origin_set(self._connection, origin, self.index.layout)
         self._changed_origins[origin] = known.copy()
-        return known.contains(keys)
+        marked = np.zeros(len(keys), bool)
+        marked[there] = known.contains(keys[there])  # what isn't there has no mark
+        return marked
 
     def _write_properties(self, batch: Batch, given: Int64s, keys: Int64s, marked: Bools) -> Bools:
         """Returns of which facts something was said anew."""

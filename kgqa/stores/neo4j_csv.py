@@ -85,6 +85,29 @@ class Tables:
         return tuple(table.name for table in tables)
 
 
+@dataclass
+class Written:
+    """What was written of one kind of thing.
+
+    Attributes:
+        files: names. count: of rows. later: notes of what couldn't be said. multiline: whether texts have line breaks.
+        longest: bytes of a line at most.
+    """
+
+    files: tuple[str, ...] = ()
+    count: int = 0
+    later: list[str] = field(default_factory=list)
+    multiline: bool = False
+    longest: int = 0
+
+    def put(self, table: Table, line: str) -> None:
+        """One more row."""
+        assert table.file is not None
+        self.multiline = self.multiline or "\n" in line or "\r" in line
+        self.longest = max(self.longest, len(line) * 4)
+        table.file.write(line + "\n")
+
+
 def sayable(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Value]]:
     """Properties that a file can say, and the others; ours are left out, as is what isn't there."""
     said: dict[str, Any] = {}

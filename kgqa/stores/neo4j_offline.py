@@ -1,6 +1,6 @@
 """The first load of something large: files for ``neo4j-admin database import full``, instead of transactions.
 
-``OfflineWriter`` is written to like any store. It keeps what it is told in an embedded store beside the files, so
+``OfflineWriter`` is written to like any store. It keeps what it is told in a scratch store beside the files, so
 memory stays bounded, a load that was broken off goes on, and names, aliases, properties, marks and journals come out as
 in any store. ``export`` then writes the files and says the command; the database that it makes has the same graph, with
 its loads, as an online load would have made.
@@ -19,7 +19,7 @@ from graph_schema.migrations import MIGRATIONS
 from graph_schema.schema import Schema
 from graph_schema.types import Batch, Entity, Fact, Properties, Value, Written
 from kgqa.stores import cypher_write
-from kgqa.stores.embedded import EmbeddedStore
+from kgqa.stores.embedded_scratch import ScratchStore
 from kgqa.stores.neo4j_export import Exported, export
 
 SCRATCH = "load.db"
@@ -82,7 +82,7 @@ class OfflineWriter:
             raise StoreError(
                 f"can't be made: {error.strerror}", where=str(folder), fix="Name another folder"
             ) from error
-        self._store = EmbeddedStore(self._folder / SCRATCH, create=True)
+        self._store = ScratchStore(self._folder / SCRATCH, create=True)
 
     @property
     def url(self) -> str:
