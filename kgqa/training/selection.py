@@ -15,23 +15,32 @@ from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, make_key
 from kgqa.training.prepare import Prepared, TextStates
 
+UNANSWERABLE = 0.1  # what all questions without an answer weigh, all others weighing 1
 COUNTED = math.log(1e-3)  # log probability from which on an entity counts in a calibration
 
 
 @dataclass(frozen=True, slots=True)
 class DevScore:
-    """Means over dev questions, in [0, 1], with the calibration that they gave."""
+    """Means over dev questions, in [0, 1], with the calibration that they gave.
+
+    ``abstained``: of those that have no answer, the share of which nothing is said; 1 without any.
+    """
 
     hits_at_1: float
     f1: float
     scale: float
     shift: float
     questions: int
+    abstained: float = 1.0
 
     @property
     def quality(self) -> float:
-        """What the best checkpoint is chosen by."""
-        return (self.hits_at_1 + self.f1) / 2
+        """What the best checkpoint is chosen by: questions without an answer count as a tenth, as in the calibration.
+
+        They are trained on from some step on only (``hide_from``); without them, a checkpoint may be the best that has
+        never learned to say nothing.
+        """
+        return (self.hits_at_1 + self.f1) / 2 + UNANSWERABLE * self.abstained
 
     @property
     def calibration(self) -> Calibration:
@@ -96,30 +105,44 @@ def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
     the reader sees nothing of say nothing about how sure it may be of others.
 
     Args:
-        unanswerable: questions that have no answer, for the calibration only; all of them together count as a tenth of
-            the others.
+        unanswerable: questions that have no answer; all of them together count as a tenth of the others.
     """
     questions = len(scored.gold_count)
     scores = scored.scores
     score, right, weight = _counted(scored)
     if unanswerable is not None:
         more = _counted(unanswerable)
-        share = 0.1 * questions / max(1, len(unanswerable.gold_count))
+        share = UNANSWERABLE * questions / max(1, len(unanswerable.gold_count))
         score, right, weight = (
             torch.cat([score, more[0]]), torch.cat([right, more[1]]), torch.cat([weight, share * more[2]])
         )  # fmt: skip
     calibration = fit_calibration(score, right, weight)
-    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
-    order = order[torch.sort(scores.question[order], stable=True).indices]
-    question, gold = scores.question[order], scored.gold[order]
-    said, _ = decide(question, calibration(scores.log_probability[order]).exp(), questions)
+    question, probability, order = _ordered(scores, calibration)
+    gold = scored.gold[order]
+    said, _ = decide(question, probability, questions)
     zero = torch.zeros(questions)
     number = zero.index_add(0, question, said.float())
     found = zero.index_add(0, question, (said & gold).float())
     f1 = 2 * found / (number + scored.gold_count).clamp(min=1)
     first = torch.searchsorted(question, question) == torch.arange(len(question))
     hit = zero.index_add(0, question, (first & gold).float())
-    return DevScore(float(hit.mean()), float(f1.mean()), calibration.scale, calibration.shift, questions)
+    abstained = 1.0 if unanswerable is None else _abstained(unanswerable, calibration)
+    return DevScore(float(hit.mean()), float(f1.mean()), calibration.scale, calibration.shift, questions, abstained)
+
+
+def _abstained(unanswerable: Scored, calibration: Calibration) -> float:
+    """The share of the questions of which nothing is said."""
+    question, probability = _ordered(unanswerable.scores, calibration)[:2]
+    asked = len(unanswerable.gold_count)
+    said, _ = decide(question, probability, asked)
+    return 1 - len(torch.unique(question[said])) / max(1, asked)
+
+
+def _ordered(scores: Scores, calibration: Calibration) -> tuple[Tensor, Tensor, Tensor]:
+    """Question and calibrated probability of each entity, by question and best first; and the order itself."""
+    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
+    order = order[torch.sort(scores.question[order], stable=True).indices]
+    return scores.question[order], calibration(scores.log_probability[order]).exp(), order
 
 
 def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor]:

@@ -105,7 +105,7 @@ def test_dev_is_judged_as_the_answerer_decides(
     assert found.f1 == pytest.approx(sum(f1) / 3, abs=1e-4)
     assert found.hits_at_1 == pytest.approx(sum(hits) / 3)
     assert found.questions == 3
-    assert found.quality == pytest.approx((found.hits_at_1 + found.f1) / 2)
+    assert found.quality == pytest.approx((found.hits_at_1 + found.f1) / 2 + 0.1)  # no unanswerable ones
 
 
 @given(st.lists(st.lists(st.integers(0, 99), max_size=4), max_size=6), st.data())
@@ -310,3 +310,15 @@ def test_what_is_scored_of_unanswerable_questions_makes_the_reader_less_sure() -
     assert 0.6 < float(both.calibration(said).exp()) < float(alone.calibration(said).exp()) - 0.01
     assert (alone.questions, both.questions) == (3, 3)
     assert alone.hits_at_1 == both.hits_at_1 == 1
+    assert (alone.abstained, both.abstained) == (1, 0)
+    assert alone.quality - both.quality == pytest.approx(0.1)
+
+
+def test_whether_nothing_is_said_where_there_is_no_answer_counts_in_choosing_the_best() -> None:
+    made = scores({(0, 0): 0.9, (1, 1): 0.9, (2, 2): 0.9})
+    answerable = Scored(made, torch.ones(3, dtype=torch.bool), torch.tensor([1, 1, 1]))
+    asked = scores({(0, 0): 0.9, (1, 1): 0.001})  # and nothing at all is reached in the third
+    none = Scored(asked, torch.zeros(2, dtype=torch.bool), torch.tensor([0, 0, 0]))
+    found = judge(answerable, none)
+    assert (found.hits_at_1, found.f1, found.abstained) == (1, 1, pytest.approx(2 / 3))
+    assert found.quality == pytest.approx(1 + 0.1 * 2 / 3)
