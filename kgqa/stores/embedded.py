@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -159,10 +160,28 @@ class EmbeddedStore:
             return self._writer.write(batch)
 
     def write_many(self, batches: Iterable[Batch], *, workers: int = 1) -> Iterator[Written]:
-        """See ``LoadLedger``. SQLite has one writer, so ``workers`` changes nothing."""
+        """See ``LoadLedger``. SQLite has one writer, so ``workers`` changes nothing: each batch is written while the
+        next one is drawn.
+        """
         del workers
-        for batch in batches:
-            yield self.write(batch)
+        failure: Exception | None = None
+        writing: Future[Written] | None = None
+        drawn = iter(batches)
+        with ThreadPoolExecutor(1, "kgqa-load") as pool:
+            while True:
+                batch = None
+                try:
+                    batch = next(drawn, None) if failure is None else None
+                except Exception as error:  # noqa: BLE001  what was drawn before is written, then it is raised
+                    failure = error
+                before, writing = writing, None
+                if before is not None:
+                    yield before.result()
+                if batch is None:
+                    break
+                writing = pool.submit(self.write, batch)
+        if failure is not None:
+            raise failure
 
     def delete(self, facts: Sequence[Fact]) -> int:
         with self._writing():

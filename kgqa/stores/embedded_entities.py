@@ -101,8 +101,8 @@ class EntityWriter:
 
     # ---- writing
 
-    def create(self, unknown: set[str], said: Mapping[str, Said], origin: int) -> set[str]:
-        """Make those entities that aren't there, of some whose rows aren't known; returns their ids.
+    def create(self, unknown: set[str], said: Mapping[str, Said], origin: int) -> dict[str, int]:
+        """Make those entities that aren't there, of some whose rows aren't known; returns their ids and row keys.
 
         Raises:
             InputError: an id that can't be kept in every store.
@@ -110,7 +110,7 @@ class EntityWriter:
         if unknown and not self._all_rows:
             unknown = self._look_up(unknown)
         if not unknown:
-            return unknown
+            return {}
         check_ids([*unknown])
         names = self._names()
         bare = sorted(unknown.difference(said))
@@ -127,12 +127,13 @@ class EntityWriter:
             ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
         )
         names.add_entities([(key, entity) for key, entity, _ in entities])
-        created = [*bare, *declared]
+        rows = range(last + 1, last + 1 + len(unknown))
+        created = dict(zip((*bare, *declared), rows, strict=True))
         self._made = True
-        self._rows.add(self._rows.prints(created), np.arange(last + 1, last + 1 + len(created)))
+        self._rows.add(self._rows.prints([*created]), np.array(rows))
         self._connection.execute(sql.SET_META, ("last_entity", last + len(created)))
         self._connection.execute(sql.SET_META, ("last_name", names.last))
-        return unknown
+        return created
 
     def say(self, said: Mapping[str, Said], origin: int) -> int:
         """What is said of entities that are there; returns how many were altered by it."""

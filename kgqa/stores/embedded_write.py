@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import repeat
 
 import numpy as np
 
@@ -105,7 +106,9 @@ class EmbeddedWriter:
         missing = np.flatnonzero(rows == NO_ROW)
         unknown = [ids[place] for place in missing.tolist()]
         created = self.entities.create(set(unknown), said, batch.origin)
-        rows[missing] = self.entities.rows_of(unknown)
+        rows[missing] = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
+        if (rows[missing] == NO_ROW).any():
+            rows[missing] = self.entities.rows_of(unknown)
         mentioned = len(distinct(rows))
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
         altered = self.entities.say(known, batch.origin)

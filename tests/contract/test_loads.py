@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -193,6 +194,20 @@ def test_write_many_that_ends_early_leaves_whole_batches(ledger: GraphStore) -> 
     through = ledger.loads()[0].sources[0].through
     assert through <= 2
     assert set(ledger.all_facts()) >= {fact for batch in good[:through] for fact in batch.facts}
+
+
+def test_write_many_of_batches_that_break_off_writes_those_before(ledger: GraphStore) -> None:
+    (origin,) = begun(ledger, "broken off")
+    good = [Batch(facts=[Fact(f"h{n}", "r", "t")], origin=origin, through=n + 1) for n in (0, 1, 2)]
+
+    def broken() -> Iterator[Batch]:
+        yield from good
+        raise InputError("the file ends here")
+
+    with pytest.raises(InputError, match="ends here"):
+        list(ledger.write_many(broken(), workers=2))
+    assert ledger.loads()[0].sources[0].through == 3
+    assert {*ledger.all_facts()} == {fact for batch in good for fact in batch.facts}
     closed = ledger.write_many(iter(good * 50), workers=2)
     next(closed)
     del closed
