@@ -100,11 +100,16 @@ class EvidencePath:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One entity that answers, its score (a probability in [0, 1]) and one path from each topic that proves it."""
+    """One entity that answers, its score (a probability in [0, 1]) and one path from each topic that proves it.
+
+    ``supposed``: facts that the graph doesn't have and that the answer rests on. With any, it is a guess, and from a
+    topic that no facts alone lead from there is no path.
+    """
 
     entity: Entity
     score: float
     evidence: tuple[EvidencePath, ...] = ()
+    supposed: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,17 @@ def _answer_dict(
     return {
         **_entity_dict(answer.entity),
         "score": answer.score,
+        "guessed": bool(answer.supposed),
+        "supposed": [
+            {
+                "head": fact.head,
+                "relation": fact.relation,
+                "tail": fact.tail,
+                "head_name": names.get(fact.head, fact.head),
+                "tail_name": names.get(fact.tail, fact.tail),
+            }
+            for fact in answer.supposed
+        ],
         "evidence": [
             {
                 "holds": path.holds,

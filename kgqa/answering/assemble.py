@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
@@ -32,7 +33,7 @@ from kgqa.model.decision import DIGITS, Calibration, decide
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.evidence import Chains, trace
 from kgqa.retrieval.expander import Expander
-from kgqa.retrieval.walk import key_node, make_key, rows_between
+from kgqa.retrieval.keys import key_node, make_key, rows_between
 
 RANKED = 10  # how many entities of the ranking are shown, answers or not
 
@@ -97,10 +98,9 @@ class Assembler:
         apart: Apart,
     ) -> Response:
         touched = subgraph(run, rows)
-        answers = tuple(
-            Answer(entities[at].entity, entities[at].score, evidence[at]) for at in places if at in evidence
-        )
-        passed = {end for a in answers for path in a.evidence for fact in path.facts for end in (fact.head, fact.tail)}
+        answers = tuple(replace(entities[at], evidence=evidence[at]) for at in places if at in evidence)
+        facts = [f for a in answers for f in (*(fact for path in a.evidence for fact in path.facts), *a.supposed)]
+        passed = {end for fact in facts for end in (fact.head, fact.tail)}
         return Response(
             question=one.question,
             answers=answers,
@@ -124,13 +124,15 @@ class Assembler:
         """
         shown = torch.nonzero(said | (ranked.place < RANKED)).squeeze(-1)
         ids = run.expander.ids(ranked.node[shown])
-        asked, drawn = self._drawn(run, ranked, said, rows)
+        asked, drawn, supposed = self._drawn(run, ranked, said, rows)
         facts = sorted({step.fact for steps in drawn for step in steps})
-        ends = (end for fact in facts for end in (fact.head, fact.tail))
+        ends = (end for fact in (*facts, *itertools.chain(*supposed.values())) for end in (fact.head, fact.tail))
         proof = self.reader.prove(facts, sorted({*ids, *ends, *apart.ids}))
         apart.names.update({id_: proof.entities[id_].name for id_ in apart.ids if id_ in proof.entities})
         entities = {
-            at: Answer(proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS))
+            at: Answer(
+                proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS), supposed=supposed.get(at, ())
+            )
             for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
         }
         holds = dict(zip(facts, proof.holds, strict=True))
@@ -142,8 +144,11 @@ class Assembler:
 
     def _drawn(
         self, run: Run, ranked: Ranked, said: Tensor, rows: Sequence[Sequence[int]]
-    ) -> tuple[list[int], list[tuple[EvidenceStep, ...]]]:
-        """For each place that is an answer and each topic of its question, the place, and the steps that lead there."""
+    ) -> tuple[list[int], list[tuple[EvidenceStep, ...]], dict[int, tuple[Fact, ...]]]:
+        """For each place that is an answer and each topic of its question, the place, and the steps that lead there.
+
+        And the guessed facts on the way to places that facts alone don't lead to.
+        """
         asked = [
             (at, row, node)
             for at, question, node in zip(
@@ -156,8 +161,19 @@ class Assembler:
         ]
         row = torch.tensor([r for _, r, _ in asked], dtype=torch.int64)
         node = torch.tensor([n for _, _, n in asked], dtype=torch.int64)
-        chains = trace(run.reached, run.plan, run.expander, make_key(row, node).to(run.plan.stop.device))
-        return [at for at, _, _ in asked], self._steps(chains, run.expander)
+        key = make_key(row, node).to(run.plan.stop.device)
+        chains = trace(run.reached, run.plan, run.expander, key)
+        places = [at for at, _, _ in asked]
+        supposed: dict[int, tuple[Fact, ...]] = {}
+        unproven = torch.nonzero(chains.length == 0).squeeze(-1)
+        if len(unproven):
+            ways = trace(run.reached, run.plan, run.expander, key[unproven.to(key.device)], supposed=True)
+            for number, steps, guessed in zip(
+                unproven.tolist(), self._steps(ways, run.expander), ways.guessed.tolist(), strict=True
+            ):
+                facts = (step.fact for step, guess in zip(steps, guessed, strict=False) if guess)
+                supposed[places[number]] = tuple(dict.fromkeys((*supposed.get(places[number], ()), *facts)))
+        return places, self._steps(chains, run.expander), supposed
 
     def _steps(self, chains: Chains, expander: Expander) -> list[tuple[EvidenceStep, ...]]:
         """Chains as steps over facts."""
@@ -225,7 +241,7 @@ def subgraph(run: Run, rows: Sequence[int]) -> Subgraph:
     cuts = []
     for number, hop in enumerate(run.reached.hops, 1):
         mine = rows_between(hop.source_key, rows[0], rows[-1])
-        edges = torch.nonzero(mine[hop.edge_group]).squeeze(-1)
+        edges = torch.nonzero((mine & ~hop.guessed)[hop.edge_group]).squeeze(-1)
         group = hop.edge_group[edges]
         source, target = key_node(hop.source_key[group]), key_node(hop.key[hop.edge_target[edges]])
         parts.append((source, hop.relation[group], target, torch.full_like(group, number), hop.weight[group]))

@@ -22,6 +22,7 @@ from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
+from kgqa.retrieval.guesses import LinkGuesser
 from kgqa.retrieval.scores import combine, read
 from kgqa.retrieval.walk import Budget
 from kgqa.stores.following import FollowingSnapshot
@@ -70,6 +71,9 @@ class Answerer:
         Raises:
             QuestionError: the question can't be asked. StoreError: the store failed.
         """
+        if self.network.links is not None:  # what is around is too much to be fetched
+            response = self.ask_many([question], explain=explain)[0]
+            return with_origins(response, self.reader) if origins else response
         watch = Stopwatch()
         expander = LiveExpander(self.reader)
         with watch.stage("linking"):
@@ -103,6 +107,9 @@ class Answerer:
         """The snapshot on the network's device, moved there once."""
         if self._expander is None or self._expander.snapshot is not snapshot:
             self._expander = SnapshotExpander(snapshot, self.network.device)
+            if self.network.links is not None:
+                table = self._relations(snapshot.relations())
+                self._expander.guesser = LinkGuesser(self.network.links, table.text, self._expander)
         self._expander.seconds = 0.0
         return self._expander
 

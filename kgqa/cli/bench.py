@@ -23,7 +23,7 @@ from kgqa.cli.bench_sets import (
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
 from kgqa.data import read_metaqa
-from kgqa.data.graph import Walker
+from kgqa.data.graph import Walker, thinned
 from kgqa.data.sets import open_set
 from kgqa.stores import without_password
 
@@ -132,7 +132,7 @@ def experiment(
     wanted = Experiment.load(file)
     part = checked_part(split) if split else wanted.split
     opened = open_set(wanted.set, data)
-    walker = Walker(opened.graph())
+    whole = Walker(opened.graph())
     loaded_encoder = common.encoder(chosen)
     short: list[str] = []
     for variant in wanted.variants:
@@ -140,8 +140,11 @@ def experiment(
         found_means: list[Means] = []
         for seed in wanted.seeds:
             about = {"experiment": file.stem, "variant": variant, "split": split_name(opened, wanted.by)}
+            if wanted.keep is not None:
+                about["facts_kept"] = str(wanted.keep)
             recorder = Recorder(part, seed, chosen.device, about)
-            parts = opened.split(wanted.by, seed, walker, wanted.shares)
+            parts = opened.split(wanted.by, seed, whole, wanted.shares)
+            walker = whole if wanted.keep is None else Walker(thinned(whole.snapshot, wanted.keep, seed))
             training = drawn(list(parts.train), wanted.questions, seed)
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from graph_schema import EvidencePath, Response
+from graph_schema import EvidencePath, Fact, Response
 
 if TYPE_CHECKING:
     from kgqa.examples import Example
@@ -22,6 +22,9 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
         yield f"  [bold green]{escape(answer.entity.name)}[/]  [dim]{answer.score:.3f}[/]"
         for path in answer.evidence:
             yield f"      {path_line(path, response.names)}"
+        if answer.supposed:
+            said = "; ".join(fact_line(fact, response.names) for fact in answer.supposed)
+            yield f"      [yellow]a guess[/]: it supposes that {said}, which the graph doesn't say"
     if len(response.answers) > top:
         yield f"  ... and {len(response.answers) - top} more (--top {len(response.answers)}, or --json)"
     for note in response.notes:
@@ -35,6 +38,12 @@ def example_line(example: Example) -> str:
     """An example of a question and its first answers, without markup."""
     names = ", ".join(entity.name for entity in example.answers)
     return f"{example.question}  {names}{' ...' if example.count > len(example.answers) else ''}"
+
+
+def fact_line(fact: Fact, names: Mapping[str, str]) -> str:
+    """A fact as text."""
+    head, tail = (names.get(end, end) for end in (fact.head, fact.tail))
+    return f"{escape(head)} [cyan]-{escape(fact.relation)}->[/] {escape(tail)}"
 
 
 def path_line(path: EvidencePath, names: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,6 +62,16 @@ def without(snapshot: Snapshot, facts: Collection[Fact]) -> Snapshot:
     if not left:
         raise InputError("no fact of the graph would be left", fix="Take out a smaller share")
     return graph_of(left, snapshot)
+
+
+def thinned(snapshot: Snapshot, keep: float, seed: int) -> Snapshot:
+    """The graph with a share ``keep`` of each relation's facts, drawn by seed, and one at least."""
+    of: dict[str, list[Fact]] = {}
+    for fact in sorted(snapshot.all_facts()):
+        of.setdefault(fact.relation, []).append(fact)
+    rng = random.Random(seed)
+    kept = [fact for facts in of.values() for fact in rng.sample(facts, max(1, round(keep * len(facts))))]
+    return graph_of(kept, snapshot)
 
 
 class Walker:

@@ -5,6 +5,7 @@ by: path                      # how a set is split by seed; left out: the offici
 shares: [0.7, 0.1, 0.2]       # of train, dev and test, where it is split by seed; left out: 8:1:1
 questions: 38000              # of the train split, drawn by seed; left out: all
 split: dev
+keep: 0.5                     # of each relation's facts, drawn by seed; left out: all
 seeds: [0]
 also: [slices, evidence, abstention]
 note: reconstructed train split       # goes into the model card
@@ -47,6 +48,7 @@ class Experiment(BaseModel):
     shares: tuple[float, float, float] = SHARES
     questions: int | None = Field(None, gt=0)
     split: Literal["dev", "test"]
+    keep: float | None = Field(None, gt=0, lt=1)
     seeds: tuple[int, ...] = Field(min_length=1)
     also: tuple[Also, ...] = ()
     note: str = ""

@@ -9,6 +9,7 @@ import torch
 from graph_schema import Response
 from kgqa.answering import Answerer
 from kgqa.data import Question
+from kgqa.data.graph import Walker
 from kgqa.evaluation.abstention import Abstention
 from kgqa.evaluation.accuracy import Evaluated
 from kgqa.evaluation.calibration import area_under_risk_coverage, expected_calibration_error
@@ -54,9 +55,9 @@ def accuracy_rows(name: str, found: Evaluated, recorder: Recorder, *, brackets: 
             yield recorder.row(f"{name}/{part}", "right_topic", float(found.right_topic[chosen].mean()), n)
 
 
-def slice_rows(name: str, found: Evaluated, snapshot: Snapshot, recorder: Recorder) -> Iterator[Row]:
+def slice_rows(name: str, found: Evaluated, walker: Walker, recorder: Recorder) -> Iterator[Row]:
     """A row for each slice and metric of SLICED."""
-    for slicing, values in slices(found.questions, snapshot).items():
+    for slicing, values in slices(found.questions, walker).items():
         for value, chosen in values.items():
             metrics = found.scores.means(chosen)
             for metric in SLICED:

@@ -50,7 +50,7 @@ def measure(
     found = evaluate(answerer, questions, snapshot, brackets=brackets)
     rows = list(accuracy_rows(name, found, recorder, brackets=brackets))
     if "slices" in also:
-        rows += slice_rows(name, found, snapshot, recorder)
+        rows += slice_rows(name, found, walker, recorder)
     if "evidence" in also:
         say("walking the evidence again")
         rows += evidence_rows(name, evidence(answerer, questions, snapshot, brackets=brackets), recorder)

@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
 from kgqa.answering.run import Ranked
-from kgqa.retrieval.walk import make_key
+from kgqa.retrieval.keys import make_key
 
 METRICS = ("hits_at_1", "listed_at_1", "mrr", "precision", "recall", "f1", "exact")
 

@@ -4,6 +4,7 @@ hops         of the longest gold path
 relation     of the gold paths, each (^: walked from tail to head); a question is in the slice of each of its relations
 topic facts  how many facts are around the topic, the most popular one if there are several: its degree in the graph
 answers      size of the gold set
+gold path    whether it leads to all the answers in the graph asked (whole), to some (partly), or to none (broken)
 namesakes    how many entities bear the topic's name, the most if there are several topics
 """
 
@@ -17,6 +18,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from graph_schema.text import name_key
+from kgqa.data.graph import Walker
 from kgqa.data.questions import Question
 from kgqa.stores.snapshot import Snapshot
 
@@ -27,8 +29,9 @@ NAMESAKES = (1, 2)
 Slices = dict[str, dict[str, Bool[Tensor, " Q"]]]
 
 
-def slices(questions: Sequence[Question], snapshot: Snapshot) -> Slices:
+def slices(questions: Sequence[Question], walker: Walker) -> Slices:
     """For each slicing its values, and which questions have each; what isn't known of a question puts it in none."""
+    snapshot = walker.snapshot
     around = [_topics(question, snapshot) for question in questions]
     labels: dict[str, list[tuple[str, ...]]] = {
         "hops": [(str(q.hops),) if q.hops else () for q in questions],
@@ -37,6 +40,7 @@ def slices(questions: Sequence[Question], snapshot: Snapshot) -> Slices:
         ],
         "topic facts": [(binned(max(degrees), DEGREES),) if degrees else () for degrees, _ in around],
         "answers": [(binned(len(q.answers), SIZES, 0),) for q in questions],
+        "gold path": [(_path(question, walker),) if question.paths else () for question in questions],
         "namesakes": [(binned(bearers, NAMESAKES),) if bearers else () for _, bearers in around],
     }
     return {
@@ -59,6 +63,13 @@ def binned(value: int, ends: Sequence[int], low: int = 1) -> str:
             return str(end) if low == end else f"{low}-{end}"
         low = end + 1
     return f"{low}+"
+
+
+def _path(question: Question, walker: Walker) -> str:
+    """Whether the gold paths lead to the gold answers; an answer that isn't in the graph is one they don't lead to."""
+    reached = walker.answers(question)
+    missed = sum(walker.ids([answer]).isdisjoint(reached) for answer in question.answers)
+    return "whole" if not missed else "broken" if missed == len(question.answers) else "partly"
 
 
 def _topics(question: Question, snapshot: Snapshot) -> tuple[list[int], int]:

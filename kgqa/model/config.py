@@ -23,9 +23,11 @@ class ModelConfig(BaseModel):
     relation_dim: int = Field(128, gt=0, description="width in which hop queries meet relation texts")
     slot_dim: int = Field(48, gt=0, description="width of a memory slot")
     max_hops: int = Field(3, gt=0, le=8, description="steps the controller may plan; how many count, it decides")
+    link_channels: int = Field(16, gt=0, description="kinds of paths that are counted around a node")
     read_hops: int = Field(2, gt=0, le=8, description="attention hops of the reader over the slots")
     prune: float = Field(0.02, ge=0, lt=1, description="groups below this share of the row's best are not expanded")
     min_stop: float = Field(0.01, ge=0, lt=1, description="a row stops when less than this hop probability is left")
+    guess: bool = Field(False, description="guess facts that the graph lacks, from slots written on what is around")
     slots: bool = True
     read_gate: bool = True
     write_gate: bool = True
@@ -35,3 +37,8 @@ class ModelConfig(BaseModel):
     question_stop: bool = True
     contextual: bool = True
     words_alone: bool = True
+
+    @property
+    def guesses(self) -> bool:
+        """Whether facts are guessed: it takes slots."""
+        return self.guess and self.slots

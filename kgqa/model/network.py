@@ -16,6 +16,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Controller, Plan, softened
 from kgqa.model.encoder import TokenStates
 from kgqa.model.fusion import Fusion
+from kgqa.model.links import LinkPredictor
 from kgqa.model.relations import RelationScorer, RelationTable
 from kgqa.model.slots import SlotWriter
 from kgqa.model.topic import TopicScorer
@@ -56,6 +57,8 @@ class ReaderNetwork(nn.Module):
         self.reader = SlotReader(config)
         self.fusion = Fusion(config)
         self.topic = TopicScorer(config)
+        self.links = LinkPredictor(config) if config.guesses else None
+        self.doubt = nn.Parameter(torch.tensor(2.0)) if config.guesses else None
 
     @property
     def device(self) -> torch.device:
@@ -104,12 +107,14 @@ class ReaderNetwork(nn.Module):
         slots: Float[Tensor, "M D"] | None,
         owner: Int[Tensor, " G"],
         relation: Int[Tensor, " G"],
+        proven: Bool[Tensor, " M"],
     ) -> Reading:
         """Score the M entities that B rows have reached.
 
         Args:
             row: the row of each reached entity. mass: its path score in [0, 1]. slots: its slot, None without slots.
             owner, relation: the relations around each reached entity (position in M, directed relation).
+            proven: which were reached over facts alone; a learned doubt is taken off the graph's side of the others.
         """
         question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
         odds = log_odds(mass)
@@ -117,6 +122,8 @@ class ReaderNetwork(nn.Module):
         if slots is not None:
             correction, attention = self.reader(slots, row, odds, question)
             graph = graph + correction
+        if self.doubt is not None:
+            graph = graph - self.doubt * ~proven
         prior = torch.zeros_like(odds)
         if self.config.question_side:
             prior = self.fusion.prior(question, row, owner, relation, table.key)

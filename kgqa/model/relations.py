@@ -43,6 +43,12 @@ class RelationTable:
     key: Float[Tensor, "D K"]
 
 
+def directed_keys(forward: nn.Linear, inverse: nn.Linear, text: Float[Tensor, "D E"]) -> Float[Tensor, "D K"]:
+    """Keys of directed relations: text embeddings of one length, transformed by direction."""
+    unit = functional.normalize(text, dim=-1) * text.shape[-1] ** 0.5
+    return torch.stack([forward(unit[0::2]), inverse(unit[1::2])], 1).flatten(0, 1)
+
+
 class RelationScorer(nn.Module):
     """Scores directed relations against a plan. Formula: see the module's text."""
 
@@ -59,9 +65,7 @@ class RelationScorer(nn.Module):
 
     def table(self, text: Float[Tensor, "D E"]) -> RelationTable:
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
-        unit = functional.normalize(text, dim=-1) * text.shape[-1] ** 0.5
-        key = torch.stack([self.forward_key(unit[0::2]), self.inverse_key(unit[1::2])], 1)
-        return RelationTable(text, key.flatten(0, 1))
+        return RelationTable(text, directed_keys(self.forward_key, self.inverse_key, text))
 
     def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
         """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""

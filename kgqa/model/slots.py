@@ -32,13 +32,30 @@ class Gates:
     write: Float[Tensor, "V D"]
 
 
+def gated(
+    old: Float[Tensor, "V D"],
+    said: Float[Tensor, "V D"],
+    written: Float[Tensor, "V D"],
+    gates: nn.Linear,
+    by_state: Float[Tensor, "V D2"],
+    config: ModelConfig,
+) -> tuple[Float[Tensor, "V D"], Gates]:
+    """read * old + write * written; the gates come from what was there, what is ``said``, and a state, or are 1."""
+    read, write = (gates(torch.cat([old, said], -1)) + by_state).sigmoid().chunk(2, -1)
+    if not config.read_gate:
+        read = torch.ones_like(read)
+    if not config.write_gate:
+        write = torch.ones_like(write)
+    return read * old + write * written, Gates(read, write)
+
+
 class SlotWriter(MessagePassing):  # type: ignore[misc]  # torch-geometric ships no types
     """Writes one hop's frontier into slots. Formula: see the module's text."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(aggr="add")
         slot, state = config.slot_dim, config.state_dim
-        self.read_gate, self.write_gate = config.read_gate, config.write_gate
+        self.config = config
         self.topic = nn.Parameter(torch.randn(slot) * 0.1)
         self.from_slot = nn.Linear(slot, slot, bias=False)
         self.from_relation = nn.Linear(config.relation_dim, slot)
@@ -75,13 +92,8 @@ class SlotWriter(MessagePassing):  # type: ignore[misc]  # torch-geometric ships
         carried = torch.cat([message, message.new_ones(len(message), 1)], -1) * weight.unsqueeze(-1)
         summed = self.propagate(torch.stack([edge_group, edge_target]), x=(carried, old), size=(len(carried), len(old)))
         mean = summed[:, :-1] / summed[:, -1:].clamp(min=1e-6)
-        gates = self.gates(torch.cat([old, mean], -1)) + self.gates_state(state)[target_row]
-        read, write = gates.sigmoid().chunk(2, -1)
-        if not self.read_gate:
-            read = torch.ones_like(read)
-        if not self.write_gate:
-            write = torch.ones_like(write)
-        return read * old + write * torch.tanh(mean), Gates(read, write)
+        by_row = self.gates_state(state)[target_row]
+        return gated(old, mean, torch.tanh(mean), self.gates, by_row, self.config)
 
     def message(self, x_j: Tensor) -> Tensor:
         """What goes over one edge: its group's weighted message (called by ``propagate``)."""

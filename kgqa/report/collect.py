@@ -104,7 +104,7 @@ def collect(
     snapshot = walker.snapshot
     say(f"answering {len(questions):,} questions")
     found = evaluate(answerer, questions, snapshot, brackets=brackets)
-    cut = slices(questions, snapshot)
+    cut = slices(questions, walker)
     of_question: list[list[tuple[str, str]]] = [[] for _ in questions]
     for slicing, values in cut.items():
         for value, chosen in values.items():

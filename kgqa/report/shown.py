@@ -12,7 +12,7 @@ from kgqa.answering import Answerer, Stopwatch
 from kgqa.data.questions import GoldPath, Question, bracketed
 from kgqa.linking.topics import choose_topics, link
 from kgqa.model.network import log_odds
-from kgqa.retrieval.walk import key_node
+from kgqa.retrieval.keys import key_node
 from kgqa.stores.snapshot import Snapshot
 
 SLOTS = 8

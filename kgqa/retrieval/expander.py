@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from graph_schema import Entity, GraphReader, Group, Offer
 from kgqa.stores.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from kgqa.retrieval.guesses import Guesser
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ class Expander(Protocol):
 
     Attributes:
         seconds: the time spent answering. changes: the store's change counter as of which ``relations`` are; None if
-            it wasn't told.
+            it wasn't told. guesser: what says which facts the graph may lack; None: only what it has counts.
     """
 
     seconds: float
     changes: int | None
+    guesser: Guesser | None
 
     @property
     def relations(self) -> tuple[str, ...]: ...
@@ -84,6 +89,7 @@ class SnapshotExpander:
         self.snapshot = snapshot
         self.seconds = 0.0
         self.changes: int | None = None  # the snapshot's is not needed: the schema is the store's, which may be newer
+        self.guesser: Guesser | None = None
         self._device = torch.device(device)
 
         def load(array: np.ndarray) -> Tensor:
@@ -92,6 +98,18 @@ class SnapshotExpander:
 
         self.group_start, self.group_relation = load(snapshot.group_start), load(snapshot.group_relation).long()
         self.edge_start, self.edge_target = load(snapshot.edge_start), load(snapshot.edge_target)
+
+    def keeping(self, edges: Bool[Tensor, " M"]) -> SnapshotExpander:
+        """The same graph with only some of its edges; of a fact, which is two edges, both are to be kept or none."""
+        kept = copy(self)
+        count = torch.cat([edges.new_zeros(1, dtype=torch.int64), edges.cumsum(0)])
+        start = count[self.edge_start]
+        some = start.diff() > 0
+        number = torch.cat([some.new_zeros(1, dtype=torch.int64), some.cumsum(0)])
+        kept.group_start, kept.group_relation = number[self.group_start], self.group_relation[some]
+        kept.edge_start = torch.cat([start[:-1][some], start[-1:]])
+        kept.edge_target = self.edge_target[edges]
+        return kept
 
     @property
     def relations(self) -> tuple[str, ...]:
@@ -145,6 +163,7 @@ class LiveExpander:
         self.reader = reader
         self.seconds = 0.0
         self.device = torch.device("cpu")
+        self.guesser: Guesser | None = None
         self.changes: int | None = None  # the store's change counter as of which ``relations`` are; None: not told
         self._relations: tuple[str, ...] | None = None
         self._ids: list[str] = []

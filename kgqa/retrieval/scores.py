@@ -13,7 +13,8 @@ from kgqa.model.controller import Plan
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
-from kgqa.retrieval.walk import Budget, Walk, key_node, key_row, make_key, walk
+from kgqa.retrieval.keys import key_node, key_row, make_key
+from kgqa.retrieval.walk import Budget, Walk, walk
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def read(
     if network.config.question_side and len(reached.key):
         around = expander.offer(key_node(reached.key))
         owner, relation = around.owner, around.relation
-    reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.slots, owner, relation)
+    reading = network.read(
+        plan, table, key_row(reached.key), reached.mass, reached.slots, owner, relation, reached.proven
+    )
     return reached, reading
 
 

@@ -17,33 +17,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kgqa.model.controller import Plan
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander, Groups
-
-_SHIFT = 32  # a key is row * 2^32 + node
-
-
-def make_key(row: Tensor, node: Tensor) -> Tensor:
-    """One int64 for a (row, node) pair; keys sort by row, then node."""
-    return (row << _SHIFT) | node
-
-
-def key_row(key: Tensor) -> Tensor:
-    return key >> _SHIFT
-
-
-def key_node(key: Tensor) -> Tensor:
-    return key & ((1 << _SHIFT) - 1)
-
-
-def rows_between(key: Tensor, first: int, last: int) -> Tensor:
-    """Which keys belong to rows first..last."""
-    return (key >= first << _SHIFT) & (key < (last + 1) << _SHIFT)
+from kgqa.retrieval.guesses import ASKED, Guesser
+from kgqa.retrieval.keys import key_node, key_row, make_key
+from kgqa.retrieval.surroundings import likeliest
 
 
 @dataclass(frozen=True)
@@ -63,6 +46,8 @@ class Hop:
         edge_group: [M], edge_target: [M], for each edge its group and the reached entity, positions in G and V.
         key: [V], the (row, node) reached, ascending. mass: [V].
         cut_row, cut_relation, cut_count: [C], facts left out for the budget.
+        guessed: [G], whether the group is one guessed fact. proving: [G], whether it isn't, nor was its source reached
+            by guesses alone. proven: [V], reached over facts alone.
     """
 
     weights: Float[Tensor, "B D"]
@@ -76,6 +61,9 @@ class Hop:
     cut_row: Int[Tensor, " C"]
     cut_relation: Int[Tensor, " C"]
     cut_count: Int[Tensor, " C"]
+    guessed: Bool[Tensor, " G"]
+    proving: Bool[Tensor, " G"]
+    proven: Bool[Tensor, " V"]
 
 
 @dataclass(frozen=True)
@@ -87,12 +75,14 @@ class Walk:
         mass: [M], mixture over the hops, in [0, 1].
         slots: [M, D], memory slots; None if the model has none.
         hops: one entry for each hop that any row took.
+        proven: [M], reached over facts alone, in one way at least.
     """
 
     key: Int[Tensor, " M"]
     mass: Float[Tensor, " M"]
     slots: Float[Tensor, "M D"] | None
     hops: tuple[Hop, ...]
+    proven: Bool[Tensor, " M"]
 
 
 def walk(
@@ -121,26 +111,31 @@ def walk(
     config = network.config
     topics = torch.unique(make_key(topic_row, topic_node))
     key, mass = topics, torch.ones(len(topics), device=topics.device)
+    proven = torch.ones_like(topics, dtype=torch.bool)
     memory_key, memory_mass = topics, torch.zeros(len(topics), device=topics.device)
+    memory_proven = torch.zeros_like(proven)
     slots = network.writer.topic.expand(len(topics), -1) if config.slots and not soften else None
     hops = []
     left = plan.stop.flip(1).cumsum(1).flip(1)  # [B, T]: probability that hop t is taken at all
     for hop in range(config.max_hops):
         going = left[key_row(key), hop] >= (0 if soften else config.min_stop)
-        key, mass = key[going], mass[going]
+        key, mass, proven = key[going], mass[going], proven[going]
         if not len(key):
             break
-        taken = _hop(network, plan, hop, table, expander, key, mass, topics, budget, hide, soften=soften)
+        taken = _hop(network, plan, hop, table, expander, key, mass, proven, topics, budget, hide, soften=soften)
         hops.append(taken)
         old_key, old_slots = memory_key, slots
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
         stop = plan.stop[key_row(taken.key), hop]
         grown = torch.cat([memory_mass, stop * taken.mass])
         memory_mass = grown.new_zeros(len(memory_key)).index_add(0, position, grown)
+        shown = torch.cat([memory_proven, taken.proven & (stop * taken.mass > 0)])
+        memory_proven = torch.zeros(len(memory_key), dtype=torch.bool, device=key.device)
+        memory_proven[position[shown]] = True
         if old_slots is not None:
             slots = _write(network, plan, hop, table, taken, old_key, old_slots, len(memory_key), position)
-        key, mass = taken.key, taken.mass
-    return Walk(memory_key, memory_mass, slots, tuple(hops))
+        key, mass, proven = taken.key, taken.mass, taken.proven
+    return Walk(memory_key, memory_mass, slots, tuple(hops), memory_proven)
 
 
 def _hop(
@@ -151,27 +146,31 @@ def _hop(
     expander: Expander,
     key: Tensor,
     mass: Tensor,
+    proven: Tensor,
     topics: Tensor,
     budget: Budget,
     hide: Tensor | None,
     *,
     soften: bool,
 ) -> Hop:
-    """One hop: offer, choose, expand, add up."""
+    """One hop: offer, choose, expand, guess, add up."""
     rows = len(plan.stop)
+    guesser = expander.guesser if network.config.guesses and not soften else None
     groups = expander.offer(key_node(key))
     row = key_row(key)[groups.owner]
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
     offered[row, groups.relation] = True
-    frozen = None if hide is None else hide >= 0
-    weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
-    if hide is not None and len(row) and (hide == hop).any():
-        first = weights.detach().argmax(-1)
-        offered[hide == hop, first[hide == hop]] = False
-        weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
+    if guesser is not None:
+        fits = guesser.fitting(key_node(key))
+        owner, relation = torch.nonzero(fits, as_tuple=True)
+        offered[key_row(key)[owner], relation] = True
+    weights = _weights(network, plan, hop, table, offered, hide, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
 
     best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")
+    if guesser is not None:
+        asked = mass[owner] * weights[key_row(key)[owner], relation]
+        best = best.scatter_reduce(0, key_row(key)[owner], asked.detach(), "amax")
     chosen = torch.nonzero((weight.detach() >= network.config.prune * best[row]) & (weight.detach() > 0)).squeeze(-1)
     limit = groups.count[chosen]
     cut_row, cut_relation, cut_count = (limit.new_zeros(0) for _ in range(3))
@@ -184,16 +183,70 @@ def _hop(
         chosen, limit = chosen[allowed > 0], allowed[allowed > 0]
 
     edge_group, target = expander.expand(groups.handle[chosen], limit)
-    row, weight = row[chosen], weight[chosen]
-    reached, edge_target = torch.unique(make_key(row[edge_group], target), return_inverse=True)
-    total = weight.new_zeros(len(reached)).index_add(0, edge_target, weight[edge_group])
+    source, directed, weight = groups.owner[chosen], groups.relation[chosen], weight[chosen]
+    facts = len(chosen)
+    if guesser is not None:
+        worth = asked.detach() >= network.config.prune * best[key_row(key)[owner]]
+        # Where to go is learned from facts alone, else a guess at what lies several hops away would become a shortcut.
+        found = _guessed(guesser, key, owner[worth], relation[worth], asked[worth].detach())
+        edge_group = torch.cat([edge_group, torch.arange(len(found[0]), device=key.device) + facts])
+        source, directed, weight, target = (
+            torch.cat(both) for both in zip((source, directed, weight, target), found, strict=True)
+        )
+    guessed = torch.arange(len(source), device=key.device) >= facts
+    proving = ~guessed & proven[source]
+    reached, edge_target = torch.unique(make_key(key_row(key)[source[edge_group]], target), return_inverse=True)
+    total = _together(weight[edge_group], proving[edge_group], edge_target, len(reached))
     back = plan.back[key_row(reached), hop]
-    new_mass = total.clamp(max=1.0) * torch.where(torch.isin(reached, topics), back, torch.ones_like(back))
-    source = key[groups.owner[chosen]]
+    new_mass = total * torch.where(torch.isin(reached, topics), back, torch.ones_like(back))
+    shown = torch.zeros(len(reached), dtype=torch.bool, device=key.device)
+    shown[edge_target[proving[edge_group]]] = True
     return Hop(
-        weights, source, groups.relation[chosen], weight, edge_group, edge_target, reached, new_mass,
-        cut_row, cut_relation, cut_count,
+        weights, key[source], directed, weight, edge_group, edge_target, reached, new_mass,
+        cut_row, cut_relation, cut_count, guessed, proving, shown,
     )  # fmt: skip
+
+
+def _guessed(
+    guesser: Guesser, key: Tensor, owner: Tensor, relation: Tensor, asked: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Guesses at the (frontier position, directed relation) pairs of most weight: pair, mass on it, and node."""
+    some = likeliest(key_row(key)[owner], asked, ASKED)
+    owner, relation, asked = owner[some], relation[some], asked[some]
+    found = guesser.guess(key_node(key)[owner], relation)
+    return owner[found.query], relation[found.query], asked[found.query] * found.probability, found.node
+
+
+def _weights(
+    network: ReaderNetwork,
+    plan: Plan,
+    hop: int,
+    table: RelationTable,
+    offered: Tensor,
+    hide: Tensor | None,
+    *,
+    soften: bool,
+) -> Tensor:
+    """Weights of the relations offered, without the one that is to be hidden at this hop; see ``walk``."""
+    frozen = None if hide is None else hide >= 0
+    weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
+    if hide is None or not (hide == hop).any() or not offered.any():
+        return weights
+    first = weights.detach().argmax(-1)
+    offered[hide == hop, first[hide == hop]] = False
+    return network.follow(plan, hop, table, offered, frozen, soften=soften)
+
+
+def _together(weight: Tensor, proving: Tensor, target: Tensor, size: int) -> Tensor:
+    """The mass of ``size`` targets, from their edges: added up, up to 1, where facts prove them.
+
+    Of what rests on guesses, the greatest counts: these are right or wrong together.
+    """
+    nothing = weight.new_zeros(size)
+    total = nothing.index_add(0, target[proving], weight[proving]).clamp(max=1.0)
+    if bool(proving.all()):
+        return total
+    return torch.maximum(total, nothing.scatter_reduce(0, target[~proving], weight[~proving], "amax"))
 
 
 def _within(row: Tensor, weight: Tensor, rank: Tensor, groups: Groups, chosen: Tensor, edges: int) -> Tensor:

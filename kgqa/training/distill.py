@@ -33,8 +33,8 @@ from torch.nn import functional
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.expander import SnapshotExpander, ragged
+from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores
-from kgqa.retrieval.walk import key_node, key_row, make_key
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.loss import log_sum_exp
 from kgqa.training.prepare import Prepared, TextStates

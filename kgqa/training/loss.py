@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores
-from kgqa.retrieval.walk import make_key
 
 _TINY = 1e-6  # least 1 - p of an entity that is no answer
 _COUNTED = 1e-3

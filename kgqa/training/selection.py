@@ -11,8 +11,9 @@ from torch import Tensor
 from kgqa.model.decision import Calibration, decide, fit_calibration
 from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores, combine, read
-from kgqa.retrieval.walk import Budget, make_key
+from kgqa.retrieval.walk import Budget
 from kgqa.training.prepare import Prepared, TextStates
 
 UNANSWERABLE = 0.1  # what all questions without an answer weigh, all others weighing 1

@@ -23,11 +23,14 @@ from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.retrieval.guesses import LinkGuesser
+from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores, combine, read
-from kgqa.retrieval.walk import Budget, key_node, key_row, make_key, walk
+from kgqa.retrieval.walk import Budget, walk
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.distill import Teaching
+from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
@@ -135,7 +138,11 @@ class Trainer:
         self.texts, self.unknown = self._unknown_words(train)
         self.dev_texts, dev_unknown = self._unknown_words(dev)
         self.dev_unknown = _with_unknown_words(dev, dev_unknown)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
+        # The link predictor learns by itself, before: what it guesses must not change while questions are read.
+        learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
+        self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
+        self.linked = self.network.links is None
+        self.guesser: LinkGuesser | None = None
         self.step, self.looked, self.spent = 0, 0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
@@ -164,6 +171,8 @@ class Trainer:
         before = self.spent
         saved = began
         try:
+            self._link(progress)
+            self.spent = before + time.monotonic() - began
             self._look_if_due(dev_texts)  # a run may have been interrupted while it looked
             while self.step < self.config.steps:
                 loss = self._step(texts)
@@ -179,6 +188,20 @@ class Trainer:
         self.network.load_state_dict(self.best_weights)
         assert self.best is not None
         return Trained(self.network, self.best, self.spent, self.step)
+
+    def _link(self, progress: Callable[[Progress], None]) -> None:
+        """Teach the link predictor, if there is one, and guess by it from then on."""
+        links, config = self.network.links, self.config
+        if links is None:
+            return
+        if not self.linked:
+            taught = LinkTraining(config.link_steps, config.link_queries, config.link_hidden, config.seed)
+            for step, loss in enumerate(taught.steps_on(links, self.expander, self.relation_text), 1):
+                progress(Progress(step, config.link_steps, loss, None))
+            self.linked = True
+            self._save()
+        links.requires_grad_(False)
+        self.guesser = self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
 
     def _unknown_words(self, data: Prepared) -> tuple[list[str], Tensor]:
         """All texts, and for each of the data's where the one with unknown words stands; -1: there is none."""
@@ -198,6 +221,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * self._schedule()
         self.network.train()
+        if self.guesser is not None:
+            self.guesser.silent = self.step < config.guess_from * config.steps
         chosen = self.usable[
             batch_at(self.step, len(self.usable), min(config.batch_size, len(self.usable)), config.seed)
         ]
@@ -323,6 +348,8 @@ class Trainer:
         due = self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
         if not due or self.step == self.looked:
             return
+        if self.guesser is not None:
+            self.guesser.silent = False
         size = len(self.dev.questions)
         spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
         scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread)
@@ -341,6 +368,7 @@ class Trainer:
         write_atomically(self.run / SETTINGS, (json.dumps(self._settings, indent=1) + "\n").encode())
         state = {
             "step": self.step,
+            "linked": self.linked,
             "looked": self.looked,
             "spent": self.spent,
             "network": self.network.state_dict(),
@@ -373,6 +401,7 @@ class Trainer:
                 where=str(self.run),
                 fix="Give the same settings to go on with it, or another directory to start anew",
             )
+        self.linked = state["linked"]
         self.step, self.looked, self.spent = state["step"], state["looked"], state["spent"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -19,8 +19,9 @@ from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork, log_odds
 from kgqa.retrieval.expander import LiveExpander, SnapshotExpander
+from kgqa.retrieval.keys import key_node, key_row
 from kgqa.retrieval.scores import combine, read
-from kgqa.retrieval.walk import Budget, key_node, key_row, walk
+from kgqa.retrieval.walk import Budget, walk
 from kgqa.stores import open_store
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig

@@ -15,8 +15,9 @@ from torch import Tensor
 from graph_schema import Batch, Entity, Fact, Schema
 from kgqa.retrieval.evidence import trace
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
+from kgqa.retrieval.keys import key_node, key_row
 from kgqa.retrieval.scores import combine
-from kgqa.retrieval.walk import Budget, key_node, key_row
+from kgqa.retrieval.walk import Budget
 from kgqa.stores import EmbeddedStore
 from tests.model.walk_reference import SMALL, Case, Walked, cases, go, network, reference, reference_chain
 

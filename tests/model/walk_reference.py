@@ -18,8 +18,9 @@ from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
+from kgqa.retrieval.keys import key_node, key_row
 from kgqa.retrieval.scores import read
-from kgqa.retrieval.walk import Budget, Walk, key_node, key_row
+from kgqa.retrieval.walk import Budget, Walk
 from kgqa.stores.snapshot import Snapshot
 
 SMALL = ModelConfig(encoder_dim=12, state_dim=8, relation_dim=10, slot_dim=6, max_hops=3, prune=0.1, min_stop=0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graph_schema import Answer, Entity, EvidencePath, EvidenceStep, Fact, Response, Topic
+from kgqa.data.graph import Walker
 from kgqa.data.questions import GoldPath, Question
 from kgqa.evaluation.evidence import EvidenceScores, score_evidence, walk_again
 from kgqa.evaluation.slices import binned, slices
@@ -71,9 +72,8 @@ def test_slices() -> None:
         Question("both", (), (), paths=(GoldPath("ann", (("parent", False),)), GoldPath("bea", (("parent", True),)))),
         Question("who is Zoe", ((7, 10),), ("x",)),
     ]
-    found = {
-        name: {value: mask.tolist() for value, mask in of.items()} for name, of in slices(questions, GRAPH).items()
-    }
+    cut = slices(questions, Walker(GRAPH))
+    found = {name: {value: mask.tolist() for value, mask in of.items()} for name, of in cut.items()}
     assert found == {
         "hops": {"1": [False, True, True, False], "2": [True, False, False, False]},
         "relation": {
@@ -87,16 +87,17 @@ def test_slices() -> None:
             "1": [True, False, False, True],
             "2-5": [False, True, False, False],
         },
+        "gold path": {"whole": [True, True, True, False]},
         "namesakes": {"1": [True, True, True, False]},
     }
-    assert slices([], GRAPH)["hops"] == {}
+    assert slices([], Walker(GRAPH))["hops"] == {}
 
 
 def test_namesakes_are_counted() -> None:
     named = graph([Fact("Ann", "knows", "Bob"), Fact("ann", "knows", "Bob")])
     question = Question("who knows Ann", ((10, 13),), ("Bob",))
-    assert list(slices([question], named)["namesakes"]) == ["2"]
-    assert list(slices([question], named)["topic facts"]) == ["1-2"]
+    assert list(slices([question], Walker(named))["namesakes"]) == ["2"]
+    assert list(slices([question], Walker(named))["topic facts"]) == ["1-2"]
 
 
 def test_bins() -> None:
