@@ -33,7 +33,9 @@ class Guessed:
 
 @runtime_checkable
 class Guesser(Protocol):
-    """Says which facts there may be besides those that there are."""
+    """Says which facts there may be besides those that there are. ``silent``: it isn't asked."""
+
+    silent: bool
 
     def fitting(self, node: Int[Tensor, " F"]) -> Bool[Tensor, "F D"]:
         """Which directed relations each node is of a kind to have."""
@@ -51,7 +53,7 @@ class LinkGuesser:
 
     def __init__(self, links: LinkPredictor, relation_text: Float[Tensor, "D E"], expander: SnapshotExpander) -> None:
         self._links, self._expander = links, expander
-        self.silent = False  # it says then what a node is of a kind to have, but guesses nothing
+        self.silent = False
         with torch.no_grad():
             self._keys = links.keys(relation_text)
         self._kind = kinds(expander.group_start, expander.group_relation, len(relation_text))
@@ -67,8 +69,6 @@ class LinkGuesser:
 
     @torch.no_grad()
     def guess(self, node: Int[Tensor, " Q"], relation: Int[Tensor, " Q"]) -> Guessed:
-        if self.silent:
-            node, relation = node[:0], relation[:0]
         if not len(self._place):
             return self._made(node, relation)
         from kgqa.retrieval.expander import ragged  # noqa: PLC0415  it imports this module

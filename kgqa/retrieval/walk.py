@@ -156,6 +156,8 @@ def _hop(
     """One hop: offer, choose, expand, guess, add up."""
     rows = len(plan.stop)
     guesser = expander.guesser if network.config.guesses and not soften else None
+    if guesser is not None and guesser.silent:
+        guesser = None
     groups = expander.offer(key_node(key))
     row = key_row(key)[groups.owner]
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)

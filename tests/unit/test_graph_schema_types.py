@@ -100,6 +100,17 @@ def test_written_adds_up() -> None:
     assert sum([Written(1), Written(1)], Written()) == Written(2)
 
 
+def test_what_an_answer_supposes_is_plain_json() -> None:
+    answer = Answer(Entity("D", "Dieterle"), 0.4, supposed=(Fact("Juarez", "directed_by", "D"),))
+    response = Response("who directed Juarez", (answer,), names={"D": "Dieterle"})
+    plain = json.loads(json.dumps(response.as_dict()))["answers"][0]
+    assert plain["guessed"] is True
+    assert plain["supposed"] == [
+        {"head": "Juarez", "relation": "directed_by", "tail": "D", "head_name": "Juarez", "tail_name": "Dieterle"}
+    ]
+    assert plain["evidence"] == []
+
+
 def test_a_response_is_plain_json() -> None:
     answer = Answer(Entity("Juarez", "Juarez", "Film", ("J",)), 0.9, (EvidencePath((STEP, BACK), holds=True),))
     response = Response(
@@ -122,6 +133,8 @@ def test_a_response_is_plain_json() -> None:
         "label": "Film",
         "aliases": ["J"],
         "score": 0.9,
+        "guessed": False,
+        "supposed": [],
         "evidence": [
             {
                 "holds": True,
