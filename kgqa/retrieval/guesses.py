@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from kgqa.retrieval.expander import ragged
 from kgqa.retrieval.surroundings import fitting, kinds, likeliest, surroundings
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ class LinkGuesser:
     def guess(self, node: Int[Tensor, " Q"], relation: Int[Tensor, " Q"]) -> Guessed:
         if not len(self._place):
             return self._made(node, relation)
-        from kgqa.retrieval.expander import ragged  # noqa: PLC0415  it imports this module
-
         pair = node * len(self._keys) + relation
         new = torch.unique(pair[self._place[pair] < 0])
         if len(new):
