@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from itertools import repeat
+
+import numpy as np
 
 from graph_schema.errors import InputError
 from graph_schema.text import name_key
-from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Properties, Value
+from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Int64s, Properties, Value
 from kgqa.stores.properties import check_properties, storable
 
 __all__ = [
+    "Pairs",
     "Prepared",
     "Said",
     "by_relation",
@@ -48,26 +50,41 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Distinct facts of one relation, ascending by head and tail, in columns of the same length.
+
+    Attributes:
+        heads, tails: positions in ``Prepared.ids``; int64 [F].
+        lines: the first line of each, 0: not known; int64 [F].
+        properties: of those that have any, by place, merged in the batch's order.
+    """
+
+    heads: Int64s
+    tails: Int64s
+    lines: Int64s
+    properties: dict[int, dict[str, Value]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A batch, checked.
 
     Attributes:
         ids: of all entities, those that only facts mention too, ascending.
         entities: what the batch says of entities, by id, in its order.
-        facts: the distinct facts by relation name, each list ascending.
+        facts: by relation name, ascending.
         given: how many facts the batch had, duplicates counted.
         entity_lines: of each entity that the batch says something of, the first line.
-        fact_lines: for each list of ``facts``, the first line of each fact.
-        fact_properties: of the facts that have any, by relation, head and tail, merged in the batch's order.
     """
 
     ids: list[str]
     entities: dict[str, list[Entity]]
-    facts: dict[str, list[Pair]]
+    facts: dict[str, Pairs]
     given: int
     entity_lines: dict[str, int] = field(default_factory=dict)
-    fact_lines: dict[str, list[int]] = field(default_factory=dict)
-    fact_properties: dict[tuple[str, str, str], dict[str, Value]] = field(default_factory=dict)
 
 
 def prepare(batch: Batch) -> Prepared:
@@ -78,35 +95,50 @@ def prepare(batch: Batch) -> Prepared:
     """
     said = said_of_entities(batch)
     facts = Facts.of(batch.facts)
-    lines = batch.fact_lines or [0] * len(facts)
-    # Of each fact the first line: what comes first is put in last.
-    first = dict(zip(_backwards(facts.relations, facts.heads, facts.tails), reversed(lines), strict=True))
-    ordered: dict[str, list[Pair]] = {}
-    fact_lines: dict[str, list[int]] = {}
-    for relation, of in groupby(sorted(first), key=itemgetter(0)):
-        triples = [*of]
-        ordered[relation] = [(head, tail) for _, head, tail in triples]
-        fact_lines[relation] = [*map(first.__getitem__, triples)]
-    properties: dict[tuple[str, str, str], dict[str, Value]] = {}
+    ids = sorted({*said, *facts.heads, *facts.tails})
+    check_ids(ids)
+    relations = sorted(set(facts.relations))
+    check_relations(relations)
     if batch.fact_properties:
         check_properties(batch.fact_properties)
-        for head, relation, tail, given in zip(
-            facts.heads, facts.relations, facts.tails, batch.fact_properties, strict=True
-        ):
-            if given:
-                properties.setdefault((relation, head, tail), {}).update(given)
-    ids = sorted(said.keys() | set(facts.heads) | set(facts.tails))
-    check_ids(ids)
-    check_relations(ordered)
     return Prepared(
         ids,
         {id_: heard.told for id_, heard in said.items()},
-        ordered,
+        _pairs(batch, facts, ids, relations),
         len(facts),
         {id_: heard.line for id_, heard in said.items()},
-        fact_lines,
-        properties,
     )
+
+
+def _pairs(batch: Batch, facts: Facts, ids: Sequence[str], relations: Sequence[str]) -> dict[str, Pairs]:
+    """The facts of a batch by relation, given all ids and relations that it has, ascending."""
+    heads, tails, kinds = _places(facts.heads, ids), _places(facts.tails, ids), _places(facts.relations, relations)
+    lines = np.fromiter(batch.fact_lines or repeat(0, len(facts)), np.int64, len(facts))
+    order = np.lexsort((tails, heads, kinds))  # stable: of a fact that comes twice, the first stays before the second
+    first = np.ones(len(order), bool)
+    for column in (kinds, heads, tails):
+        column[:] = column[order]
+    first[1:] = (kinds[1:] != kinds[:-1]) | (heads[1:] != heads[:-1]) | (tails[1:] != tails[:-1])
+    kept = np.flatnonzero(first)
+    bounds = np.searchsorted(kinds[kept], np.arange(len(relations) + 1)).tolist()
+    found = {}
+    for relation, low, high in zip(relations, bounds, bounds[1:], strict=False):
+        chosen = kept[low:high]
+        found[relation] = Pairs(heads[chosen], tails[chosen], lines[order[chosen]])
+    if batch.fact_properties:
+        place = np.empty(len(order), np.int64)
+        place[order] = np.cumsum(first) - 1
+        start = dict(zip(relations, bounds, strict=False))
+        for at, (relation, given) in enumerate(zip(facts.relations, batch.fact_properties, strict=True)):
+            if given:
+                found[relation].properties.setdefault(int(place[at]) - start[relation], {}).update(given)
+    return found
+
+
+def _places(texts: Sequence[str], among: Sequence[str]) -> Int64s:
+    """Position of each in a list that has all of them."""
+    place = dict(zip(among, range(len(among)), strict=True))
+    return np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
 
 
 def said_of_entities(batch: Batch) -> dict[str, Said]:
@@ -214,11 +246,6 @@ def check_relations(names: Iterable[str]) -> None:
         InputError: naming the first of them.
     """
     _check_identifiers("relation", names)
-
-
-def _backwards(*columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Rows of columns, the last one first."""
-    return zip(*map(reversed, columns), strict=True)
 
 
 def _check_texts(texts: Iterable[str]) -> None:

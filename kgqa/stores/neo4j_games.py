@@ -20,8 +20,7 @@ import numpy as np
 
 from graph_schema.types import Int64s
 from kgqa.stores.batches import Prepared
-from kgqa.stores.neo4j_values import ORIGIN
-from kgqa.stores.neo4j_write import Nodes
+from kgqa.stores.neo4j_values import marks
 
 Result = TypeVar("Result")
 
@@ -129,44 +128,46 @@ def pairing(workers: int) -> tuple[list[frozenset[int]], Int64s]:
     return [frozenset(pair) for pair in games], game_of
 
 
-def games_of(prepared: Prepared, nodes: Nodes, origin: int, workers: int) -> list[Game]:
-    """The facts of a batch by game, the longest first; those of each relation ascending by head and tail."""
+def games_of(prepared: Prepared, nodes: Int64s, origin: int, workers: int) -> list[Game]:
+    """The facts of a batch by game, the longest first; those of each relation ascending by head and tail.
+
+    Args:
+        nodes: internal ids of ``prepared.ids``; int64.
+    """
     found, game_of = pairing(workers)
     if max(map(len, prepared.facts.values()), default=0) < STATEMENT_ROWS * len(found):
         found, game_of = [frozenset().union(*found)], np.zeros_like(game_of)
-    groups = len(game_of)
+    groups = nodes % len(game_of)
     planned: list[list[Planned]] = [[] for _ in found]
     for relation, pairs in prepared.facts.items():
-        heads, tails = columns(pairs, nodes)
-        marks = np.minimum(np.array(prepared.fact_lines[relation], np.int64), ORIGIN - 1) + origin * ORIGIN
-        games = game_of[heads % groups, tails % groups]
+        heads, tails = nodes[pairs.heads], nodes[pairs.tails]
+        marked = marks(origin, pairs.lines)
+        games = game_of[groups[pairs.heads], groups[pairs.tails]]
         order = np.lexsort((tails, heads, games))
         ends = np.searchsorted(games[order], np.arange(len(found) + 1))
         for number in np.flatnonzero(np.diff(ends)).tolist():
             chosen = order[ends[number] : ends[number + 1]]
-            planned[number].append(Planned(relation, heads[chosen], tails[chosen], marks[chosen], chosen))
+            planned[number].append(Planned(relation, heads[chosen], tails[chosen], marked[chosen], chosen))
     made = [Game(taken, rows) for taken, rows in zip(found, planned, strict=True) if rows]
-    return sorted(made, key=len, reverse=True)
+    made.sort(key=len, reverse=True)
+    # The server plans a statement for each relation. Whoever comes first to one plans it; let it be another for each.
+    return [
+        Game(game.groups, _turned(game.rows, at % workers * len(game.rows) // workers)) for at, game in enumerate(made)
+    ]
 
 
-def columns(pairs: Sequence[tuple[str, str]], nodes: Nodes) -> tuple[Int64s, Int64s]:
-    """Internal ids of the heads and of the tails."""
-    heads, tails = zip(*pairs, strict=True) if pairs else ((), ())
-    node = nodes.__getitem__
-    return (
-        np.fromiter(map(node, heads), np.int64, len(pairs)),
-        np.fromiter(map(node, tails), np.int64, len(pairs)),
-    )
+def _turned(rows: Sequence[Planned], start: int) -> Sequence[Planned]:
+    """The same, from another one on."""
+    return [*rows[start:], *rows[:start]]
 
 
-def ends_of(prepared: Prepared, rows: Sequence[Planned]) -> list[str]:
-    """Ids of the entities that some facts join, ascending."""
-    ends: set[str] = set()
+def ends_of(prepared: Prepared, rows: Sequence[Planned]) -> Int64s:
+    """Positions, in ``prepared.ids``, of the entities that some facts join; int64, ascending."""
+    ends = []
     for of in rows:
         pairs = prepared.facts[of.relation]
-        for place in of.places.tolist():
-            ends.update(pairs[place])
-    return sorted(ends)
+        ends += [pairs.heads[of.places], pairs.tails[of.places]]
+    return np.unique(np.concatenate(ends))
 
 
 def taken(pending: Sequence[Planned], size: int) -> tuple[list[Planned], list[Planned]]:

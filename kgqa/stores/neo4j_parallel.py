@@ -23,12 +23,14 @@ from functools import partial
 from itertools import cycle
 from typing import TypeVar
 
+import numpy as np
+
 from graph_schema.errors import StoreUnavailable
 from graph_schema.types import Batch, Written
 from kgqa.stores import neo4j_write as writing
 from kgqa.stores.batches import Prepared, prepare
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_games import Game, Games, Planned, columns, ends_of, games_of, taken
+from kgqa.stores.neo4j_games import Game, Games, Planned, ends_of, games_of, taken
 from kgqa.stores.neo4j_transactions import LEAST_ROWS, HeldLostError, Size, TooMuchError, Transactions
 from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Rows, Run
 
@@ -49,12 +51,14 @@ class _Work:
     Attributes:
         held: number of the held transaction since which ``nodes`` are what they are.
         nodes: of all its entities, once they are merged.
+        guess: whether its facts are there already.
     """
 
     batch: Batch
     prepared: Prepared
     held: int
     nodes: Nodes = field(default_factory=dict)
+    guess: Guess = field(default_factory=Guess)
     differing: list[str] = field(default_factory=list)
     facts: int = 0
     entities: int = 0
@@ -94,7 +98,6 @@ class ParallelWriter:
         self._known: Nodes = {}
         self._known_since = 0  # number of the held transaction
         self._size = Size()
-        self._guess = Guess()
 
     def write(self, batches: Iterable[Batch]) -> Iterator[Written]:
         """See ``LoadLedger.write_many``; raises also ``EntityGoneError``."""
@@ -212,7 +215,9 @@ class ParallelWriter:
 
     def _write_facts(self, games: Games[tuple[int, int]], work: _Work) -> None:
         """Begin to write the facts of a batch."""
-        for game in games_of(work.prepared, work.nodes, work.batch.origin, self._workers):
+        work.guess.there = not work.entities
+        nodes = writing.nodes_of(work.prepared, work.nodes)
+        for game in games_of(work.prepared, nodes, work.batch.origin, self._workers):
             work.playing.append(games.play(game.groups, partial(self._play, work, game)))
 
     def _join(self, work: _Work) -> None:
@@ -248,16 +253,14 @@ class ParallelWriter:
         """Write some facts in one transaction."""
         count = sum(len(of.heads) for of in rows)
         origin = work.batch.origin
-        rich = bool(work.prepared.fact_properties)
         held = work.held
 
         def write(run: Run) -> tuple[int, int]:
-            created = altered = 0
+            facts = []
             for of in rows:
-                told = writing.told_of(work.prepared, of.relation, of.places.tolist()) if rich else {}
-                facts = Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told)
-                new, others = writing.write_facts(run, facts, origin, self._guess)
-                created, altered = created + new, altered + others
+                told = writing.told_of(work.prepared.facts[of.relation], of.places)
+                facts.append(Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told))
+            created, altered = writing.write_facts(run, facts, origin, work.guess)
             writing.account(run, self._own.slot, origin, Counted(created, 0, altered))
             return created, altered
 
@@ -281,7 +284,8 @@ class ParallelWriter:
 
     def _made_again(self, work: _Work, rows: Sequence[Planned]) -> list[Planned]:
         """The same facts, after their ends were merged once more, for some were deleted by others."""
-        ids = ends_of(work.prepared, rows)
+        ends = ends_of(work.prepared, rows)
+        ids = [work.prepared.ids[place] for place in ends.tolist()]
         origin = work.batch.origin
 
         def merge(run: Run) -> writing.Made:
@@ -291,10 +295,12 @@ class ParallelWriter:
             return done
 
         made = self._run(merge)
+        nodes = np.empty(len(work.prepared.ids), np.int64)
+        nodes[ends] = [made.nodes[id_] for id_ in ids]
         again = []
         for of in rows:
             pairs = work.prepared.facts[of.relation]
-            heads, tails = columns([pairs[place] for place in of.places.tolist()], made.nodes)
+            heads, tails = nodes[pairs.heads[of.places]], nodes[pairs.tails[of.places]]
             again.append(Planned(of.relation, heads, tails, of.marks, of.places))
         return again
 

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 from neo4j.time import Date, DateTime
 
-from graph_schema.types import DEFAULT_LABEL, Entity, Properties, Scalar, Value
+from graph_schema.types import DEFAULT_LABEL, Entity, Int64s, Properties, Scalar, Value
 from kgqa.stores.properties import decoded, encoded
 
 MARKS = "kgqa_from"
@@ -33,6 +34,11 @@ _TAKEN_ON_RELATIONSHIPS = re.compile(r"_*kgqa_.*", re.DOTALL)
 def mark(origin: int, line: int) -> int:
     """One mark; lines beyond 2^40 all count as the last one."""
     return origin * ORIGIN + min(line, MOST_LINES)
+
+
+def marks(origin: int, lines: Int64s) -> Int64s:
+    """``mark`` of many lines."""
+    return np.minimum(lines, MOST_LINES) + origin * ORIGIN
 
 
 def marks_of(kept: object) -> list[int]:

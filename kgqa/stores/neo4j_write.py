@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, LiteralString, Protocol, TypeVar
 
+import numpy as np
 from neo4j import Record
 
-from graph_schema.types import DEFAULT_LABEL, Entity, Properties, Written
+from graph_schema.types import DEFAULT_LABEL, Entity, Int64s, Properties, Written
 from kgqa.stores import cypher, cypher_write
-from kgqa.stores.batches import Prepared, combined, keys_of_names, name_keys
+from kgqa.stores.batches import Pairs, Prepared, combined, keys_of_names, name_keys
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
 from kgqa.stores.neo4j_values import (
     MARKS,
@@ -21,6 +23,7 @@ from kgqa.stores.neo4j_values import (
     kept_entities,
     kept_properties,
     mark,
+    marks,
     marks_of,
     of_relationship,
     on_node,
@@ -135,19 +138,12 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
         kept = {known[id_]: id_ for id_ in prepared.ids if id_ not in nodes}
         verify(run, kept)
         nodes |= {id_: node for node, id_ in kept.items()}
-    created = altered = 0
-    guess = Guess()
+    places = nodes_of(prepared, nodes)
+    rows = []
     for relation, pairs in prepared.facts.items():
-        lines = prepared.fact_lines[relation]
-        rows = Rows(
-            relation,
-            [nodes[head] for head, _ in pairs],
-            [nodes[tail] for _, tail in pairs],
-            [mark(origin, line) for line in lines],
-            told_of(prepared, relation, range(len(pairs))),
-        )
-        new, others = write_facts(run, rows, origin, guess)
-        created, altered = created + new, altered + others
+        heads, tails = places[pairs.heads].tolist(), places[pairs.tails].tolist()
+        rows.append(Rows(relation, heads, tails, marks(origin, pairs.lines).tolist(), pairs.properties))
+    created, altered = write_facts(run, rows, origin, Guess(not made.created))
     account(run, slot, origin, Counted(created, made.created, altered + entities_altered), through)
     merged = len(prepared.ids) - made.created
     repeated = prepared.given - created
@@ -225,49 +221,67 @@ def verify(run: Run, nodes: Mapping[int, str]) -> None:
             raise EntityGoneError
 
 
-def told_of(prepared: Prepared, relation: str, places: Iterable[int]) -> dict[int, Properties]:
-    """Properties of some of a batch's facts of a relation, by position among ``places``, their places in its list."""
-    if not prepared.fact_properties:
+def nodes_of(prepared: Prepared, nodes: Mapping[str, int]) -> Int64s:
+    """Internal ids of all entities of a batch, in the order of its ids; int64."""
+    return np.fromiter(map(nodes.__getitem__, prepared.ids), np.int64, len(prepared.ids))
+
+
+def told_of(pairs: Pairs, places: Int64s) -> dict[int, Properties]:
+    """Properties of some facts, by position among ``places``, their own in the columns."""
+    if not pairs.properties:
         return {}
-    pairs = prepared.facts[relation]
-    found = ((at, prepared.fact_properties.get((relation, *pairs[place]))) for at, place in enumerate(places))
+    found = ((at, pairs.properties.get(place)) for at, place in enumerate(places.tolist()))
     return {at: properties for at, properties in found if properties}
 
 
-def write_facts(run: Run, facts: Rows, origin: int, guess: Guess) -> tuple[int, int]:
-    """Merge facts of one relation; returns how many are new, and how many others were changed.
+def write_facts(run: Run, facts: Sequence[Rows], origin: int, guess: Guess) -> tuple[int, int]:
+    """Merge facts; returns how many are new, and how many others were changed.
 
     Args:
+        facts: each relation's.
         guess: what is known from other facts; brought up to date.
 
     Raises:
         EntityGoneError: an end isn't there any more.
     """
     bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
-    told = sorted(facts.told)
+    told = [sorted(of.told) for of in facts]
+    plain = [of.without(places) for of, places in zip(facts, told, strict=True)]
+    if guess.there:
+        guess.there = _all_there(run, plain, bounds)
     created = altered = 0
-    for part in _parts(facts.without(told)):
-        columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
-        if guess.there:
-            found = run(cypher_write.count_facts(part.relation), {"given": columns, **bounds})[0][0]["n"]
-            guess.there = found == len(part)
-            if guess.there:
-                continue
-        new = _merge_facts(run, cypher_write.merge_facts(part.relation), columns)
-        guess.there = not new
-        created += new
-        if new < len(part):
-            altered += run(cypher_write.mark_facts(part.relation), {"given": columns, **bounds})[0][0]["n"]
-            altered += _resolve_facts(run, part, [{}] * len(part), bounds, origin)
-    for part in _parts(facts.only(told)):
-        properties = [part.told[at] for at in range(len(part))]
-        columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
-        kept = [*map(on_relationship, properties)]
-        new = _merge_facts(run, cypher_write.merge_facts_with(part.relation), {**columns, "properties": kept})
-        created += new
-        if new < len(part):
-            altered += _resolve_facts(run, part, properties, bounds, origin)
+    if not guess.there:
+        for part in chain.from_iterable(map(_parts, plain)):
+            columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
+            new = _merge_facts(run, cypher_write.merge_facts(part.relation), columns)
+            created += new
+            if new < len(part):
+                altered += run(cypher_write.mark_facts(part.relation), {"given": columns, **bounds})[0][0]["n"]
+                altered += _resolve_facts(run, part, [{}] * len(part), bounds, origin)
+        guess.there = not created
+    for of, places in zip(facts, told, strict=True):
+        for part in _parts(of.only(places)):
+            properties = [part.told[at] for at in range(len(part))]
+            columns = {"heads": part.heads, "tails": part.tails, "marks": part.marks}
+            kept = [*map(on_relationship, properties)]
+            new = _merge_facts(run, cypher_write.merge_facts_with(part.relation), {**columns, "properties": kept})
+            created += new
+            if new < len(part):
+                altered += _resolve_facts(run, part, properties, bounds, origin)
     return created, altered
+
+
+def _all_there(run: Run, facts: Sequence[Rows], bounds: Mapping[str, int]) -> bool:
+    """Whether the graph has all of these facts, with a mark of the origin."""
+    heads, tails = [*chain.from_iterable(of.heads for of in facts)], [*chain.from_iterable(of.tails for of in facts)]
+    relations = [*chain.from_iterable([at] * len(of) for at, of in enumerate(facts))]
+    names = [of.relation for of in facts]
+    for start in range(0, len(heads), ROWS):
+        part = slice(start, start + ROWS)
+        given = {"heads": heads[part], "tails": tails[part], "relations": relations[part], "names": names}
+        if run(cypher_write.COUNT_FACTS, {"given": given, **bounds})[0][0]["n"] < len(heads[part]):
+            return False
+    return True
 
 
 def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> int:

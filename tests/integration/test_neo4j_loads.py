@@ -406,16 +406,17 @@ def test_a_transaction_that_is_too_large_is_halved(store: Neo4jStore, monkeypatc
     assert max(sizes) > 120 >= min(size for size in sizes if size)
 
 
-@pytest.mark.parametrize("made", ["merge_facts", "merge_facts_with", "count_facts", "mark_facts", "lock_facts"])
+@pytest.mark.parametrize("made", ["merge_facts", "merge_facts_with", "COUNT_FACTS", "mark_facts", "lock_facts"])
 def test_facts_are_looked_for_between_their_ends_and_not_around_a_hub(
     store: Neo4jStore, neo4j_server: Neo4jServer, made: str
 ) -> None:
     store.write(Batch(facts=[Fact(f"n{n}", "r", "hub") for n in range(300)]))
     with neo4j.GraphDatabase.driver(neo4j_server.url, auth=(USER, PASSWORD)) as driver:
         driver.execute_query("CALL db.clearQueryCaches()")
-        columns = {"heads": [1], "tails": [2], "marks": [3], "properties": [{}]}
+        columns = {"heads": [1], "tails": [2], "marks": [3], "properties": [{}], "relations": [0], "names": ["r"]}
         given = {"given": columns, "low": 0, "high": 1}
-        plan = driver.execute_query("EXPLAIN " + getattr(cypher_write, made)("r"), given).summary.plan
+        query = getattr(cypher_write, made)
+        plan = driver.execute_query("EXPLAIN " + (query if isinstance(query, str) else query("r")), given).summary.plan
     pending, operators = [plan], []
     while pending:
         step = pending.pop()

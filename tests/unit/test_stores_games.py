@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from itertools import combinations_with_replacement
 
+import numpy as np
 import pytest
 
 from graph_schema import Batch, Fact
@@ -35,16 +36,17 @@ def test_every_fact_is_in_one_game_and_its_ends_in_the_groups_of_it(count: int) 
     rng = random.Random(count)
     facts = [Fact(f"n{rng.randrange(400)}", f"r{rng.randrange(2)}", f"n{rng.randrange(400)}") for _ in range(count)]
     prepared = prepare(Batch(facts=facts, origin=3, fact_lines=range(1, count + 1)))
-    nodes = {id_: number * 7 for number, id_ in enumerate(prepared.ids)}
+    nodes = 7 * np.arange(len(prepared.ids))
     games = games_of(prepared, nodes, 3, 2)
-    names = {number: id_ for id_, number in nodes.items()}
+    names = dict(zip(nodes.tolist(), prepared.ids, strict=True))
     found: Counter[Fact] = Counter()
     for game in games:
         for rows in game.rows:
             for head, tail, mark, place in zip(rows.heads, rows.tails, rows.marks, rows.places, strict=True):
                 fact = Fact(names[int(head)], rows.relation, names[int(tail)])
                 found[fact] += 1
-                assert prepared.facts[rows.relation][place] == (fact.head, fact.tail)
+                pairs = prepared.facts[rows.relation]
+                assert nodes[[pairs.heads[place], pairs.tails[place]]].tolist() == [head, tail]
                 assert mark == 3 * 2**40 + facts.index(fact) + 1, "its first line"
                 assert len(games) == 1 or {head % 5, tail % 5} <= game.groups
     assert found == dict.fromkeys(facts, 1)
@@ -105,7 +107,7 @@ def test_a_failure_is_told_and_what_has_not_begun_is_not_played_after_the_end() 
 
 def test_a_part_of_a_game_and_the_rest_are_all_of_it() -> None:
     prepared = prepare(Batch(facts=[Fact(f"n{n}", f"r{n % 3}", "hub") for n in range(30)]))
-    (game,) = games_of(prepared, {id_: n for n, id_ in enumerate(prepared.ids)}, 1, 2)
+    (game,) = games_of(prepared, np.arange(len(prepared.ids)), 1, 2)
     sizes = []
     rest = [*game.rows]
     while rest:
