@@ -1,4 +1,4 @@
-"""How names and relations are written as text: the normal form that names are matched by, and words for a relation."""
+"""How things are written as text: the normal form that names are matched by, words for a relation, counts."""
 
 from __future__ import annotations
 
@@ -55,3 +55,12 @@ def relation_words(name: str) -> str:
     last = re.split(r"[/#.:]|__+", name.rstrip("/#.:_"))[-1] or name
     spaced = _CAMEL.sub(" ", last).replace("_", " ").replace("-", " ")
     return " ".join(spaced.split()).lower() or name
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """So many of something: "1 line", "2,000 lines"; ``nouns`` is the plural where an s isn't all.
+
+    >>> counted(1, "entity", "entities"), counted(0, "entity", "entities")
+    ('1 entity', '0 entities')
+    """
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from graph_schema import InputError
+from graph_schema.text import counted
 from ingest.compression import SUFFIXES as COMPRESSED
 from ingest.sources import KINDS, Source
 
@@ -92,7 +93,7 @@ def _of_folder(folder: Path, note: Note) -> list[Path]:
             (found if named_like_data(name) else other).append(path)
     files = [path for path in sorted(found) if not _own(path, note)]
     if other:
-        note(f"{folder}: {len(other):,} files that aren't named like data are left out ({_some(other)})")
+        note(f"{folder}: left out, not named like data: {counted(len(other), 'file')} ({_some(other)})")
     if not files:
         raise InputError(
             "is a folder without data files" + (f"; it has {_some(other)}" if other else ""),

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import groupby
 
 from graph_schema import Batch, InputError, MappingError, Schema
+from graph_schema.text import counted
 from ingest.formats import NAMED, RDF, find_format
 from ingest.header import positions
 from ingest.known import Known
@@ -297,5 +298,5 @@ def _nothing(tally: Tally, item: Item, found: Found) -> InputError:
         fix = "Mend the mapping or the file"
     elif item.options.columns is None and found.format not in NAMED:
         fix = "A line is head, relation, tail, with tabs, | or commas between; of a wider file, say the three columns"
-    what = f"none of its {tally.rejects:,} lines can be read as a fact ({'; '.join(shown)})"
+    what = f"of {counted(tally.rejects, 'line')} none can be read as a fact ({'; '.join(shown)})"
     return InputError(what, where=tally.source, fix=fix)

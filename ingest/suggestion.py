@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from graph_schema import PropertyType
+from graph_schema.text import counted
 from graph_schema.types import DEFAULT_LABEL
 from ingest.formats import RDF
 from ingest.profile import ROWS, Column, Profile
@@ -126,7 +127,7 @@ def _seen(profile: Profile) -> Iterator[str]:
     if profile.more:
         yield f"only the first {ROWS:,} rows were looked at: keys, types and references may be otherwise after them"
     if profile.bad:
-        yield f"{profile.bad:,} lines can't be read, and will be set aside"
+        yield f"{counted(profile.bad, 'line')} can't be read, and will be set aside"
 
 
 def _node(plan: Plan, node: Node) -> Iterator[str]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 import ingest
 from graph_schema import Fact, Withdrawn
+from graph_schema.text import counted
 from kgqa.cli import common
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class LoadingBar:
 def _so_far(now: ingest.Progress, seconds: float) -> str:
     rate = f", {now.lines / seconds:,.0f} a second" if seconds > 1 else ""
     aside = f", {now.rejected:,} set aside" if now.rejected else ""
-    return f"{now.lines:,} lines{rate}, {now.facts:,} facts{aside}"
+    return f"{counted(now.lines, 'line')}{rate}, {counted(now.facts, 'fact')}{aside}"
 
 
 def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool = False) -> Iterator[str]:
@@ -82,13 +83,14 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
     yield (
         f"{_read(report)} read: {report.created:,} {new}, {report.merged:,} there already or repeated"
         + (f" ({altered:,} of them with something new)" if altered else "")
-        + f"; {report.entities_created:,} new entities; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
+        + f"; {counted(report.entities_created, 'new entity', 'new entities')}"
+        f"; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
     )
     if len(report.files) > 1:
         for file in report.files[:20]:
             yield (
                 f"  {escape(file.source)}: {_read(file)}, {file.created:,} {new}"
-                + (f", {sum(file.rejected.values()):,} lines set aside" if file.rejected else "")
+                + (f", {counted(sum(file.rejected.values()), 'line')} set aside" if file.rejected else "")
             )
         if len(report.files) > 20:
             yield f"  ... and {len(report.files) - 20:,} more files"
@@ -98,7 +100,7 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
     for note in report.notes:
         yield f"  {escape(note)}"
     if report.rejected_lines:
-        yield f"[yellow]{report.rejected_lines:,} lines set aside:[/]"
+        yield f"[yellow]{counted(report.rejected_lines, 'line')} set aside:[/]"
         for file in report.files:
             for reason, shown in file.examples.items():
                 yield from (f"  {escape(example)}" for example in shown)
@@ -112,7 +114,8 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
 
 def import_lines(plan: ImportPlan) -> Iterator[str]:
     """What is to be done with the files of an import, as lines with rich markup."""
-    yield f"{plan.entities:,} nodes and {plan.facts:,} relationships are in {escape(str(plan.folder))}. To import them"
+    made = f"{counted(plan.entities, 'node')} and {counted(plan.facts, 'relationship')}"
+    yield f"{made} are in {escape(str(plan.folder))}. To import them"
     yield "into a database that is stopped or not made yet, run where the server's files are:"
     yield f"  {escape(plan.command())}"
     yield "or, into the volume of a container that is stopped (put its name for VOLUME):"
@@ -133,12 +136,12 @@ def import_dict(plan: ImportPlan) -> dict[str, Any]:
 
 
 def _read(of: ingest.LoadReport | ingest.FileReport) -> str:
-    return f"{of.facts:,} facts" + (f" and {of.entities:,} nodes" if of.entities else "")
+    return counted(of.facts, "fact") + (f" and {counted(of.entities, 'node')}" if of.entities else "")
 
 
 def difference_lines(found: ingest.Difference) -> Iterator[str]:
     """What replacing would change, as lines with rich markup."""
-    yield f"{found.new:,} facts are new, {found.gone:,} go, {found.kept:,} stay"
+    yield f"{counted(found.new, 'new fact')}, {found.gone:,} to go, {found.kept:,} to stay"
     for sign, colour, facts, count in (
         ("+", "green", found.new_examples, found.new),
         ("-", "red", found.gone_examples, found.gone),
@@ -159,6 +162,6 @@ def fact_text(fact: Fact) -> str:
 def withdrawn_line(done: Withdrawn) -> str:
     """What taking marks back did."""
     return (
-        f"{done.facts_deleted:,} facts and {done.entities_deleted:,} entities are gone; "
-        f"{done.facts_kept:,} facts stay, for others brought them too"
+        f"gone: {counted(done.facts_deleted, 'fact')} and {counted(done.entities_deleted, 'entity', 'entities')}; "
+        f"to stay, for others brought them too: {counted(done.facts_kept, 'fact')}"
     )

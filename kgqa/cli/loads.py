@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from graph_schema import ConfigError, Fact, GraphStore, InputError, Load, LoadLedger, Origin
-from graph_schema.text import name_key
+from graph_schema.text import counted, name_key
 from kgqa.cli import common
 from kgqa.cli.loading import fact_text, withdrawn_line
 
@@ -52,7 +52,7 @@ def listed(
     for load in found:
         aside = f", {rejected(load):,} set aside" if rejected(load) else ""
         common.out.print(
-            f"{load.id}  {load.began}  {state(load)}  {facts(load):,} facts{aside}  {escape(_sources(load))}"
+            f"{load.id}  {load.began}  {state(load)}  {counted(facts(load), 'fact')}{aside}  {escape(_sources(load))}"
         )
 
 
@@ -81,9 +81,9 @@ def show(
         size = f"{source.size:,} bytes, digest {source.digest}" if source.digest else "a stream"
         common.out.print(f"  {escape(source.name)} ({size})")
         common.out.print(
-            f"    first to bring {source.facts:,} facts and {source.entities:,} entities"
+            f"    first to bring {counted(source.facts, 'fact')} and {counted(source.entities, 'entity', 'entities')}"
             + (f"; in up to line {source.through:,}" if load.state == "running" else "")
-            + f"; {source.rejected:,} rows set aside"
+            + f"; {counted(source.rejected, 'row')} set aside"
         )
 
 
@@ -110,8 +110,9 @@ def undo(
             with common.errors.status("counting"):
                 going, staying = count(opened, load)
             common.errors.print(
-                f"{load.id} ({escape(_sources(load))}): {going:,} facts go, {staying:,} stay, for other loads "
-                "brought them too" + ("; it is still running, or was broken off" if load.state == "running" else ""),
+                f"{load.id} ({escape(_sources(load))}): {counted(going, 'fact')} to go, {staying:,} to stay, for "
+                "other loads brought them too"
+                + ("; it is still running, or was broken off" if load.state == "running" else ""),
                 soft_wrap=True,
             )
         if not common.confirmed("Take it back?", yes=yes):

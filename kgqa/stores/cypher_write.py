@@ -13,6 +13,7 @@ fraction of looking its key up. Neo4j gives no id away again while a transaction
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 from graph_schema.migrations import NameIndex, Requirement, SimilarNameIndex, UniqueKey
@@ -145,11 +146,30 @@ def merge_facts_with(relation: str) -> LiteralString:
     )
 
 
-# For any relation, so that it is planned once; MERGE with a type that is given walks over all that a hub has.
-COUNT_FACTS: LiteralString = (
-    f"{_ENDS} WITH * LIMIT 1000000000 MATCH (h)-[r]->(t) WHERE type(r) = $given.names[$given.relations[at]] "
-    f"AND {_MARKED.format('r')} RETURN count(DISTINCT at) AS n"
-)
+def count_facts(relations: Sequence[str]) -> LiteralString:
+    """Columns heads, tails, relations (positions in ``names``); returns how many are there with a mark of that origin.
+
+    One plan for all of these relations. They stand in the pattern, for without a type in it the planner walks over all
+    relationships, for each fact again, while it thinks that there are few.
+    """
+    types = "|".join(map(quoted, relations))
+    return built(
+        f"{_FACTS.format(types)} WHERE type(r) = $given.names[$given.relations[at]] AND {_MARKED.format('r')} "
+        "RETURN count(DISTINCT at) AS n"
+    )
+
+
+def count_relation(relation: str) -> LiteralString:
+    """How many facts it has; the server keeps count."""
+    return built(f"MATCH ()-[r:{quoted(relation)}]->() RETURN count(r) AS n")
+
+
+def ends_of(relation: str) -> LiteralString:
+    """Internal ids of the heads and tails of all of its facts with a mark of that origin."""
+    return built(
+        f"MATCH (h)-[r:{quoted(relation)}]->(t) WHERE {_MARKED.format('r')} "
+        "RETURN collect(id(h)) AS heads, collect(id(t)) AS tails"
+    )
 
 
 def mark_facts(relation: str) -> LiteralString:
@@ -210,6 +230,7 @@ UNDO_LOAD = """
 MATCH (l:KgqaLoad {id: $id}) SET l.state = $state, l.ended = $ended, l.old_key = coalesce(l.key, l.old_key)
 REMOVE l.key
 """
+BROUGHT_BY = "MATCH (o:KgqaOrigin {origin: $origin}) RETURN o.facts AS facts"
 LOADS = "MATCH (l:KgqaLoad) RETURN l {.*} AS load ORDER BY l.id"
 _TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' + toString(o.origin) + '/'"
 SOURCES: LiteralString = f"""

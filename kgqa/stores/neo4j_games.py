@@ -10,7 +10,7 @@ pair, in the order of the batches.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
@@ -128,26 +128,28 @@ def pairing(workers: int) -> tuple[list[frozenset[int]], Int64s]:
     return [frozenset(pair) for pair in games], game_of
 
 
-def games_of(prepared: Prepared, nodes: Int64s, origin: int, workers: int) -> list[Game]:
-    """The facts of a batch by game, the longest first; those of each relation ascending by head and tail.
+def games_of(prepared: Prepared, nodes: Int64s, chosen: Mapping[str, Int64s], origin: int, workers: int) -> list[Game]:
+    """Facts of a batch by game, the longest first; those of each relation ascending by head and tail.
 
     Args:
-        nodes: internal ids of ``prepared.ids``; int64.
+        nodes: internal ids of ``prepared.ids``; int64. chosen: by relation, which facts, by place; int64.
     """
     found, game_of = pairing(workers)
-    if max(map(len, prepared.facts.values()), default=0) < STATEMENT_ROWS * len(found):
+    if max(map(len, chosen.values()), default=0) < STATEMENT_ROWS * len(found):
         found, game_of = [frozenset().union(*found)], np.zeros_like(game_of)
     groups = nodes % len(game_of)
     planned: list[list[Planned]] = [[] for _ in found]
-    for relation, pairs in prepared.facts.items():
-        heads, tails = nodes[pairs.heads], nodes[pairs.tails]
-        marked = marks(origin, pairs.lines)
-        games = game_of[groups[pairs.heads], groups[pairs.tails]]
+    for relation, places in chosen.items():
+        pairs = prepared.facts[relation]
+        at_heads, at_tails = pairs.heads[places], pairs.tails[places]
+        heads, tails = nodes[at_heads], nodes[at_tails]
+        marked = marks(origin, pairs.lines[places])
+        games = game_of[groups[at_heads], groups[at_tails]]
         order = np.lexsort((tails, heads, games))
         ends = np.searchsorted(games[order], np.arange(len(found) + 1))
         for number in np.flatnonzero(np.diff(ends)).tolist():
-            chosen = order[ends[number] : ends[number + 1]]
-            planned[number].append(Planned(relation, heads[chosen], tails[chosen], marked[chosen], chosen))
+            of = order[ends[number] : ends[number + 1]]
+            planned[number].append(Planned(relation, heads[of], tails[of], marked[of], places[of]))
     made = [Game(taken, rows) for taken, rows in zip(found, planned, strict=True) if rows]
     made.sort(key=len, reverse=True)
     # The server plans a statement for each relation. Whoever comes first to one plans it; let it be another for each.
@@ -159,6 +161,11 @@ def games_of(prepared: Prepared, nodes: Int64s, origin: int, workers: int) -> li
 def _turned(rows: Sequence[Planned], start: int) -> Sequence[Planned]:
     """The same, from another one on."""
     return [*rows[start:], *rows[:start]]
+
+
+def all_of(prepared: Prepared) -> dict[str, Int64s]:
+    """By relation, the places of all facts."""
+    return {relation: np.arange(len(pairs)) for relation, pairs in prepared.facts.items()}
 
 
 def ends_of(prepared: Prepared, rows: Sequence[Planned]) -> Int64s:

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -26,11 +27,12 @@ from typing import TypeVar
 import numpy as np
 
 from graph_schema.errors import StoreUnavailable
-from graph_schema.types import Batch, Written
+from graph_schema.types import Batch, Int64s, Written
 from kgqa.stores import neo4j_write as writing
 from kgqa.stores.batches import Prepared, prepare
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_games import Game, Games, Planned, ends_of, games_of, taken
+from kgqa.stores.neo4j_games import Game, Games, Planned, all_of, ends_of, games_of, taken
+from kgqa.stores.neo4j_seen import Seen
 from kgqa.stores.neo4j_transactions import LEAST_ROWS, HeldLostError, Size, TooMuchError, Transactions
 from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Rows, Run
 
@@ -51,14 +53,12 @@ class _Work:
     Attributes:
         held: number of the held transaction since which ``nodes`` are what they are.
         nodes: of all its entities, once they are merged.
-        guess: whether its facts are there already.
     """
 
     batch: Batch
     prepared: Prepared
     held: int
     nodes: Nodes = field(default_factory=dict)
-    guess: Guess = field(default_factory=Guess)
     differing: list[str] = field(default_factory=list)
     facts: int = 0
     entities: int = 0
@@ -98,6 +98,9 @@ class ParallelWriter:
         self._known: Nodes = {}
         self._known_since = 0  # number of the held transaction
         self._size = Size()
+        self._guess = Guess(there=True)
+        self._new = False  # whether the load made an entity
+        self._seen: Seen | None = None
 
     def write(self, batches: Iterable[Batch]) -> Iterator[Written]:
         """See ``LoadLedger.write_many``; raises also ``EntityGoneError``."""
@@ -215,10 +218,32 @@ class ParallelWriter:
 
     def _write_facts(self, games: Games[tuple[int, int]], work: _Work) -> None:
         """Begin to write the facts of a batch."""
-        work.guess.there = not work.entities
+        if work.entities:
+            self._guess.there, self._new = False, True
         nodes = writing.nodes_of(work.prepared, work.nodes)
-        for game in games_of(work.prepared, nodes, work.batch.origin, self._workers):
+        missing = all_of(work.prepared) if self._new else self._missing(work, nodes)
+        for game in games_of(work.prepared, nodes, missing, work.batch.origin, self._workers):
             work.playing.append(games.play(game.groups, partial(self._play, work, game)))
+
+    def _missing(self, work: _Work, nodes: Int64s) -> dict[str, Int64s]:
+        """By relation, the places of the facts of a batch that may not be in as it says them."""
+        found = all_of(work.prepared)
+        origin, held = work.batch.origin, work.held
+
+        def look(run: Run) -> None:
+            if self._seen is None or (self._seen.origin, self._seen.held) != (origin, held):
+                self._seen = Seen(run, origin, held)
+            run("RETURN 1 AS one")  # so that the server is known
+            for relation, pairs in work.prepared.facts.items():
+                there = self._seen.which(run, relation, nodes[pairs.heads], nodes[pairs.tails])
+                if there is not None:
+                    there[[*pairs.properties]] = False  # they may have been changed
+                    found[relation] = np.flatnonzero(~there)
+
+        with suppress(HeldLostError):
+            self._run(look, before_commit=self._sure(held))
+            return found
+        return all_of(work.prepared)
 
     def _join(self, work: _Work) -> None:
         """Wait until the facts of a batch are in, and say how far its source is."""
@@ -260,18 +285,14 @@ class ParallelWriter:
             for of in rows:
                 told = writing.told_of(work.prepared.facts[of.relation], of.places)
                 facts.append(Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told))
-            created, altered = writing.write_facts(run, facts, origin, work.guess)
+            created, altered = writing.write_facts(run, facts, [*work.prepared.facts], origin, self._guess)
             writing.account(run, self._own.slot, origin, Counted(created, 0, altered))
             return created, altered
-
-        def sure(server: str) -> None:
-            if not self._held.holds(held, server):
-                raise HeldLostError
 
         gone, began = 0, time.monotonic()
         while True:
             try:
-                return self._run(write, divisible=self._size.divisible(count), before_commit=sure)
+                return self._run(write, divisible=self._size.divisible(count), before_commit=self._sure(held))
             except EntityGoneError:
                 gone += 1
                 if gone == GONE_ATTEMPTS:
@@ -311,6 +332,15 @@ class ParallelWriter:
                 self._stop.set()
                 raise error
         return [future.result() for future in futures]
+
+    def _sure(self, held: int) -> Callable[[str], None]:
+        """Raises ``HeldLostError``, given a server's address, unless that transaction is still held there."""
+
+        def sure(server: str) -> None:
+            if not self._held.holds(held, server):
+                raise HeldLostError
+
+        return sure
 
     def _hold(self) -> int:
         with translated(self._url):

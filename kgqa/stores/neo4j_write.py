@@ -14,6 +14,7 @@ from graph_schema.types import DEFAULT_LABEL, Entity, Int64s, Properties, Writte
 from kgqa.stores import cypher, cypher_write
 from kgqa.stores.batches import Pairs, Prepared, combined, keys_of_names, name_keys
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
+from kgqa.stores.neo4j_seen import all_there
 from kgqa.stores.neo4j_values import (
     MARKS,
     ORIGIN,
@@ -107,7 +108,7 @@ class Rows:
 
 @dataclass
 class Guess:
-    """Whether the facts that are written turn out to be there already, so that they are better looked at first."""
+    """Whether facts turn out to be there already, so that they are better looked at first."""
 
     there: bool = False
 
@@ -143,7 +144,7 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
     for relation, pairs in prepared.facts.items():
         heads, tails = places[pairs.heads].tolist(), places[pairs.tails].tolist()
         rows.append(Rows(relation, heads, tails, marks(origin, pairs.lines).tolist(), pairs.properties))
-    created, altered = write_facts(run, rows, origin, Guess(not made.created))
+    created, altered = write_facts(run, rows, [*prepared.facts], origin, Guess(not made.created))
     account(run, slot, origin, Counted(created, made.created, altered + entities_altered), through)
     merged = len(prepared.ids) - made.created
     repeated = prepared.given - created
@@ -234,11 +235,14 @@ def told_of(pairs: Pairs, places: Int64s) -> dict[int, Properties]:
     return {at: properties for at, properties in found if properties}
 
 
-def write_facts(run: Run, facts: Sequence[Rows], origin: int, guess: Guess) -> tuple[int, int]:
+def write_facts(
+    run: Run, facts: Sequence[Rows], relations: Sequence[str], origin: int, guess: Guess
+) -> tuple[int, int]:
     """Merge facts; returns how many are new, and how many others were changed.
 
     Args:
-        facts: each relation's.
+        facts: each relation's. relations: all that a statement may name; the same for many calls, so that it is planned
+            once.
         guess: what is known from other facts; brought up to date.
 
     Raises:
@@ -248,7 +252,7 @@ def write_facts(run: Run, facts: Sequence[Rows], origin: int, guess: Guess) -> t
     told = [sorted(of.told) for of in facts]
     plain = [of.without(places) for of, places in zip(facts, told, strict=True)]
     if guess.there:
-        guess.there = _all_there(run, plain, bounds)
+        guess.there = all_there(run, plain, relations, bounds)
     created = altered = 0
     if not guess.there:
         for part in chain.from_iterable(map(_parts, plain)):
@@ -269,19 +273,6 @@ def write_facts(run: Run, facts: Sequence[Rows], origin: int, guess: Guess) -> t
             if new < len(part):
                 altered += _resolve_facts(run, part, properties, bounds, origin)
     return created, altered
-
-
-def _all_there(run: Run, facts: Sequence[Rows], bounds: Mapping[str, int]) -> bool:
-    """Whether the graph has all of these facts, with a mark of the origin."""
-    heads, tails = [*chain.from_iterable(of.heads for of in facts)], [*chain.from_iterable(of.tails for of in facts)]
-    relations = [*chain.from_iterable([at] * len(of) for at, of in enumerate(facts))]
-    names = [of.relation for of in facts]
-    for start in range(0, len(heads), ROWS):
-        part = slice(start, start + ROWS)
-        given = {"heads": heads[part], "tails": tails[part], "relations": relations[part], "names": names}
-        if run(cypher_write.COUNT_FACTS, {"given": given, **bounds})[0][0]["n"] < len(heads[part]):
-            return False
-    return True
 
 
 def delete(run: Run, facts: Mapping[str, list[tuple[str, str]]], slot: str) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from graph_schema import Batch, Fact, Schema, Written
 from graph_schema.loads import LoadPlan, SourcePlan
+from graph_schema.types import Int64s
+from kgqa.stores import neo4j_games, neo4j_parallel
 from kgqa.stores.neo4j_store import Neo4jStore
 from tests.neo4j_container import Neo4jServer
 
@@ -52,3 +55,25 @@ def test_a_fact_that_is_missing_comes_back_though_another_is_there_twice(
     again = load(store)
     assert (again.facts_created, again.facts_unchanged) == (1, len(FACTS) - 1)
     assert store.holds([Fact("n1", "r1", "n7"), Fact("n2", "r2", "n14")]) == [True, True]
+
+
+def test_a_source_is_compared_here_where_it_brought_most_and_asked_for_where_not(
+    store: Neo4jStore, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    games = neo4j_games.games_of
+
+    def counted(prepared: Any, nodes: Any, chosen: Mapping[str, Int64s], *more: int) -> Any:
+        asked.append(sum(map(len, chosen.values())))
+        return games(prepared, nodes, chosen, *more)
+
+    monkeypatch.setattr(neo4j_parallel, "games_of", counted)
+    load(store)
+    store.end_load(store.loads()[0].id)
+    load(store)
+    neo4j_server.run("MATCH ()-[r:r3]->() WITH r LIMIT 1 DELETE r")
+    again = load(store)
+    assert (again.facts_created, again.facts_unchanged) == (1, len(FACTS) - 1)
+    neo4j_server.run("UNWIND range(1, 2000) AS n CREATE (:Entity {id: 'm' + n})-[:r3]->(:Entity {id: 'o' + n})")
+    load(store)
+    assert asked == [len(FACTS), 0, 1, len(FACTS) // RELATIONS]

@@ -80,7 +80,7 @@ def test_a_bad_file_leaves_a_store_as_it_was(kgqa: Kgqa, tmp_path: Path) -> None
     (tmp_path / "bad").write_text("x|y\n", "utf-8")
     kgqa("ingest", "facts", *STORE).succeeded()
     before = kgqa("store", "info", "--json", *STORE).succeeded()
-    kgqa("ingest", "bad", *STORE).failed("bad: none of its 1 lines")
+    kgqa("ingest", "bad", *STORE).failed("bad: of 1 line none")
     assert kgqa("store", "info", "--json", *STORE).succeeded() == before
 
 

@@ -52,7 +52,7 @@ def test_one_load(kgqa: Kgqa, tmp_path: Path, two: tuple[str, str]) -> None:
     out = kgqa("loads", "show", two[0], *STORE).succeeded()
     assert f"{two[0]}: complete" in out
     assert f"{tmp_path / 'one'} (" in out
-    assert "first to bring 2 facts and 3 entities; 1 rows set aside" in out
+    assert "first to bring 2 facts and 3 entities; 1 row set aside" in out
     shown = json.loads(kgqa("loads", "show", two[0], "--json", *STORE).succeeded())
     assert shown["sources"][0]["digest"]
     assert shown["sources"][0]["rejected"] == 1
@@ -74,9 +74,9 @@ def test_undo_takes_back_what_no_other_load_brought(kgqa: Kgqa, two: tuple[str, 
     kgqa("loads", "undo", two[0], *STORE).failed_after_lines("there is no terminal to ask on", "--yes")
     assert facts(kgqa) == 3
     said = kgqa("loads", "undo", two[0], *STORE).err
-    assert "1 facts go, 1 stay, for other loads brought them too" in said
+    assert "1 fact to go, 1 to stay, for other loads brought them too" in said
     out = kgqa("loads", "undo", two[0], "--yes", *STORE).succeeded()
-    assert "1 facts and 1 entities are gone; 1 facts stay" in out
+    assert "gone: 1 fact and 1 entity; to stay, for others brought them too: 1 fact" in out
     assert facts(kgqa) == 2
     kgqa("loads", "undo", two[0], "--yes", *STORE).failed("has been taken back already")
     last = json.loads(kgqa("loads", "undo", two[1], "--yes", "--json", *STORE).succeeded())
@@ -109,14 +109,14 @@ def test_replace_shows_the_difference_and_asks(kgqa: Kgqa, tmp_path: Path, two: 
     (tmp_path / "one").write_text("Heat|directed_by|Michael Mann\nHeat|year|1995\n", "utf-8")
     (tmp_path / "two").write_text("Heat|about|Los Angeles\n", "utf-8")
     foreseen = kgqa("ingest", "one", "--replace", "--dry-run", *STORE).succeeded()
-    assert "1 facts are new, 1 go, 1 stay" in foreseen
+    assert "1 new fact, 1 to go, 1 to stay" in foreseen
     assert "+ Heat -year-> 1995" in foreseen
     assert "- Heat -about-> crime" in foreseen
     refused = kgqa("ingest", "one", "--replace", *STORE)
     assert (refused.status, facts(kgqa)) == (1, 3)
     assert "there is no terminal to ask on" in refused.err
     done = kgqa("ingest", "one", "--replace", "--yes", *STORE).succeeded()
-    assert "0 facts and 0 entities are gone; 2 facts stay, for others brought them too" in done
+    assert "gone: 0 facts and 0 entities; to stay, for others brought them too: 2 facts" in done
     assert facts(kgqa) == 4
     report = json.loads(kgqa("ingest", "two", "--replace", "--yes", "--json", *STORE).succeeded())
     assert report["difference"]["gone_examples"] == [["Heat", "about", "crime"]]
@@ -134,7 +134,7 @@ def test_replace_shows_the_difference_and_asks(kgqa: Kgqa, tmp_path: Path, two: 
 def test_replacing_with_nothing_to_take_away_needs_no_word(kgqa: Kgqa, tmp_path: Path, two: tuple[str, str]) -> None:
     with (tmp_path / "one").open("a", encoding="utf-8") as file:
         file.write("Heat|year|1995\n")
-    assert "1 facts are new, 0 go, 2 stay" in kgqa("ingest", "one", "--replace", *STORE).succeeded()
+    assert "1 new fact, 0 to go, 2 to stay" in kgqa("ingest", "one", "--replace", *STORE).succeeded()
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 3), ("", 3)])
@@ -167,7 +167,7 @@ def test_a_dry_run_leaves_no_store_and_changes_none(kgqa: Kgqa, tmp_path: Path) 
 def test_the_report_goes_to_a_file(kgqa: Kgqa, tmp_path: Path) -> None:
     (tmp_path / "one").write_text("a|r|b\n", "utf-8")
     out = kgqa("ingest", "one", "--report", "report.json", *STORE).succeeded()
-    assert "1 facts read: 1 new" in out
+    assert "1 fact read: 1 new" in out
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert (report["facts"], report["created"], report["files"][0]["source"]) == (1, 1, "one")
     kgqa("ingest", "one", "--report", "no/report.json", *STORE).failed("--report", "folder doesn't exist")
@@ -211,7 +211,7 @@ def test_a_pattern_a_folder_and_a_mapping_by_itself(kgqa: Kgqa, tmp_path: Path) 
         "utf-8",
     )
     out = kgqa("ingest", "--mapping", "data/films.yaml", *STORE).succeeded()
-    assert "1 facts and 2 nodes read: 1 new" in out
+    assert "1 fact and 2 nodes read: 1 new" in out
     assert "films.csv:3: no such node" in out
     for given in ("data", "data/*.csv"):
         again = json.loads(kgqa("ingest", given, "--mapping", "data/films.yaml", "--json", *STORE).succeeded())

@@ -157,7 +157,7 @@ def test_a_line_of_one_gigabyte_takes_no_memory(name: str, mark: bytes, fill: by
 @pytest.mark.parametrize("fill", [b"x", b'"', b","])
 def test_nothing_but_a_line_of_one_gigabyte_is_one_clear_error(fill: bytes) -> None:
     endless: Any = Endless(1 << 30, fill, after=b"")
-    with pytest.raises(InputError, match=r"none of its 1 lines can be read as a fact .*line too long"):
+    with pytest.raises(InputError, match=r"of 1 line none can be read as a fact .*line too long"):
         load([Source("x.csv", stream=endless)], MemoryWriter())
 
 
@@ -202,9 +202,7 @@ def test_too_many_bad_lines_end_the_load() -> None:
     ],
 )
 def test_a_file_without_one_usable_line_is_an_error(content: bytes, fix: str) -> None:
-    with pytest.raises(
-        InputError, match=r"facts: none of its [12] lines can be read as a fact \(facts:[12]: "
-    ) as caught:
+    with pytest.raises(InputError, match=r"facts: of [12] lines? none can be read as a fact \(facts:[12]: ") as caught:
         load_bytes(content)
     assert fix in caught.value.fix
 

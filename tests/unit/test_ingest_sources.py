@@ -54,7 +54,7 @@ def tree(tmp_path: Path) -> Path:
 def test_a_folder_is_the_data_files_in_it_sorted(tree: Path) -> None:
     notes: list[str] = []
     assert names([tree], tree, notes) == ["a.tsv.gz", "b.csv", "sub/c.JSONL", "sub/deep/d.ttl.zst"]
-    assert notes == [f"{tree}: 1 files that aren't named like data are left out (README.md)"]
+    assert notes == [f"{tree}: left out, not named like data: 1 file (README.md)"]
 
 
 def test_a_pattern_is_expanded_sorted_without_hidden_files(tree: Path) -> None:

@@ -243,7 +243,7 @@ def test_ends_that_are_not_there_are_made(tmp_path: Path) -> None:
 
 def test_lines_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     text, graph = suggested(tmp_path, {"t.csv": "id,name\na,b\nc\nd,e\n"})
-    assert "# 1 lines can't be read" in text
+    assert "# 1 line can't be read" in text
     assert [r.line for r in graph.rejected] == [3]
 
 

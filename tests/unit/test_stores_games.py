@@ -15,7 +15,7 @@ import pytest
 
 from graph_schema import Batch, Fact
 from kgqa.stores.batches import prepare
-from kgqa.stores.neo4j_games import Games, games_of, pairing, taken
+from kgqa.stores.neo4j_games import Games, all_of, games_of, pairing, taken
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 4])
@@ -37,7 +37,7 @@ def test_every_fact_is_in_one_game_and_its_ends_in_the_groups_of_it(count: int) 
     facts = [Fact(f"n{rng.randrange(400)}", f"r{rng.randrange(2)}", f"n{rng.randrange(400)}") for _ in range(count)]
     prepared = prepare(Batch(facts=facts, origin=3, fact_lines=range(1, count + 1)))
     nodes = 7 * np.arange(len(prepared.ids))
-    games = games_of(prepared, nodes, 3, 2)
+    games = games_of(prepared, nodes, all_of(prepared), 3, 2)
     names = dict(zip(nodes.tolist(), prepared.ids, strict=True))
     found: Counter[Fact] = Counter()
     for game in games:
@@ -107,7 +107,7 @@ def test_a_failure_is_told_and_what_has_not_begun_is_not_played_after_the_end() 
 
 def test_a_part_of_a_game_and_the_rest_are_all_of_it() -> None:
     prepared = prepare(Batch(facts=[Fact(f"n{n}", f"r{n % 3}", "hub") for n in range(30)]))
-    (game,) = games_of(prepared, np.arange(len(prepared.ids)), 1, 2)
+    (game,) = games_of(prepared, np.arange(len(prepared.ids)), all_of(prepared), 1, 2)
     sizes = []
     rest = [*game.rows]
     while rest:
