@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
@@ -240,10 +239,15 @@ class ParallelWriter:
                     there[[*pairs.properties]] = False  # they may have been changed
                     found[relation] = np.flatnonzero(~there)
 
-        with suppress(HeldLostError):
-            self._run(look, before_commit=self._sure(held))
-            return found
-        return all_of(work.prepared)
+        try:
+            self._run(look, divisible=True, before_commit=self._sure(held))
+        except HeldLostError:
+            return all_of(work.prepared)
+        except TooMuchError:
+            if self._seen is not None:
+                self._seen.give_up()
+            return all_of(work.prepared)
+        return found
 
     def _join(self, work: _Work) -> None:
         """Wait until the facts of a batch are in, and say how far its source is."""

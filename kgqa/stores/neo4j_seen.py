@@ -58,6 +58,10 @@ class Seen:
         found: Bools = there[np.minimum(np.searchsorted(there, asked), len(there) - 1)] == asked
         return found
 
+    def give_up(self) -> None:
+        """The server has no memory for it: read no more."""
+        self._budget = 0
+
     def _read(self, run: Run, relation: str) -> Pairs | None:
         if not self._budget:
             return None

@@ -10,8 +10,9 @@ import pytest
 from graph_schema import Batch, Fact, Schema, Written
 from graph_schema.loads import LoadPlan, SourcePlan
 from graph_schema.types import Int64s
-from kgqa.stores import neo4j_games, neo4j_parallel
+from kgqa.stores import cypher_write, neo4j_games, neo4j_parallel
 from kgqa.stores.neo4j_store import Neo4jStore
+from kgqa.stores.neo4j_transactions import TooMuchError
 from tests.neo4j_container import Neo4jServer
 
 pytestmark = pytest.mark.neo4j
@@ -55,6 +56,21 @@ def test_a_fact_that_is_missing_comes_back_though_another_is_there_twice(
     again = load(store)
     assert (again.facts_created, again.facts_unchanged) == (1, len(FACTS) - 1)
     assert store.holds([Fact("n1", "r1", "n7"), Fact("n2", "r2", "n14")]) == [True, True]
+
+
+def test_where_the_server_has_no_memory_to_read_a_relation_each_fact_is_asked_for(
+    store: Neo4jStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store)
+    store.end_load(store.loads()[0].id)
+
+    def refused(relation: str) -> str:
+        del relation
+        raise TooMuchError
+
+    monkeypatch.setattr(cypher_write, "ends_of", refused)
+    again = load(store)
+    assert (again.facts_created, again.facts_unchanged) == (0, len(FACTS))
 
 
 def test_a_source_is_compared_here_where_it_brought_most_and_asked_for_where_not(
