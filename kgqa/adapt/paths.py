@@ -243,8 +243,19 @@ class PathSampler:
         offered: list[int] = self._graph.group_relation[begin:end].tolist()
         if self._random.random() >= BACK:
             offered = [kind for kind in offered if kind != last ^ 1]
+        offered = [kind for kind in offered if not self._said_before(last, kind)]
         weights = [self._worth[kind] for kind in offered]
         return self._random.choices(offered, weights)[0] if offered else None
+
+    def _said_before(self, last: int, kind: int) -> bool:
+        """Whether a step asks what the relationships of the step before say, at the end that it came to.
+
+        "The roles of the actors of Heat" are those they have in Heat, which the film itself has, and not all of theirs.
+        """
+        held = self._held[kind // 2]
+        return bool(
+            held and kind % 2 == 0 and self._graph.relations()[last // 2] == held[0] and held[2] == (last % 2 == 0)
+        )
 
     def _label(self, nodes: Any) -> str:
         labels = [self._graph.entity_at(int(node)).label for node in nodes[:5]]

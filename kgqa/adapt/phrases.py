@@ -136,7 +136,10 @@ def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tupl
     if not thing:
         plain = Phrases(nouns=(noun,)), Phrases(whose=(noun,), clauses=(f"with {noun}", f"with the {noun}"))
         verbs = (schema.words(type_).lower(),) if not tail and verb_of(schema.words(type_).split()[0]) else ()
-        return plain[0] | Phrases(told=tuple(f"the {many} with which \0 {verb}" for verb in verbs)), plain[1]
+        told = tuple(f"the {many} with which \0 {verb}" for verb in verbs)
+        agents = agents_of(schema.words(type_).lower()) if tail else ()
+        told += tuple(f"the {many} of the {number(agent, True)} of \0" for agent in agents)
+        return plain[0] | Phrases(told=told), plain[1]
     forward: tuple[str, ...]
     back: tuple[str, ...]
     if tail:

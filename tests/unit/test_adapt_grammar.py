@@ -220,6 +220,10 @@ def test_what_a_relationship_says_is_asked_with_both_its_ends() -> None:
         assert sorted(question.plain[start:end][:4] for start, end in question.spans) == ["1000", "drug"]
         assert not re.search("1000|drug [0-9]", masked_text(question))
     assert {"primary suspect" in question.plain for question in between} == {False, True}
+    # What a suspect's dose is in other cases isn't what is asked of the suspect of one.
+    both = (("IS_SUSPECT", False), ("~IS_SUSPECT.dose", False))
+    assert not [question for question in made if both in pairwise(steps_of(question))]
+    assert [question for question in made if "~IS_SUSPECT.dose" in {name for name, _ in steps_of(question)}]
     parts = held_out(made, 0)
     assert not {masked_text(q) for q in parts.train} & {masked_text(q) for q in parts.score}
 
