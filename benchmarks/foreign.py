@@ -95,6 +95,13 @@ def asked(answerer: Answerer, questions: Sequence[dict[str, Any]]) -> list[Asked
     return done
 
 
+def shown(done: Sequence[Asked]) -> None:
+    """Print each question that was answered wrong, with what was given, as JSON."""
+    for one in done:
+        if not one.exact:
+            print(json.dumps({**asdict(one), "answers": sorted(one.answers)}, ensure_ascii=False))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="of the database")
@@ -116,9 +123,7 @@ def main() -> None:
         asked(answerer, questions)  # warm: plans, names
         done = asked(answerer, questions)
     if given.show:
-        for one in done:
-            if not one.exact:
-                print(json.dumps({**asdict(one), "answers": sorted(one.answers)}, ensure_ascii=False))
+        shown(done)
     report(
         done, given.questions.stem, given.names, given.checkpoint.name if given.checkpoint else "shipped", given.json
     )

@@ -63,6 +63,9 @@ def worded(schema: Schema, relation: str, inverse: bool, topic: str) -> str:
     ('what is Heat directed by?', 'what is directed by Michael Mann?')
     >>> worded(Schema(), "in_language", False, "Heat"), worded(Schema(), "release_year", True, "1995")
     ('what language is Heat in?', 'what has the release year 1995?')
+    >>> rated = {"words": "rating", "inverse": "film with rating"}
+    >>> worded(Schema.from_dict({"relations": {"rated": rated}}), "rated", True, "PG")
+    'what is the film with rating PG?'
     """
     own = inverse and schema.has_inverse_words(relation)
     words = schema.words(relation, inverse=inverse).split()
@@ -70,6 +73,8 @@ def worded(schema: Schema, relation: str, inverse: bool, topic: str) -> str:
         words = words[1:]
     text = " ".join(words)
     if own or not inverse:
+        if own and "with" in words[1:-1]:
+            return f"what is the {text} {topic}?"
         if words[-1] in _BEFORE:
             return f"what is {topic} {text}?"
         if words[0] in _BEFORE and len(words) > 1:

@@ -17,14 +17,24 @@ from types import MappingProxyType
 
 from graph_schema import Schema
 from graph_schema.text import name_key
-from kgqa.adapt.paths import Path
-from kgqa.adapt.phrases import WHEN, WHERE, Phrases, label_nouns, number, phrases
+from kgqa.adapt.paths import Between, Path
+from kgqa.adapt.phrases import (
+    VALUES,
+    WHEN,
+    WHERE,
+    Phrases,
+    label_nouns,
+    number,
+    phrases,
+    property_noun,
+    thing_noun,
+)
 from kgqa.adapt.verbs import plural, singular, verb_of
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
 from kgqa.examples import worded
 
-_TOPIC = "\0"
+_TOPIC, _OTHER = "\0", "\1"
 _OPENERS = """what is|what are|name|list|show|show me|give me|find|tell me|can you name|do you know|
 i want to know|i would like to know|can you tell me|please tell me|
 who or what is|which is|please list|describe|what|which|who is|who are"""
@@ -36,6 +46,9 @@ country place building school university product part drug disease gene protein 
 project recipe vehicle device word thing one entry item entity title work"""
 KINDS = tuple(_KINDS.split())
 SYNONYMS = 0.3  # of the places where a synonym could stand
+NUMBERED = 0.85  # of the topics that are called by a number, those whose kind is said
+_DO = ("have", "get", "play", "give", "use", "take", "show", "receive")  # what is done with what a relationship says
+_DONE = ("given", "taken", "used", "had", "told", "shown")
 PEOPLE = ("person", "person", "man", "woman", "artist", "one")
 
 
@@ -72,15 +85,64 @@ class Grammar:
             return None
         plain = f"{before}{path.topic}{after}"
         span = (len(before), len(before) + len(path.topic))
-        gold = GoldPath(path.topic, path.steps, path.no_return)
+        gold = GoldPath(path.only or path.topic, path.steps, path.no_return)
         return Question(plain, (span,), path.answers, f"{len(path.steps)}-hop", paths=(gold,))
 
+    def between(self, one: Between) -> Question | None:
+        """A question about what a relationship says, both of its ends marked; None where a name can't stand in one."""
+        text = self._asked_between(one)
+        if any(mark in name for mark in (_TOPIC, _OTHER) for name in one.topics):
+            return None
+        plain, spans = "", []
+        for part in re.split(f"([{_TOPIC}{_OTHER}])", text):
+            name = {_TOPIC: one.topics[0], _OTHER: one.topics[1]}.get(part)
+            if name is not None:
+                spans.append((len(plain), len(plain) + len(name)))
+            plain += part if name is None else name
+        paths = tuple(
+            GoldPath(only or topic, ((relation, False),))
+            for only, topic, relation in zip(one.only, one.topics, one.relations, strict=True)
+        )
+        return Question(plain, tuple(spans), one.answers, "between", paths=paths)
+
     # ---- one question
+
+    def _asked_between(self, one: Between) -> str:
+        """ "what was the dose of Aspirin in case 7"."""
+        noun, thing = property_noun(self._schema, one.type, one.key), thing_noun(self._schema, one.type)
+        noun = number(noun, len(one.answers) > 1) if self._chance(0.7) else noun
+        marks = (_TOPIC, _OTHER)
+        both = [
+            self._called(mark, label, bool(only)) for mark, label, only in zip(marks, one.labels, one.only, strict=True)
+        ]
+        first, second = both if self._chance(0.5) else both[::-1]
+        if thing and self._chance(0.35):
+            tail, as_ = both[1], self._pick(f"as a {thing}", f"as {thing}", f"as the {thing}")
+            first, second = (self._pick(f"{tail} {as_}", f"the {thing} {tail}"), both[0])
+        is_, in_ = self._pick("is", "was", "are", "were"), self._pick("in", "in", "for", "with", "of")
+        did, what = self._pick("did", "does"), self._pick("what", "which")
+        do, done = self._pick(*_DO), self._pick(*_DONE)
+        said = self._pick(
+            f"{what} {is_} the {noun} of {first} {in_} {second}",
+            f"{what} {noun} {did} {first} {do} {in_} {second}",
+            f"{what} {noun} {is_} there {self._pick('of', 'for')} {first} {in_} {second}",
+            f"{what} {noun} of {first} {is_} there {in_} {second}",
+            f"{what} {noun} {did} {first} {do} {second}",
+            f"{self._pick('by', 'with', 'in', 'at', 'under')} {what} {noun} {is_} {first} {done} {in_} {second}",
+            f"{what} {did} {self._possessive(first)} {noun} {in_} {second} {self._pick('say', 'be')}",
+            f"{self._pick(*OPENERS)} {self._possessive(first)} {noun} {in_} {second}",
+            f"{self._pick(*OPENERS)} the {noun} of {first} {in_} {second}",
+            f"{noun} of {first} {in_} {second}",
+        )
+        said = re.sub(r"(?<=\w)'s 's", "'s", re.sub(r" +", " ", said)).strip()
+        return (said[:1].upper() + said[1:] if self._chance(0.3) else said) + self._pick("", "?", " ?")
 
     def _asked(self, path: Path) -> str:
         (relation, inverse), label = path.steps[-1], path.labels[-1]
         if len(path.steps) == 1 and self._chance(0.08):
-            return worded(self._schema, relation, inverse, _TOPIC).removesuffix("?") + self._pick("?", " ?", "")
+            return worded(self._schema, relation, inverse, self._topic(path)).removesuffix("?") + self._pick(
+                "?", " ?", ""
+            )
         said, before = self._topic(path), 0
         while before < len(path.steps) - 1:
             said, before = self._described(path, said, before)
@@ -100,10 +162,19 @@ class Grammar:
         return asked + self._pick("", "?", " ?")
 
     def _topic(self, path: Path) -> str:
-        if self._chance(0.3):
-            kind = self._kind(path.labels[0])
-            return self._pick(f"the {kind} {_TOPIC}", f"{kind} {_TOPIC}", f"the {_TOPIC} {kind}")
-        return _TOPIC
+        if path.labels[0] in VALUES:
+            return _TOPIC
+        numbered = path.topic.replace("-", "").isdecimal()
+        return self._called(_TOPIC, path.labels[0], bool(path.only), NUMBERED if numbered else 0.3)
+
+    def _called(self, name: str, label: str, must: bool, share: float = 0.5) -> str:
+        """A name, in some cases with its kind; its own one if that must be said."""
+        if must and (known := label_nouns(self._schema, label)):
+            return self._pick(f"{known[0]} {name}", f"{known[0]} {name}", f"the {known[0]} {name}")
+        if self._chance(share):
+            kind = self._kind(label)
+            return self._pick(f"the {kind} {name}", f"{kind} {name}", f"{kind} {name}", f"the {name} {kind}")
+        return name
 
     def _described(self, path: Path, said: str, at: int) -> tuple[str, int]:
         """What the step at ``at``, or it and the next one if they go there and back, leads to; how far that is."""
@@ -124,6 +195,7 @@ class Grammar:
             made += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}", f"{said} {said_noun}"]
             made += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}"]
             made.append(f"the {said_noun} that {said} {self._pick('has', 'have', 'had')}")
+            made.append(f"the {said_noun} {self._pick('in', 'for', 'there were in', 'seen in')} {said}")
         for verb in how.verbs:
             made += [f"{things} {that} {verb} {said}", f"{things} who {verb} {said}" if how.who else ""]
         for verb in how.objects:
@@ -138,6 +210,12 @@ class Grammar:
             one = number(noun, self._chance(0.4))
             made += [f"{things} whose {one} {is_} {said}", f"{things} {that} {said} {is_} the {one} of"]
             made.append(f"{things} with {one} {said}")
+            made.append(
+                f"{things} {self._pick('with', 'that have', 'having')} {said} as {self._pick('', 'a ', 'the ')}{one}"
+            )
+            made.append(f"{things} in which {said} {is_} {self._pick('a ', 'the ', '')}{one}")
+        made += [told.replace("\0", said) for told in how.told for _ in range(2)]
+        made += [f"{things} {that} {is_} {like} in {said}" for like in how.like]
         return self._any(made)
 
     def _sharing(self, how: Phrases, said: str, path: Path, at: int) -> str:
@@ -168,6 +246,42 @@ class Grammar:
         what = self._pick("who", "who", "what", "which person") if how.who else self._pick("what", "what", "which")
         kind = self._pick("what", "which") + f" {number(self._kind(label, how.who), several or self._chance(0.4))}"
         which = self._pick(what, kind)
+        made = self._by_noun(how, said, several, is_, what)
+        for like in how.like:
+            as_ = f"{self._pick('', 'the ', 'a ')}{like} {self._pick('in', 'in', 'of', 'for')} {said}"
+            made += [f"{kind} {is_} {as_}"] * 2
+        for noun, done in how.happened:
+            made += [f"what {noun} {is_} {said} {done}", f"{'when' if noun in WHEN else 'where'} {is_} {said} {done}"]
+            made.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
+        for verb in how.verbs:
+            made += [f"{which} {verb} {said}", f"{which} {verb} {said}", f"{which} {verb} in {said}"]
+            made.append(f"{self._pick(which, 'who')} {verb} {said}")
+        for verb in how.objects:
+            first, *rest = verb.split()
+            known = verb_of(first)
+            if known and first == known.past:
+                base = " ".join((known.base, *rest))
+                made += [f"{which} {self._pick('did', 'does')} {said} {base}"] * 2
+            elif rest and first.endswith("s") and not first.endswith("ss"):
+                base = " ".join((singular(first), *rest))
+                made += [f"{which} {self._pick('did', 'does', 'do')} {said} {base}"] * 2
+            made += [f"{which} {said} {verb}", f"{said} {verb} {which}"]
+        for done in how.passives:
+            made += [f"{which} {is_} {said} {done}", f"by {which} {is_} {said} {done.removesuffix(' by')}"]
+            made.append(f"{said} {is_} {done} {which}")
+            where = done.split()[-1] in ("in", "at")
+            if where:
+                made.append(f"{self._pick('where', 'when')} {is_} {said} {' '.join(done.split()[:-1])}")
+        for clause in how.clauses:
+            made += [f"{which} {is_} {clause} {said}", f"{self._things(label, several, how.who)} {clause} {said}"]
+            made.append(f"{kind} {clause} {said}")
+            if clause.endswith(" by"):
+                made.append(f"{which} {is_} {clause.removesuffix(' by')} {self._pick('in', 'at', 'for')} {said}")
+        made += self._by_whose(how, said, which, kind, is_)
+        return self._any(made)
+
+    def _by_noun(self, how: Phrases, said: str, several: bool, is_: str, what: str) -> list[str]:
+        """What is asked for by a noun: "what is the director of"."""
         made = []
         for noun in how.nouns:
             one = number(noun, several) if self._chance(0.7) else noun
@@ -179,35 +293,29 @@ class Grammar:
                 f"{self._pick('what', 'which')} {one} {is_} {self._pick('that', 'those')} of {said}",
                 f"{self._possessive(said)} {one} {is_} {what}",
             ]
+            happen = self._pick("are there", "were there", "occurred", "happened", "followed", "came up")
+            made.append(f"{self._pick('what', 'which')} {one} {happen} {self._pick('in', 'in', 'for', 'with')} {said}")
             if WHEN & set(one.split()):
                 made.append(f"when {is_} {self._possessive(said)} {one}")
             if WHERE & set(map(singular, one.split())):
                 made.append(f"where {is_} {said} {self._pick('from', '', 'located')}")
-        for noun, done in how.happened:
-            made += [f"what {noun} {is_} {said} {done}", f"{'when' if noun in WHEN else 'where'} {is_} {said} {done}"]
-            made.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
-        for verb in how.verbs:
-            made += [f"{which} {verb} {said}", f"{which} {verb} {said}", f"{which} {verb} in {said}"]
-        for verb in how.objects:
-            first, *rest = verb.split()
-            known = verb_of(first)
-            if known and first == known.past:
-                base = " ".join((known.base, *rest))
-                made += [f"{which} {self._pick('did', 'does')} {said} {base}"] * 2
-            made += [f"{which} {said} {verb}", f"{said} {verb} {which}"]
-        for done in how.passives:
-            made += [f"{which} {is_} {said} {done}", f"by {which} {is_} {said} {done.removesuffix(' by')}"]
-            made.append(f"{said} {is_} {done} {which}")
-            where = done.split()[-1] in ("in", "at")
-            if where:
-                made.append(f"{self._pick('where', 'when')} {is_} {said} {' '.join(done.split()[:-1])}")
-        for clause in how.clauses:
-            made += [f"{which} {is_} {clause} {said}", f"{self._things(label, several, how.who)} {clause} {said}"]
+        made += [f"how {adjective} {is_} {said}" for adjective in how.how for _ in range(2)]
+        for told in how.told:
+            made.append(f"{self._pick('what', 'which')} {is_} {told}".replace("\0", said))
+        return made
+
+    def _by_whose(self, how: Phrases, said: str, which: str, kind: str, is_: str) -> list[str]:
+        """What is asked for by what it has: "which has the director"."""
+        made = []
         for noun in how.whose:
             one = number(noun, self._chance(0.4))
             made += [f"{which} {self._pick('has', 'have')} the {one} {said}", f"{said} {is_} the {one} of {which}"]
             made.append(f"{which} {self._pick('has', 'have', 'with')} {one} {said}")
-        return self._any(made)
+            made.append(
+                f"{which} {self._pick('has', 'have', 'had')} {said} as {self._pick('', 'a ', 'the ', 'their ')}{one}"
+            )
+            made.append(f"in {kind} {is_} {said} {self._pick('a ', 'the ', 'one ')}{one}")
+        return made
 
     # ---- words
 
@@ -243,6 +351,8 @@ class Grammar:
 
 
 def masked_text(question: Question) -> str:
-    """A question's wording: its text with the topic left out, in small letters."""
-    (start, end), *_ = question.spans
-    return name_key(f"{question.plain[:start]} {'_' * 3} {question.plain[end:]}")
+    """A question's wording: its text with the topics left out, in small letters."""
+    text = question.plain
+    for start, end in sorted(question.spans, reverse=True):
+        text = f"{text[:start]} {'_' * 3} {text[end:]}"
+    return name_key(text)

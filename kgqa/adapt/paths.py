@@ -2,7 +2,9 @@
 
 The first relation is drawn in proportion to the square root of how often it is, so that rare ones are asked for, too;
 the next ones evenly among those around an entity reached. A way that turns back over the relation it came by asks for
-what shares something with the topic: the topic itself is then dropped from all that is reached.
+what shares something with the topic: the topic itself is then dropped from all that is reached. Where properties are
+relations, there are many of them, and few are asked for: those of relationships are drawn seldom, and ways that go on
+from a value, too. What a relationship says is a question about both its ends (``Between``).
 """
 
 from __future__ import annotations
@@ -18,17 +20,21 @@ import numpy as np
 
 from graph_schema import Entity, Fact, GraphReader, Schema, StoreInfo
 from graph_schema.text import name_key
+from kgqa.adapt.phrases import VALUES, held_property, label_nouns
 from kgqa.linking.mentions import MAX_NAME_WORDS
 from kgqa.stores.snapshot import Snapshot
 
 FACTS = 2_000_000  # that a snapshot holds at most
-REACHED = 2_000  # facts that are followed at one hop; a way over more is given up
+REACHED = 1_000  # facts that are followed at one hop; a way over more is given up
 ANSWERS = 200
 BEARERS = 5  # entities of one name that a question may start from
 BACK = 0.3  # of the hops that could turn back, how many may
 NAME_CHARACTERS = 100
 HOPS = (0.3, 0.35, 0.35)
 TRIES = 8  # for each path that is wanted
+HELD = 0.25  # weight of a property of relationships, beside that of a relation
+FROM_VALUE = 0.2  # the same, of a way on from a value
+BETWEEN = 20  # values that two things may have between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Path:
     Attributes:
         steps: (relation, inverse) of each hop. no_return: the topic is dropped from what is reached.
         answers: ids, ascending. labels: the commonest label of the topic and of what each hop reached.
-        several: whether more than one entity was reached, after each hop.
+        several: whether more than one entity was reached, after each hop. only: the id of the one that is meant, where
+            things of other kinds bear its name, too, so that the kind has to be said; else empty.
     """
 
     topic: str
@@ -47,6 +54,25 @@ class Path:
     answers: tuple[str, ...]
     labels: tuple[str, ...]
     several: tuple[bool, ...]
+    only: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What a relationship says, asked with both its ends.
+
+    Attributes:
+        topics: names of head and tail. labels, only: as in ``Path``, of both. type: of the relationship. key: the
+            property. relations: that it is from the head, and from the tail. answers: ids of the values, ascending.
+    """
+
+    topics: tuple[str, str]
+    labels: tuple[str, str]
+    only: tuple[str, str]
+    type: str
+    key: str
+    relations: tuple[str, str]
+    answers: tuple[str, ...]
 
 
 class PathSampler:
@@ -63,8 +89,19 @@ class PathSampler:
         kinds, first = np.unique(snapshot.group_relation[order], return_index=True)
         self._kinds: list[int] = kinds.tolist()
         self._sources = np.split(owner[order], first[1:])
-        self._weights = list(accumulate(len(part) ** 0.5 for part in self._sources))
-        self._named: dict[str, Any] = {}
+        names, schema = snapshot.relations(), snapshot.schema()
+        self._held = [held_property(schema, name) for name in names]
+        to_value = [schema.relations[name].tail in VALUES - schema.labels.keys() for name in names]
+        self._worth = [
+            (HELD if self._held[kind // 2] else 1.0) * (FROM_VALUE if to_value[kind // 2] and kind % 2 else 1.0)
+            for kind in range(2 * len(names))
+        ]
+        asked = zip(kinds.tolist(), self._sources, strict=True)
+        self._weights = list(
+            accumulate((HELD if self._held[kind // 2] else 1.0) * len(part) ** 0.5 for kind, part in asked)
+        )
+        self._named: dict[tuple[str, str], tuple[Any, str]] = {}
+        self._between = self._told()
 
     def paths(self, number: int, hops: int) -> list[Path]:
         """About ``number`` distinct paths of 1 to ``hops`` hops, in the shares of ``HOPS`` where the graph has them."""
@@ -86,8 +123,9 @@ class PathSampler:
     def _path(self, hops: int) -> Path | None:
         at = self._random.choices(range(len(self._kinds)), cum_weights=self._weights)[0]
         sources = self._sources[at]
-        topic = self._graph.entity_at(int(sources[self._random.randrange(len(sources))])).name
-        starts = self._starts(topic)
+        one = self._graph.entity_at(int(sources[self._random.randrange(len(sources))]))
+        topic = one.name
+        starts, only = self._starts(topic, one.label)
         if not len(starts):
             return None
         taken = [self._kinds[at]]
@@ -108,17 +146,71 @@ class PathSampler:
             tuple(sorted(self._graph.ids_of(reached[-1]))),
             tuple(self._label(nodes) for nodes in (starts, *reached)),
             tuple(len(nodes) > 1 for nodes in (starts, *reached)),
+            only,
         )
 
-    def _starts(self, name: str) -> Any:
-        """Nodes of everything that a question with this name may mean, int64; none if it had better not be asked."""
-        if name not in self._named:
+    def between(self, number: int) -> list[Between]:
+        """At most ``number`` distinct ones, the properties of relationships evenly; none where there are none."""
+        found: dict[tuple[tuple[str, str], str, str], Between] = {}
+        for _ in range(TRIES * number if self._between else 0):
+            if len(found) == number:
+                break
+            one = self._one_between(*self._random.choice(self._between))
+            if one is not None:
+                found[one.topics, one.type, one.key] = one
+        return list(found.values())
+
+    def _told(self) -> list[tuple[str, str, int, int, int]]:
+        """(type, property, directed relations: from head to tail, from the head to a value, from the tail to it)."""
+        names = self._graph.relations()
+        place = {name: at for at, name in enumerate(names)}
+        sides: dict[tuple[str, str], dict[bool, int]] = {}
+        for at, held in enumerate(self._held):
+            if held:
+                sides.setdefault(held[:2], {})[held[2]] = at
+        return [
+            (type_, key, 2 * place[type_], 2 * both[False], 2 * both[True])
+            for (type_, key), both in sorted(sides.items())
+            if len(both) == 2 and type_ in place
+        ]
+
+    def _one_between(self, type_: str, key: str, edge: int, of_head: int, of_tail: int) -> Between | None:
+        sources = self._sources[self._kinds.index(of_head)]
+        head = int(sources[self._random.randrange(len(sources))])
+        tails = self._far(head, edge)
+        if not len(tails):
+            return None
+        tail = int(tails[self._random.randrange(len(tails))])
+        values = np.intersect1d(self._far(head, of_head), self._far(tail, of_tail))
+        ends = [self._graph.entity_at(node) for node in (head, tail)]
+        starts = [self._starts(end.name, end.label) for end in ends]
+        # A question about something else of the same name would have other answers.
+        if not 0 < len(values) <= BETWEEN or any(len(nodes) != 1 for nodes, _ in starts):
+            return None
+        names = self._graph.relations()
+        return Between(
+            (ends[0].name, ends[1].name),
+            (ends[0].label, ends[1].label),
+            (starts[0][1], starts[1][1]),
+            type_,
+            key,
+            (names[of_head // 2], names[of_tail // 2]),
+            tuple(sorted(self._graph.ids_of(values))),
+        )
+
+    def _starts(self, name: str, label: str) -> tuple[Any, str]:
+        """Nodes of everything that a question with this name may mean, int64, none if it had better not be asked; and
+        the id of the one of this kind, if others bear the name and it is the only one: then it alone is meant."""
+        if (name, label) not in self._named:
             key = name_key(name)
             fits = key and len(name) <= NAME_CHARACTERS and len(key.split()) <= MAX_NAME_WORDS and "\n" not in name
             bearers = self._graph.lookup([key]).get(key, ()) if fits else ()
-            ids = [entity.id for entity in bearers] if len(bearers) <= BEARERS else []
-            self._named[name] = self._graph.index_of(ids)
-        return self._named[name]
+            own = [entity.id for entity in bearers if entity.label == label]
+            others = {entity.label for entity in bearers} - {label, *VALUES}
+            only = own[0] if len(own) == 1 and others and label_nouns(self._graph.schema(), label) else ""
+            ids = [only] if only else [entity.id for entity in bearers]
+            self._named[name, label] = self._graph.index_of(ids if len(bearers) <= BEARERS else []), only
+        return self._named[name, label]
 
     def _walk(self, starts: Any, kinds: Sequence[int]) -> list[Any]:
         """What each hop reaches, as distinct nodes; nothing if one reaches nothing, or follows too many facts."""
@@ -151,7 +243,19 @@ class PathSampler:
         offered: list[int] = self._graph.group_relation[begin:end].tolist()
         if self._random.random() >= BACK:
             offered = [kind for kind in offered if kind != last ^ 1]
-        return self._random.choice(offered) if offered else None
+        offered = [kind for kind in offered if not self._said_before(last, kind)]
+        weights = [self._worth[kind] for kind in offered]
+        return self._random.choices(offered, weights)[0] if offered else None
+
+    def _said_before(self, last: int, kind: int) -> bool:
+        """Whether a step asks what the relationships of the step before say, at the end that it came to.
+
+        "The roles of the actors of Heat" are those they have in Heat, which the film itself has, and not all of theirs.
+        """
+        held = self._held[kind // 2]
+        return bool(
+            held and kind % 2 == 0 and self._graph.relations()[last // 2] == held[0] and held[2] == (last % 2 == 0)
+        )
 
     def _label(self, nodes: Any) -> str:
         labels = [self._graph.entity_at(int(node)).label for node in nodes[:5]]

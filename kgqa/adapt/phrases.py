@@ -7,21 +7,27 @@ From them come phrases for the step and for the one back.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import get_args
 
 from graph_schema import RelationSchema, Schema
+from graph_schema.schema import PropertyType, RelationPropertySchema
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL
 from kgqa.adapt.verbs import PASSIVE, agents_of, done_by, plural, singular, verb_of
-from kgqa.stores.foreign.wording import PREPOSITIONS
+from kgqa.stores.foreign.plan import TAIL
+from kgqa.stores.foreign.wording import PREPOSITIONS, is_thing
 
 _IN = PREPOSITIONS | {"of", "by", "to"}
 _LIGHT = frozenset(("has", "have", "had", "is", "are", "was", "were", "be"))
 _HAPPENED = {
     "birth": "born", "death": "died", "release": "released", "publication": "published", "foundation": "founded",
     "founding": "founded", "burial": "buried", "marriage": "married", "production": "produced", "creation": "created",
+    "event": "happened", "report": "reported", "order": "ordered", "start": "started", "end": "ended",
 }  # fmt: skip
 WHEN = frozenset(("year", "date", "time", "day"))
 WHERE = frozenset(("place", "location", "city", "country", "birthplace", "town", "region"))
+VALUES = frozenset(get_args(PropertyType))  # labels of values, of which no kind is said ("the integer 7")
+_OLD = {"age": "old", "height": "tall", "length": "long", "duration": "long", "weight": "heavy", "depth": "deep"}
 _PERSONS = """person people child parent spouse father mother brother sister sibling son daughter husband wife partner
     friend couple relative ancestor student president employee artist musician politician colleague member"""
 _PEOPLE = frozenset(_PERSONS.split())
@@ -35,6 +41,8 @@ class Phrases:
         nouns: T is "the NOUN of M". verbs: "T VERB M". objects: "M VERB T". passives: "M was PASSIVE T".
         clauses: "T CLAUSE M" ("films directed by M"). whose: "T whose NOUN is M".
         happened: (noun, participle) of "what NOUN was M PARTICIPLE" ("what year was M released").
+        how: adjectives of "how ADJECTIVE is M". like: "T are LIKE in M" ("drugs that are interacting in M").
+        told: "the T told of M" with M as \0, whole ("the doses of \0 as suspect").
         who: whether T are people.
     """
 
@@ -45,6 +53,9 @@ class Phrases:
     clauses: tuple[str, ...] = ()
     whose: tuple[str, ...] = ()
     happened: tuple[tuple[str, str], ...] = ()
+    how: tuple[str, ...] = ()
+    like: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     who: bool = False
 
     def __or__(self, other: Phrases) -> Phrases:
@@ -61,14 +72,18 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
     known = schema.relations.get(relation, RelationSchema())
     ends = label_nouns(schema, label)
     own, other = Phrases(), Phrases()
+    if held := held_property(schema, relation):
+        return _of_a_relationship(schema, *held)[inverse]
+    heads = (*label_nouns(schema, known.head), *(ends if inverse else ()))
+    tails = (*label_nouns(schema, known.tail), *(() if inverse else ends))
     for words in (schema.words(relation), *known.synonyms):
-        forward, back = _said(words, ends if not inverse else ())
+        forward, back = _said(words, tails)
         own, other = own | forward, other | back
     for words in (known.inverse or "", *known.inverse_synonyms):
         if words:
-            back, forward = _said(words, ends if inverse else ())
+            back, forward = _said(words, heads)
             own, other = own | forward, other | back
-    found = other if inverse else own
+    found = (other if inverse else own) | _by_label(schema, relation, inverse, label)
     person = any(singular(noun.split()[-1]) in _PEOPLE for noun in (*ends, *found.nouns))
     person = person or any(done_by(noun.split()[-1]) for noun in found.nouns)
     return found | Phrases(who=person)
@@ -76,10 +91,94 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
 
 def label_nouns(schema: Schema, label: str) -> tuple[str, ...]:
     """What things of a label are called; nothing if it says nothing."""
-    if label == DEFAULT_LABEL and label not in schema.labels:
+    if label in (DEFAULT_LABEL, *VALUES) and label not in schema.labels:
         return ()
     known = schema.labels.get(label)
     return (((known.words if known else None) or relation_words(label)).lower(),)
+
+
+def held_property(schema: Schema, relation: str) -> tuple[str, str, bool] | None:
+    """The type, the property, and whether it is told from the tail, of a relation that relationships have as their
+    property (see ``stores.foreign.plan``); None of any other."""
+    type_, dot, key = relation.removeprefix(TAIL).rpartition(".")
+    known = schema.relations.get(type_)
+    return (type_, key, relation.startswith(TAIL)) if dot and known and key in known.properties else None
+
+
+def property_noun(schema: Schema, type_: str, key: str) -> str:
+    """What a property of relationships is called by itself, without the words of their type.
+
+    >>> said = {"IS_SUSPECT": RelationSchema(words="suspect", properties={"dose": {"words": "dose of suspect"}})}
+    >>> property_noun(Schema(relations=said), "IS_SUSPECT", "dose")
+    'dose'
+    """
+    held = schema.relations[type_].properties.get(key, RelationPropertySchema())
+    words = (held.words or relation_words(key)).lower().split()
+    own = schema.words(type_).lower().split()
+    if len(words) > len(own) and words[-len(own) :] == own:
+        words = words[: -len(own)]
+        if len(words) > 1 and words[-1] in ("of", "as", "for", "when"):
+            words = words[:-1]
+    return " ".join(words)
+
+
+def thing_noun(schema: Schema, type_: str) -> str:
+    """What a type calls the thing at its end ("primary suspect"); nothing if it is said by a verb."""
+    return schema.words(type_).lower() if is_thing(type_) else ""
+
+
+def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tuple[Phrases, Phrases]:
+    """The doses that a case has, by its suspects, or that a drug has as a suspect; and who has a dose."""
+    noun, thing = property_noun(schema, type_, key), thing_noun(schema, type_)
+    many = number(noun, True)
+    # By itself, a property that several types have doesn't say which is meant.
+    alone = () if sum(key in one.properties for one in schema.relations.values()) > 1 else (noun,)
+    if not thing:
+        plain = Phrases(nouns=(noun,)), Phrases(whose=(noun,), clauses=(f"with {noun}", f"with the {noun}"))
+        verbs = (schema.words(type_).lower(),) if not tail and verb_of(schema.words(type_).split()[0]) else ()
+        told = tuple(f"the {many} with which \0 {verb}" for verb in verbs)
+        agents = agents_of(schema.words(type_).lower()) if tail else ()
+        told += tuple(f"the {many} of the {number(agent, True)} of \0" for agent in agents)
+        return plain[0] | Phrases(told=told), plain[1]
+    forward: tuple[str, ...]
+    back: tuple[str, ...]
+    if tail:
+        forward = (f"the {noun} of \0 as {thing}", f"the {many} of \0 as {thing}", f"the {noun} of the {thing} \0")
+        forward += (f"the {many} that \0 has as a {thing}", f"\0 's {noun} as a {thing}")
+        back = (f"as {thing} with {noun}", f"as {thing} with the {noun}", f"that are {thing} with the {noun}")
+        return Phrases(nouns=(*alone, f"{thing} {noun}"), told=forward), Phrases(
+            whose=(*alone, f"{noun} as {thing}", f"{thing} {noun}"), clauses=back
+        )
+    ends = label_nouns(schema, schema.relations[type_].tail)
+    things = (thing, *(f"{thing} {end}" for end in ends if end not in thing))
+    forward = tuple(f"the {noun} that the {one} of \0 has" for one in things)
+    forward += tuple(f"the {noun} of the {one} {in_} \0" for one in things for in_ in ("of", "in"))
+    return Phrases(nouns=(*alone, f"{thing} {noun}"), told=forward), Phrases(
+        whose=(*alone, f"{thing} {noun}"), clauses=tuple(f"with a {one} with the {noun}" for one in things)
+    )
+
+
+def _by_label(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases:
+    """What the label of that which a step leads to adds to its words: "the outcome of case 7", "suspect drugs"."""
+    known = schema.relations.get(relation, RelationSchema())
+    here, there = (known.tail, known.head) if inverse else (known.head, known.tail)
+    nouns = label_nouns(schema, label)
+    if not nouns or label != there:
+        return Phrases()
+    ways = [
+        (name, back)
+        for name, one in schema.relations.items()
+        for back in (False, True)
+        if ((one.tail, one.head) if back else (one.head, one.tail)) == (here, there)
+    ]
+    found = Phrases(nouns=nouns) if ways == [(relation, inverse)] else Phrases()
+    thing = thing_noun(schema, relation)
+    if not inverse and thing and not set(nouns[0].split()) & set(thing.split()):
+        like = (thing,)
+        if thing.endswith("ing") and " " not in thing and (verb := verb_of(thing.removesuffix("ing") + "ed")):
+            found = found | Phrases(verbs=(f"{verb.past} in",))
+        found = found | Phrases(nouns=(f"{thing} {nouns[0]}",), like=like)
+    return found
 
 
 def _said(text: str, ends: tuple[str, ...]) -> tuple[Phrases, Phrases]:
@@ -167,7 +266,7 @@ def _noun(words: list[str]) -> tuple[Phrases, Phrases]:
         nouns.append(" ".join([*words[cut + 1 :], *words[:cut]]))
     elif len(words) == 2 and verb_of(words[0]):
         nouns += [words[1], words[1]]
-    forward = Phrases(nouns=tuple(nouns))
+    forward = Phrases(nouns=tuple(nouns), how=tuple(adjective for noun, adjective in _OLD.items() if noun == words[-1]))
     back = Phrases(whose=tuple(nouns), clauses=(f"with {said}", f"with the {said}"))
     for happened, done in _HAPPENED.items():
         if happened in words and len(words) > 1:
@@ -190,6 +289,13 @@ def _noun(words: list[str]) -> tuple[Phrases, Phrases]:
 
 
 def number(noun: str, several: bool) -> str:
-    """A noun as one of them or several."""
+    """A noun as one of them or several.
+
+    >>> number("actor", True), number("year born", True), number("release years", False)
+    ('actors', 'years born', 'release year')
+    """
+    first, *rest = noun.split()
+    if rest and first in WHEN | WHERE and verb_of(rest[-1]):
+        return " ".join([plural(first) if several else singular(first), *rest])
     *before, last = noun.split()
     return " ".join([*before, plural(last) if several else singular(last)])

@@ -21,6 +21,7 @@ from kgqa.stores.snapshot import Snapshot
 LEAST = 20  # distinct paths that there must be
 HELD = 0.08  # of the patterns and of the wordings, held out for choosing, and as many for the score
 MOST_HELD = 600  # questions of each held-out part
+BETWEEN = 0.15  # questions about what relationships say, beside as many others; none where they say nothing
 WORDINGS = 6  # of one path, where there aren't enough paths
 WEIGHT = 0.4  # of the training, at least, that questions which were given make up
 REPEATED = 30
@@ -58,7 +59,8 @@ def make_questions(
     """
     check_graph(snapshot)
     generator = random.Random(f"adapt {seed}")
-    paths = PathSampler(snapshot, generator).paths(number, hops)
+    sampler = PathSampler(snapshot, generator)
+    paths = sampler.paths(number, hops)
     if len(paths) < LEAST:
         raise InputError(
             f"the graph has too few ways to ask for: {len(paths)} were found, {LEAST} are needed",
@@ -67,9 +69,15 @@ def make_questions(
         )
     grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {})
     wanted = min(WORDINGS, -(-number // len(paths)))
-    made = (grammar.question(path) for _ in range(wanted) for path in paths)
+    between = sampler.between(round(BETWEEN * number))
+    made = (
+        one
+        for _ in range(wanted)
+        for some in (map(grammar.question, paths), map(grammar.between, between))
+        for one in some
+    )
     distinct = {(one.plain, one.paths[0].steps): one for one in made if one is not None}
-    return list(islice(distinct.values(), number))
+    return list(islice(distinct.values(), number + len(between)))
 
 
 def held_out(questions: Sequence[Question], seed: int) -> Made:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from graph_schema import ConfigError
+from kgqa.adapt.paths import REACHED
 from kgqa.adapt.questions import Made
 from kgqa.answering import Answerer
 from kgqa.data import Question
@@ -26,6 +28,9 @@ from kgqa.training.trainer import Progress
 PROBE, PROBE_DEV, PROBE_STEPS = 256, 64, 10  # questions and steps by which a machine's speed is told
 FEWEST, MOST = 40, 3000  # steps
 LOOKS = 4
+BUDGET = (
+    REACHED  # facts that a question may expand at one hop, while it is trained on or scored: its path takes no more
+)
 SPARE = 0.85  # of the time, for steps: what remains is for the dev looks and the last score
 
 
@@ -75,8 +80,7 @@ def adapt(
     check_start(start, config, encoder)
     say(f"asking the reader {len(made.score):,} held-out questions as it is")
     before = scores(start, encoder, snapshot, made.score)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+    with _parents_of(out), TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         if seconds is not None:
             say("seeing how fast this machine is")
             each, first = _pace(config, encoder, snapshot, made, start, Path(scratch) / "pace", device)
@@ -108,6 +112,20 @@ def adapt(
     return Adapted(load_checkpoint(out, device), before, after)
 
 
+@contextmanager
+def _parents_of(out: Path) -> Iterator[None]:
+    """The directories that ``out`` is to lie in; those that were made for it are gone again if nothing is put there."""
+    new = [parent for parent in out.parents if not parent.exists()]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # somebody else has put something into one
+            for parent in new:
+                parent.rmdir()
+        raise
+
+
 def check_free(out: Path) -> None:
     """Raises:
     ConfigError: there is a file, or a directory with something in it.
@@ -118,7 +136,7 @@ def check_free(out: Path) -> None:
 
 def scores(checkpoint: Checkpoint, encoder: Encoder, snapshot: Snapshot, questions: Sequence[Question]) -> list[Score]:
     """How good a reader is on questions: by part, and over all."""
-    found = evaluate(Answerer(snapshot, checkpoint, encoder, any_schema=True), questions, snapshot)
+    found = evaluate(Answerer(snapshot, checkpoint, encoder, BUDGET, any_schema=True), questions, snapshot)
     parts = dict(sorted(found.parts().items()))
     every = torch.ones(len(questions), dtype=torch.bool)
     means = {name: (chosen, found.scores.means(chosen)) for name, chosen in {**parts, "all": every}.items()}

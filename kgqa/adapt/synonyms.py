@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch.nn import functional
 
 from graph_schema import Schema
 from kgqa.adapt.verbs import singular
+from kgqa.adapt.vocabulary import vocabulary
 from kgqa.model.encoder import Encoder
 
 LIKE, APART = 0.45, 0.05
 MOST = 8  # of one relation, the nearest ones
-_BATCH = 512
 
 
 def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -28,10 +27,9 @@ def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict
     if not relations:
         return {}
     said = [schema.words(relation) for relation in relations]
-    own = functional.normalize(encoder.embed(said), dim=-1)
-    words = sorted({word.lower() for word in encoder.vocabulary()})
-    parts = [encoder.embed(words[begin : begin + _BATCH]) for begin in range(0, len(words), _BATCH)]
-    like = functional.normalize(torch.cat(parts), dim=-1) @ own.T
+    own = functional.normalize(encoder.embed(said), dim=-1).cpu()
+    words, embeddings = vocabulary(encoder)
+    like = embeddings @ own.T
     best, at = like.max(-1)
     others = like.scatter(1, at.unsqueeze(1), -1.0).amax(-1)
     found: dict[str, list[str]] = {}

@@ -76,7 +76,7 @@ def command(
     with common.importing():
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
-        from kgqa.adapt.session import adapt, check_free  # noqa: PLC0415  as above
+        from kgqa.adapt.session import BUDGET, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import synonyms  # noqa: PLC0415  as above
         from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
     if out is not None:
@@ -102,7 +102,7 @@ def command(
     if given:
         made = with_given(made, given, seed)
     settings = train_config([], seed, start.config.model.model_dump())
-    settings = settings.model_copy(update=SETTINGS)
+    settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
     if steps is not None:
         settings = settings.model_copy(update={"steps": steps})
     with TrainingBar() as bar:

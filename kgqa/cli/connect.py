@@ -55,11 +55,13 @@ def command(
             "the file is there already", where=str(path), fix=f"Bring it up to date with --refresh {path}, or use --out"
         )
     with _opened(chosen) as connection, common.errors.status("looking at the database") as status:
-        from kgqa.stores.foreign import catalogue, decisions, schema_file  # noqa: PLC0415  the driver is slow to import
+        # The driver is slow to import.
+        from kgqa.model.english import known_words  # noqa: PLC0415
+        from kgqa.stores.foreign import catalogue, decisions, schema_file, spelling  # noqa: PLC0415
 
         _check(connection)
         found = catalogue.read(connection, lambda name: status.update(f"looking at {escape(name)}"))
-        decided = decisions.decide(found)
+        decided = spelling.respelt(decisions.decide(found), known_words(chosen.encoder))
     if refresh:
         done = schema_file.refreshed(old, decided, where=str(refresh))
         _write(path, done.text)

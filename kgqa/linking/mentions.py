@@ -58,7 +58,8 @@ class Mention:
     @property
     def written_as_name(self) -> bool:
         """Whether the text is spelled as the graph spells the name, with a capital (a single letter tells nothing) or
-        with as many digits as numbers and dates have that bear a name, and years don't.
+        with as many digits as numbers and dates have that bear a name, and years don't. A name that the graph has all
+        in capitals may be written with some.
 
         Of a guess, whether it has a capital.
         """
@@ -66,7 +67,9 @@ class Mention:
         if self.guessed:
             return capital
         numbered = sum(letter.isdigit() for letter in self.text) >= NAMING_DIGITS
-        return (capital or numbered) and any(self.text in (e.name, *e.aliases) for e in self.entities)
+        names = {name for entity in self.entities for name in (entity.name, *entity.aliases)}
+        loud = capital and any(name.isupper() and name == self.text.upper() for name in names)
+        return loud or ((capital or numbered) and self.text in names)
 
 
 def split_brackets(question: str) -> tuple[str, tuple[tuple[int, int], ...]]:

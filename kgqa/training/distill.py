@@ -35,6 +35,7 @@ from kgqa.model.encoder import Encoder
 from kgqa.retrieval.expander import SnapshotExpander, ragged
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores
+from kgqa.retrieval.walk import Budget
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.loss import log_sum_exp
 from kgqa.training.prepare import Prepared, TextStates
@@ -130,7 +131,7 @@ def teach(
         device = teacher.network.device
         words = reading.relation_texts(snapshot.schema(), snapshot.relations()).to(device)
         expander = SnapshotExpander(snapshot, device)
-        scores = dev_scores(teacher.network, expander, words, data, states[reads], everything).scores
+        scores = dev_scores(teacher.network, expander, words, data, states[reads], everything, Budget()).scores
         p = teacher.config.calibration(scores.log_probability).exp()
         kept = p > COUNTED / 10
         found.append((make_key(scores.question[kept], scores.node[kept]), p[kept]))

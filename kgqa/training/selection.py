@@ -68,6 +68,7 @@ def dev_scores(
     data: Prepared,
     texts: TextStates,
     chosen: Tensor,
+    budget: Budget,
     batch: int = 256,
 ) -> Scored:
     """Score the questions at ``chosen`` (positions in ``data``); one that nothing was linked in scores nothing."""
@@ -81,7 +82,7 @@ def dev_scores(
             tokens = texts.take(data.row_text[row], network.device)
             topic_row, topic_node = (t.to(network.device) for t in data.row_topics.take(row))
             plan = network.plan(tokens)
-            reached, reading = read(network, plan, table, expander, topic_row, topic_node, Budget())
+            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
             found = combine(reached, reading, question.to(network.device))
             gold_question, gold_node = (t.to(network.device) for t in data.answers.take(some))
             key = make_key(found.question, found.node)

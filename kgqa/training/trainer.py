@@ -354,11 +354,12 @@ class Trainer:
             self.guesser.silent = False
         size = len(self.dev.questions)
         spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
-        scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread)
+        budget = Budget(self.config.budget_edges)
+        scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread, budget)
         unknown = None
         if len(self.dev_unknown.questions):
             some = spread[:: max(1, round(len(spread) / UNANSWERABLE))]
-            unknown = dev_scores(self.network, self.expander, self.relation_text, self.dev_unknown, texts, some)
+            unknown = dev_scores(self.network, self.expander, self.relation_text, self.dev_unknown, texts, some, budget)
         score = judge(scored, unknown)
         if self.best is None or score.quality >= self.best.quality:
             self.best = score

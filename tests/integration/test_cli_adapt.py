@@ -57,7 +57,7 @@ def test_questions_are_shown_and_nothing_is_written(kgqa: Kgqa, small_films: Sma
 
 
 def test_ctrl_c_leaves_nothing(small_films: SmallFilms, tmp_path: Path) -> None:
-    process = started(tmp_path, "adapt", "--store", small_films.store, "--out", "made", *QUICK, "--steps", "2000")
+    process = started(tmp_path, "adapt", "--store", small_films.store, "--out", "runs/made", *QUICK, "--steps", "2000")
     assert process.stderr
     for line in process.stderr:
         if line.startswith("step 100/"):

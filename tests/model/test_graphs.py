@@ -17,6 +17,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.retrieval.walk import Budget
 from kgqa.stores import open_store
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
@@ -124,7 +125,7 @@ def test_a_network_scores_both_as_it_scores_each(graphs: list[GraphQuestions], e
         words = encoder.relation_texts(snapshot.schema(), snapshot.relations())
         everything = torch.arange(len(dev.questions))
         texts = TextStates(encoder, dev.texts)
-        found = dev_scores(network, SnapshotExpander(snapshot), words, dev, texts, everything)
+        found = dev_scores(network, SnapshotExpander(snapshot), words, dev, texts, everything, Budget())
         return list(zip(found.scores.log_probability.tolist(), found.gold.tolist(), strict=True))
 
     together, alone = scored(graphs), [pair for one in graphs for pair in scored([one])]

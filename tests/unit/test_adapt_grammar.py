@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 
 from graph_schema import Entity, Fact, InputError, LabelSchema, RelationSchema, Schema
+from graph_schema.schema import RelationPropertySchema
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
@@ -19,12 +22,17 @@ from kgqa.stores.snapshot import Snapshot
 from tests.reader import small_graph
 
 
-def graph(facts: tuple[Fact, ...], schema: Schema | None = None, labels: dict[str, str] | None = None) -> Snapshot:
+def graph(
+    facts: tuple[Fact, ...],
+    schema: Schema | None = None,
+    labels: dict[str, str] | None = None,
+    name: Callable[[str], str] = str,
+) -> Snapshot:
     ids = sorted({end for fact in facts for end in (fact.head, fact.tail)})
     relations = sorted({fact.relation for fact in facts})
     distinct = sorted(set(facts))
     return Snapshot.from_columns(
-        [Entity(id_, id_, (labels or {}).get(id_, "Entity")) for id_ in ids],
+        [Entity(f"#{id_}", name(id_), (labels or {}).get(id_, "Entity")) for id_ in ids],
         relations,
         np.array([ids.index(fact.head) for fact in distinct], np.int64),
         np.array([relations.index(fact.relation) for fact in distinct], np.int64),
@@ -165,6 +173,81 @@ def test_the_users_words_synonyms_and_labels_are_used() -> None:
     texts = " ".join(question.plain for question in make_questions(snapshot, 800, 0, 3))
     for word in ("picture", "pictures", "film maker", "director", "made by", "genre"):
         assert f" {word} " in texts, word
+
+
+def cases() -> Snapshot:
+    """Numbered cases with suspected drugs, each with a dose; a therapy has the number of each case."""
+    dose = {"dose": RelationPropertySchema(words="dose of primary suspect")}
+    held = {"dose": RelationPropertySchema(words="dose of concomitant")}
+    schema = Schema(
+        labels={"Case": LabelSchema(), "Drug": LabelSchema(), "Therapy": LabelSchema()},
+        relations={
+            "IS_SUSPECT": RelationSchema(
+                words="primary suspect", inverse="case with primary suspect", head="Case", tail="Drug", properties=dose
+            ),
+            "IS_CONCOMITANT": RelationSchema(words="concomitant", head="Case", tail="Drug", properties=held),
+            "IS_SUSPECT.dose": RelationSchema(words="dose of primary suspect", head="Case", tail="string"),
+            "~IS_SUSPECT.dose": RelationSchema(words="dose as primary suspect", head="Drug", tail="string"),
+            "LED_TO": RelationSchema(words="led to", inverse="case led to", head="Case", tail="Therapy"),
+            "Case.age": RelationSchema(words="age", inverse="case with age", head="Case", tail="integer"),
+        },
+    )
+    facts: list[Fact] = []
+    labels: dict[str, str] = {}
+    for at in range(40):
+        case, drug, amount = f"case{at}", f"drug {at % 7}", f"{at % 5} mg"
+        labels |= {case: "Case", drug: "Drug", amount: "string", f"therapy{at}": "Therapy", f"{at % 9} yr": "integer"}
+        facts += [Fact(case, "IS_SUSPECT", drug), Fact(case, "IS_SUSPECT.dose", amount)]
+        facts += [Fact(drug, "~IS_SUSPECT.dose", amount), Fact(case, "LED_TO", f"therapy{at}")]
+        facts.append(Fact(case, "Case.age", f"{at % 9} yr"))
+    return graph(tuple(facts), schema, labels, lambda id_: re.sub("case|therapy", "1000", id_))
+
+
+def test_what_a_relationship_says_is_asked_with_both_its_ends() -> None:
+    snapshot = cases()
+    made = make_questions(snapshot, 400, 0, 3)
+    walker = Walker(snapshot)
+    between = [question for question in made if question.part == "between"]
+    assert 40 <= len(between) <= 80
+    for question in made:
+        assert set(question.answers) == walker.answers(question), question
+    for question in between:
+        assert [path.steps for path in question.paths] == [
+            (("IS_SUSPECT.dose", False),),
+            (("~IS_SUSPECT.dose", False),),
+        ]
+        assert "dose" in question.plain.lower()
+        assert sorted(question.plain[start:end][:4] for start, end in question.spans) == ["1000", "drug"]
+        assert not re.search("1000|drug [0-9]", masked_text(question))
+    assert {"primary suspect" in question.plain for question in between} == {False, True}
+    # What a suspect's dose is in other cases isn't what is asked of the suspect of one.
+    both = (("IS_SUSPECT", False), ("~IS_SUSPECT.dose", False))
+    assert not [question for question in made if both in pairwise(steps_of(question))]
+    assert [question for question in made if "~IS_SUSPECT.dose" in {name for name, _ in steps_of(question)}]
+    parts = held_out(made, 0)
+    assert not {masked_text(q) for q in parts.train} & {masked_text(q) for q in parts.score}
+
+
+def test_of_things_of_several_kinds_with_one_name_the_kind_is_said() -> None:
+    made = make_questions(cases(), 400, 0, 3)
+    numbered = [question for question in made if question.topics[0].startswith(("#case", "#therapy"))]
+    assert len(numbered) > 50
+    for question in numbered:
+        kind = question.topics[0].strip("#0123456789")
+        assert f"{kind} 1000" in question.plain.lower(), question
+
+
+def test_words_for_the_way_back_are_not_taken_for_a_noun() -> None:
+    snapshot = cases()
+    texts = [question.plain for question in make_questions(snapshot, 600, 0, 3)]
+    assert not [text for text in texts if re.search("with (primary suspect|age) (of|is|was) ", text)]
+    assert [text for text in texts if "primary suspect drug" in text]
+    assert [text for text in texts if re.search("how old (is|was|are|were) ", text)]
+    # One relation alone leads from a case to a therapy, but two to a drug.
+    assert [text for text in texts if re.search("therap(y|ies) of case", text)]
+    assert not [text for text in texts if re.search(r"\bthe drugs? of case", text)]
+    # What a value is called says nothing.
+    assert not [text for text in texts if re.search("integer|string", text)]
 
 
 def test_synonyms_stand_for_nouns(films: Snapshot) -> None:

@@ -14,6 +14,7 @@ from kgqa.linking.mentions import MAX_CHARACTERS
 from kgqa.stores import open_store
 
 NAMES = (
+    "BIOCODEX",
     "Heat", "heat", "The Matrix", "The Matrix Reloaded", "Stars", "Director", "Kill Bill: Vol. 1", "Léon", "$",
     "Mission: Impossible", "Kill!", "Kill", "東京物語", "In Hell", "Hell", "The American", "American Pop", "Of Hell",
     "Rings", "The Lord of the Rings", "Batman", "Batman Begins", "M", "1984", "103011729", "2010-12-27",
@@ -137,6 +138,9 @@ def test_spans_are_what_stood_in_brackets(around: str, name: str) -> None:
         ("1984", False),  # it may be a year
         ("103011729", True),
         ("2010-12-27", True),
+        ("BIOCODEX", True),
+        ("Biocodex", True),
+        ("biocodex", False),
     ],
 )
 def test_what_is_written_as_a_name(store: GraphReader, text: str, written: bool) -> None:

@@ -61,6 +61,8 @@ def test_properties_are_said_in_both_directions(name: str, years: bool, dates: b
 def test_properties_of_several_types_of_relationship_are_told_apart() -> None:
     said = relation_property_wording("since", "WORKS_AT", ["Person"], ["Firm"], shared=True)
     assert said == ("since works at", "person with since works at", "since works at", "firm with since works at")
+    said = relation_property_wording("dose", "IS_SUSPECT", ["Case"], ["Drug"], shared=True)
+    assert said == ("dose of suspect", "case with suspect with dose", "dose as suspect", "drug as suspect with dose")
     assert relation_property_wording("roles", "ACTED_IN", ["Person"], ["Movie"], shared=False)[0] == "roles"
 
 

@@ -123,12 +123,33 @@ def relation_property_wording(
 
     Args:
         shared: other types have a property of this name, so that the type has to be said.
+
+    >>> relation_property_wording("dose", "IS_SUSPECT", ["Case"], ["Drug"], shared=True)
+    ('dose of suspect', 'case with suspect with dose', 'dose as suspect', 'drug as suspect with dose')
     """
-    said = relation_words(name)
-    if shared:
-        said = f"{said} {relation_wording(type_, heads, tails)[0]}"
+    said, done = relation_words(name), relation_wording(type_, heads, tails)[0]
     head, tail = _either(heads) or "thing", _either(tails) or "thing"
+    if not shared:
+        return said, f"{head} with {said}", said, f"{tail} with {said}"
+    if is_thing(type_):
+        of, as_ = f"{said} of {done}", f"{said} as {done}"
+        return of, f"{head} with {done} with {said}", as_, f"{tail} as {done} with {said}"
+    said = f"{said} {done}"
     return said, f"{head} with {said}", said, f"{tail} with {said}"
+
+
+def is_thing(type_: str) -> bool:
+    """Whether a type is named for the thing at its end, or for what that is: not by a verb, nor with a preposition.
+
+    >>> [is_thing(type_) for type_ in ("IS_PRIMARY_SUSPECT", "HAS_GENRE", "GENRE", "ACTED_IN", "DIRECTED", "PART_OF")]
+    [True, True, True, False, False, False]
+    """
+    words = relation_words(type_).split()
+    if words[0] in _HAVING | _BEING:
+        words = words[1:]
+    if not words or words[-1] in PREPOSITIONS or words[-1] in ("of", "by"):
+        return False
+    return not participle(words[-1], alone=len(words) == 1)
 
 
 def _being(rest: Sequence[str], head: str) -> tuple[str, str]:
