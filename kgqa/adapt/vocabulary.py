@@ -1,6 +1,6 @@
 """The words of an encoder's vocabulary with their embeddings: made once for an encoder, and kept in the user's cache.
 
-To embed some 24,000 words takes longer than all else that is done before questions are made.
+To embed some 20,000 words takes longer than all else that is done before questions are made.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from kgqa.linking.mentions import MAX_CHARACTERS
 from kgqa.stores import open_store
 
 NAMES = (
-    "BIOCODEX",
     "Heat", "heat", "The Matrix", "The Matrix Reloaded", "Stars", "Director", "Kill Bill: Vol. 1", "Léon", "$",
     "Mission: Impossible", "Kill!", "Kill", "東京物語", "In Hell", "Hell", "The American", "American Pop", "Of Hell",
     "Rings", "The Lord of the Rings", "Batman", "Batman Begins", "M", "1984", "103011729", "2010-12-27",
+    "BIOCODEX",
 )  # fmt: skip
 
 
