@@ -7,8 +7,6 @@ For a question with scored entities i of probability p_i and gold answers A:
 the first pulls the mass to the answers, wherever they are (it finds the paths by itself), the second makes each p_i a
 probability, so that a set can be decided. BCE is the mean over the entities with p_i > 0.001 and the answers. A
 question made unanswerable has no gold answers and only the second term, and so has one that reached none of its own.
-Where a relation was hidden, what had been its answers counts for nothing: it was reached in another way, which may say
-the same ("child of" for "parent of").
 
 Both are taken of log p_i (log-sum-exp; the answers' part of the BCE is log p_i itself), so that they pull no less where
 every p_i is next to nothing: an epsilon in the logarithms, or a floor under log p_i, would make it free to say nothing
@@ -33,12 +31,6 @@ def gold_of(
 ) -> Bool[Tensor, " N"]:
     """Which (question, node) keys are gold answers."""
     return torch.isin(key, make_key(gold_question, gold_node))
-
-
-def without(scores: Scores, question: Int[Tensor, " A"], node: Int[Tensor, " A"]) -> Scores:
-    """The scores of all entities but these (question, node) pairs."""
-    kept = ~gold_of(make_key(scores.question, scores.node), question, node)
-    return Scores(scores.question[kept], scores.node[kept], scores.log_probability[kept])
 
 
 def mass_loss(

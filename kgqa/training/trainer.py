@@ -31,7 +31,7 @@ from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.distill import Teaching
 from kgqa.training.links import LinkTraining
-from kgqa.training.loss import answer_loss, gold_of, mass_loss, without
+from kgqa.training.loss import answer_loss, gold_of, mass_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
 from kgqa.training.unknown_words import unknown_words
@@ -257,10 +257,8 @@ class Trainer:
         gold_question, gold_node = data.answers.take(chosen)
         answerable = ~(hide | unknown)
         scores = combine(reached, reading, question.to(self.device))
-        has, other = answerable[gold_question], hide[gold_question]
+        has = answerable[gold_question]
         gold = gold_question[has].to(self.device), gold_node[has].to(self.device)
-        # What leads to an answer without the hidden relation says the same in other words, and isn't unlearned.
-        scores = without(scores, gold_question[other].to(self.device), gold_node[other].to(self.device))
         labelled = scores if self.teaching is None else self.teaching.with_answers(scores, chosen)
         loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)

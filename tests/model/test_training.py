@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -254,25 +253,6 @@ def test_a_reader_that_says_nothing_of_anything_learns_to(
     start["reader.out.bias"] = torch.tensor([-40.0])
     trained = Trainer(config, encoder, snapshot, *data, tmp_path, start=start).fit()
     assert trained.dev.hits_at_1 > 0.9
-
-
-def test_what_says_the_same_as_a_hidden_relation_is_not_unlearned(encoder: Encoder, tmp_path: Path) -> None:
-    # Whichever of the two relations is hidden, the other one leads to the answer, and one is hidden in most questions.
-    towns = np.arange(20, dtype=np.int64) % 5 + 20
-    graph = Snapshot.from_columns(
-        [Entity(name, name) for name in (*NAMES, *(f"Town {i}" for i in range(5)))],
-        ["lives_in", "home"],
-        np.tile(np.arange(20, dtype=np.int64), 2),
-        np.repeat(np.arange(2, dtype=np.int64), 20),
-        np.tile(towns, 2),
-        schema=Schema(),
-        url="test",
-        changes=0,
-    )
-    asked = prepare(QUESTIONS[:20], graph)
-    change = {"hide_share": 0.9, "hide_from": 0.0, "unknown_share": 0.0, "steps": 40, "learning_rate": 0.01}
-    trained = Trainer(CONFIG.model_copy(update=change), encoder, graph, asked, asked, tmp_path).fit()
-    assert trained.dev.f1 > 0.9
 
 
 def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder: Encoder) -> None:

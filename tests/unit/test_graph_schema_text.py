@@ -16,7 +16,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def test_the_examples_in_the_docstrings() -> None:
-    assert doctest.testmod(text) == (0, 1)
+    assert doctest.testmod(text) == (0, 2)
 
 
 @pytest.mark.parametrize(
