@@ -67,6 +67,13 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.heads)
 
+    def told(self, places: Int64s) -> dict[int, Properties]:
+        """Properties of some of the facts, by position among ``places``, their own in the columns."""
+        if not self.properties:
+            return {}
+        found = ((at, self.properties.get(place)) for at, place in enumerate(places.tolist()))
+        return {at: properties for at, properties in found if properties}
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

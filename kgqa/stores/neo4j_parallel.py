@@ -287,7 +287,7 @@ class ParallelWriter:
         def write(run: Run) -> tuple[int, int]:
             facts = []
             for of in rows:
-                told = writing.told_of(work.prepared.facts[of.relation], of.places)
+                told = work.prepared.facts[of.relation].told(of.places)
                 facts.append(Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told))
             created, altered = writing.write_facts(run, facts, [*work.prepared.facts], origin, self._guess)
             writing.account(run, self._own.slot, origin, Counted(created, 0, altered))

@@ -12,7 +12,7 @@ from neo4j import Record
 
 from graph_schema.types import DEFAULT_LABEL, Entity, Int64s, Properties, Written
 from kgqa.stores import cypher, cypher_write
-from kgqa.stores.batches import Pairs, Prepared, combined, keys_of_names, name_keys
+from kgqa.stores.batches import Prepared, combined, keys_of_names, name_keys
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
 from kgqa.stores.neo4j_seen import all_there
 from kgqa.stores.neo4j_values import (
@@ -225,14 +225,6 @@ def verify(run: Run, nodes: Mapping[int, str]) -> None:
 def nodes_of(prepared: Prepared, nodes: Mapping[str, int]) -> Int64s:
     """Internal ids of all entities of a batch, in the order of its ids; int64."""
     return np.fromiter(map(nodes.__getitem__, prepared.ids), np.int64, len(prepared.ids))
-
-
-def told_of(pairs: Pairs, places: Int64s) -> dict[int, Properties]:
-    """Properties of some facts, by position among ``places``, their own in the columns."""
-    if not pairs.properties:
-        return {}
-    found = ((at, pairs.properties.get(place)) for at, place in enumerate(places.tolist()))
-    return {at: properties for at, properties in found if properties}
 
 
 def write_facts(

@@ -18,7 +18,7 @@ import pytest
 from neo4j import Transaction
 from neo4j.exceptions import IncompleteCommit, Neo4jError
 
-from graph_schema import Batch, Entity, Fact, Schema, StoreError, StoreUnavailable, Value, Written
+from graph_schema import Batch, Entity, Fact, StoreError, StoreUnavailable, Value, Written
 from graph_schema.loads import LoadPlan, Origin, SourcePlan, Withdrawn
 from kgqa.stores import cypher_write, neo4j_loads, neo4j_transactions
 from kgqa.stores.cypher_write import LOCK_ENTITIES
@@ -52,12 +52,8 @@ EVERYTHING: dict[str, Value] = {
 
 
 @pytest.fixture
-def store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
-    neo4j_server.wipe()
-    made = neo4j_server.store()
-    made.migrate(Schema())
-    yield made
-    made.close()
+def store(neo4j_store: Neo4jStore) -> Neo4jStore:
+    return neo4j_store
 
 
 def begin(store: Neo4jStore, key: str = "k", sources: int = 1) -> list[int]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from graph_schema import Batch, Fact, Schema, Written
+from graph_schema import Batch, Fact, Written
 from graph_schema.loads import LoadPlan, SourcePlan
 from graph_schema.types import Int64s
 from kgqa.stores import cypher_write, neo4j_games, neo4j_parallel
@@ -22,12 +22,8 @@ FACTS = [Fact(f"n{n}", f"r{n % RELATIONS}", f"n{n * 7 % 60}") for n in range(600
 
 
 @pytest.fixture
-def store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
-    neo4j_server.wipe()
-    made = neo4j_server.store()
-    made.migrate(Schema())
-    yield made
-    made.close()
+def store(neo4j_store: Neo4jStore) -> Neo4jStore:
+    return neo4j_store
 
 
 def load(store: Neo4jStore) -> Written:

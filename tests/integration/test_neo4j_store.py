@@ -6,7 +6,6 @@ import gzip
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,12 +37,8 @@ FILMS = Path(__file__).parents[2] / "examples" / "films" / "kb.txt.gz"
 
 
 @pytest.fixture
-def store(neo4j_server: Neo4jServer) -> Iterator[Neo4jStore]:
-    neo4j_server.wipe()
-    made = neo4j_server.store()
-    made.migrate(Schema())
-    yield made
-    made.close()
+def store(neo4j_store: Neo4jStore) -> Neo4jStore:
+    return neo4j_store
 
 
 def test_wrong_password(neo4j_server: Neo4jServer) -> None:
