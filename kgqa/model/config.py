@@ -37,6 +37,7 @@ class ModelConfig(BaseModel):
     question_stop: bool = True
     contextual: bool = True
     words_alone: bool = True
+    absent: bool = True
 
     @property
     def guesses(self) -> bool:

@@ -79,6 +79,7 @@ class ReaderNetwork(nn.Module):
         hop: int,
         table: RelationTable,
         offered: Bool[Tensor, "B D"],
+        part: Int[Tensor, " D"] | None = None,
         frozen: Bool[Tensor, " B"] | None = None,
         *,
         soften: bool = False,
@@ -86,13 +87,14 @@ class ReaderNetwork(nn.Module):
         """Weights of the directed relations on each row's frontier at hop ``hop``.
 
         They and the weight of "none of these", which isn't returned, sum to 1. In ``frozen`` rows, how relations score
-        isn't learned, only when to take none. With ``soften``, the weights are spread, see ``softened``.
+        isn't learned, only when to take none. With ``soften``, the weights are spread, see ``softened``. ``part``: see
+        ``RelationScorer.choose``.
         """
-        allowed = torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
         logits = self.relations(plan, hop, table)
         if frozen is not None:
             scores = torch.where(frozen.unsqueeze(-1), logits[:, :-1].detach(), logits[:, :-1])
             logits = torch.cat([scores, logits[:, -1:]], -1)
+        logits, allowed = self.relations.choose(logits, offered, part)
         if soften:
             logits = softened(logits, allowed)
         weights: Tensor = logits.masked_fill(~allowed, float("-inf")).softmax(-1)

@@ -5,14 +5,19 @@ With text embeddings E_r (the encoder's, of the relation's words in the directio
     key_r = W_fwd E_r  from head to tail,   W_inv E_r  from tail to head
     score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r) + w' cos(u_t, E_r)
 
-    none_t = <v, query_t> + b + 0.3 (w + w')
+    none_t = log( exp(<v, query_t> + b + 0.3 (w + w')) + e^a sum over the absent r of exp(score_t,r) )
 
 so that a relation never seen in training is scored by its words; "none of these" competes with those on offer, so that
-a question whose relation isn't there leads nowhere. The cosines compare what the controller attends to with the
-relation's words directly, as it stands in the question (c_t) and each word alone (u_t; not without ``words_alone``).
-Their weights are learned, from 5 and 10 on: training begins with the relation whose words are said, and the learned
-comparison, which knows nothing of words that training lacks, is added to that. "None of these" weighs as much as a
-relation that is as unlike as most are: a likeness of 0.3 (not without ``words_alone``).
+a question whose relation isn't there leads nowhere. Absent are the relations that the graph has, but not here: what is
+asked for is chosen among all of them, and if that is one which isn't on offer, it is missed, and the next best doesn't
+take its place. What they count is learned, from a = -3 on, so that of two relations with the same words the one
+that is there is followed (not without ``absent``: then there is no such sum).
+
+The cosines compare what the controller attends to with the relation's words directly, as it stands in the question
+(c_t) and each word alone (u_t; not without ``words_alone``). Their weights are learned, from 5 and 10 on: training
+begins with the relation whose words are said, and the learned comparison, which knows nothing of words that training
+lacks, is added to that. "None of these" weighs as much as a relation that is as unlike as most are: a likeness of 0.3
+(not without ``words_alone``).
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -28,6 +33,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Plan
 
 UNLIKE = 0.3
+_NOTHING = -1e4
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class RelationScorer(nn.Module):
         self.none = nn.Linear(config.relation_dim, 1)
         nn.init.zeros_(self.none.weight)
         nn.init.constant_(self.none.bias, -3.0)
+        self.absent_weight = nn.Parameter(torch.tensor(-3.0)) if config.absent else None
 
     def table(self, text: Float[Tensor, "D E"]) -> RelationTable:
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
@@ -76,3 +83,26 @@ class RelationScorer(nn.Module):
             score = score + self.words_weight * (functional.normalize(plan.words[:, hop], dim=-1) @ unit.T)
             none = none + UNLIKE * (self.cosine_weight + self.words_weight)
         return torch.cat([score, none], -1)
+
+    def choose(
+        self, logits: Float[Tensor, "B D1"], offered: Bool[Tensor, "B D"], part: Int[Tensor, " D"] | None = None
+    ) -> tuple[Float[Tensor, "B D1"], Bool[Tensor, "B D1"]]:
+        """Logits with the absent relations added to none, and which of them can be chosen.
+
+        Args:
+            logits: of ``forward``. offered: which relations there are to follow. part: of several graphs side by side,
+                the one that each relation is of; only those of the same one as what is offered can be absent.
+        """
+        if self.absent_weight is not None:
+            # Finite, also where nothing is absent: the gradient must be, too.
+            there = offered if part is None else offered | ~_beside(offered, part)
+            absent = logits[:, :-1].masked_fill(there, _NOTHING).logsumexp(-1, keepdim=True)
+            logits = torch.cat([logits[:, :-1], torch.logaddexp(logits[:, -1:], absent + self.absent_weight)], -1)
+        return logits, torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
+
+
+def _beside(offered: Bool[Tensor, "B D"], part: Int[Tensor, " D"]) -> Bool[Tensor, "B D"]:
+    """Which relations are of a graph that something on offer is of."""
+    of = functional.one_hot(part).to(torch.float32)  # [D, graphs]
+    beside: Tensor = (offered.to(torch.float32) @ of > 0).to(torch.float32) @ of.T > 0
+    return beside

@@ -45,11 +45,13 @@ class Expander(Protocol):
     Attributes:
         seconds: the time spent answering. changes: the store's change counter as of which ``relations`` are; None if
             it wasn't told. guesser: what says which facts the graph may lack; None: only what it has counts.
+        part: [D], the graph that each directed relation is of, where several are side by side; None: they are of one.
     """
 
     seconds: float
     changes: int | None
     guesser: Guesser | None
+    part: Int[Tensor, " D"] | None
 
     @property
     def relations(self) -> tuple[str, ...]: ...
@@ -98,6 +100,7 @@ class SnapshotExpander:
 
         self.group_start, self.group_relation = load(snapshot.group_start), load(snapshot.group_relation).long()
         self.edge_start, self.edge_target = load(snapshot.edge_start), load(snapshot.edge_target)
+        self.part = None if snapshot.part is None else load(snapshot.part.repeat(2))
 
     def keeping(self, edges: Bool[Tensor, " M"]) -> SnapshotExpander:
         """The same graph with only some of its edges; of a fact, which is two edges, both are to be kept or none."""
@@ -164,6 +167,7 @@ class LiveExpander:
         self.seconds = 0.0
         self.device = torch.device("cpu")
         self.guesser: Guesser | None = None
+        self.part: Int[Tensor, " D"] | None = None
         self.changes: int | None = None  # the store's change counter as of which ``relations`` are; None: not told
         self._relations: tuple[str, ...] | None = None
         self._ids: list[str] = []

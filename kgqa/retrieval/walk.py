@@ -166,7 +166,7 @@ def _hop(
         fits = guesser.fitting(key_node(key))
         owner, relation = torch.nonzero(fits, as_tuple=True)
         offered[key_row(key)[owner], relation] = True
-    weights = _weights(network, plan, hop, table, offered, hide, soften=soften)
+    weights = _weights(network, plan, hop, table, offered, expander.part, hide, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
 
     best = weight.detach().new_zeros(rows).scatter_reduce(0, row, weight.detach(), "amax")
@@ -225,18 +225,19 @@ def _weights(
     hop: int,
     table: RelationTable,
     offered: Tensor,
+    part: Tensor | None,
     hide: Tensor | None,
     *,
     soften: bool,
 ) -> Tensor:
     """Weights of the relations offered, without the one that is to be hidden at this hop; see ``walk``."""
     frozen = None if hide is None else hide >= 0
-    weights = network.follow(plan, hop, table, offered, frozen, soften=soften)
+    weights = network.follow(plan, hop, table, offered, part, frozen, soften=soften)
     if hide is None or not (hide == hop).any() or not offered.any():
         return weights
     first = weights.detach().argmax(-1)
     offered[hide == hop, first[hide == hop]] = False
-    return network.follow(plan, hop, table, offered, frozen, soften=soften)
+    return network.follow(plan, hop, table, offered, part, frozen, soften=soften)
 
 
 def _together(weight: Tensor, proving: Tensor, target: Tensor, size: int) -> Tensor:

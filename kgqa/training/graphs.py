@@ -2,8 +2,8 @@
 
 Several graphs are one graph of several parts with no fact between them: entities and relations are told apart by the
 graph they are from, and a relation is read by the words that its own graph has for it. So a batch may mix questions of
-all of them, and nothing else in training knows of it: a walk never leaves its topic's part, and is only offered the
-relations there.
+all of them, and next to nothing else in training knows of it: a walk never leaves its topic's part, and is only offered
+the relations there. Which part a relation is of has to be known (``Snapshot.part``) where a relation is absent.
 
 Graphs with many questions would drown the others. Graph g with n_g questions is asked in proportion to n_g^a, as
 languages are in multilingual models (Conneau et al. 2020, Unsupervised Cross-lingual Representation Learning at
@@ -76,6 +76,7 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
     entities: list[Entity] = []
     relations: list[str] = []
     said: dict[str, RelationSchema] = {}
+    parts: list[int] = []
     columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for place, one in enumerate(snapshots):
         mark = f"{place:06}:"  # of one length, so that the order by code point stays that of each graph
@@ -85,9 +86,10 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
         for name in one.relations():
             relations.append(mark + name)
             inverse = schema.words(name, inverse=True) if schema.has_inverse_words(name) else None
+            parts.append(place)
             said[mark + name] = RelationSchema(words=schema.words(name), inverse=inverse)
     head, relation, tail = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Snapshot.from_columns(
+    made = Snapshot.from_columns(
         entities,
         relations,
         head,
@@ -97,6 +99,8 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
         url=" + ".join(one.url for one in snapshots),
         changes=0,
     )
+    made.part = np.array(parts, dtype=np.int64)
+    return made
 
 
 def _facts(one: Snapshot, entities: int, relations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -149,18 +149,58 @@ def test_without_words_alone_there_is_no_weight_for_them_and_they_are_not_read()
     assert close(reader.relations(reader.plan(one), 1, table), reader.relations(reader.plan(other), 1, table))
 
 
-def test_only_what_is_offered_is_followed_and_none_takes_its_share() -> None:
-    reader = network(3)
+@pytest.mark.parametrize("absent", [True, False])
+def test_only_what_is_offered_is_followed_and_none_takes_its_share_and_that_of_what_is_absent(absent: bool) -> None:
+    reader = network(3, absent=absent)
     _, tokens, mask = padded(3, [3, 6, 2])
     plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
     offered = torch.tensor([[True, False, True, True], [True, True, True, True], [False] * 4])
     weights = reader.follow(plan, 1, table, offered)
     assert bool((weights[~offered] == 0).all())
     logits = reader.relations(plan, 1, table).exp()
+    counts = reader.relations.absent_weight.exp() if reader.relations.absent_weight is not None else 0.0
+    assert bool(counts) == absent
     for row in range(3):
-        total = logits[row, :-1][offered[row]].sum() + logits[row, -1]
+        none = logits[row, -1] + counts * logits[row, :-1][~offered[row]].sum()
+        total = logits[row, :-1][offered[row]].sum() + none
         assert close(weights[row][offered[row]], logits[row, :-1][offered[row]] / total)
     assert float(weights[2].sum()) == 0
+    assert ("relations.absent_weight" in reader.state_dict()) == absent
+
+
+def test_a_relation_that_is_asked_for_and_absent_is_missed_and_one_of_the_same_words_is_followed() -> None:
+    reader = network(3)
+    for weight, value in zip(
+        (reader.relations.words_weight, reader.relations.absent_weight, reader.relations.none.bias),
+        (10.0, -3.0, -3.0),
+        strict=True,
+    ):
+        assert weight is not None
+        weight.data.fill_(value)
+    _, tokens, mask = padded(3, [3])
+    plan = reader.plan(read(tokens, mask))
+    asked = 40 * plan.words[0, 0]
+    other = torch.randn(WIDTH)
+    other -= (other @ asked) / (asked @ asked) * asked
+    text = torch.stack([asked, asked, other, other])
+    table = reader.relations.table(text)
+    logits = reader.relations(plan, 0, table)
+    assert float(logits[0, :2].min() - logits[0, 2:4].max()) > 4  # else there is nothing to be told apart
+    missed = reader.follow(plan, 0, table, torch.tensor([[False, False, True, True]]))
+    assert float(missed.sum()) < 0.3
+    followed = reader.follow(plan, 0, table, torch.tensor([[True, False, True, True]]))
+    assert float(followed[0, 0]) > 0.5
+
+
+def test_where_nothing_is_absent_gradients_are_finite() -> None:
+    reader = network(3).requires_grad_(True)
+    _, tokens, mask = padded(3, [3, 6])
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
+    for offered in (torch.ones(2, 4, dtype=torch.bool), torch.zeros(2, 4, dtype=torch.bool)):
+        weights = reader.follow(plan, 0, table, offered)
+        used = [p for p in reader.relations.parameters() if p.requires_grad]
+        gradients = torch.autograd.grad(weights.sum(), used, retain_graph=True, materialize_grads=True)
+        assert all(bool(g.isfinite().all()) for g in gradients)
 
 
 def test_a_frozen_row_learns_only_when_to_take_none() -> None:
@@ -171,7 +211,7 @@ def test_a_frozen_row_learns_only_when_to_take_none() -> None:
     for frozen in ([True, True], [False, True]):
         table = reader.relations.table(text)
         offered = torch.ones(2, 4, dtype=torch.bool)
-        weights = reader.follow(plan, 0, table, offered, torch.tensor(frozen))
+        weights = reader.follow(plan, 0, table, offered, None, torch.tensor(frozen))
         assert torch.equal(weights, reader.follow(plan, 0, table, offered))
         wanted = (table.key, reader.relations.none.bias)
         learned.append(torch.autograd.grad(weights[:, 0].sum(), wanted, retain_graph=True, materialize_grads=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -48,11 +49,14 @@ def test_masses_edges_cuts_and_evidence_are_those_of_the_reference(case: Case, e
     hidden = torch.full((rows,), hide) if hide >= 0 else None
     done = walked(case, budget=Budget(edges), hide=hidden)
     score, stop, back = logits(case, done), done.plan.stop.double().tolist(), done.plan.back.double().tolist()
+    absent = NETWORKS[case.seed % 3].relations.absent_weight
+    assert absent is not None
+    more: dict[str, Any] = {"edges_allowed": edges, "hide": hide, "absent": float(absent)}
     said = done.by_row(done.walk.mass)
     assert len(said) == len(done.walk.key)
     expected = {}
     for row, topics in enumerate(case.topics):
-        mixture, hops = reference(case, topics, score[row], stop[row], back[row], edges_allowed=edges, hide=hide)
+        mixture, hops = reference(case, topics, score[row], stop[row], back[row], **more)
         expected.update({(row, id_): mass for id_, mass in mixture.items()})
         for number, hop in enumerate(hops):
             got = done.walk.hops[number]

@@ -152,11 +152,13 @@ def reference(
     *,
     edges_allowed: int = 20_000,
     hide: int = -1,
+    absent: float,
 ) -> tuple[dict[str, float], list[ReferenceHop]]:
     """One row's walk.
 
     Args:
         logits: [T][D + 1], of each directed relation at each hop, and last of none.
+        absent: log of what an absent relation counts for none.
 
     Returns:
         The mixture of masses by entity, topics among them, and what was done at each hop.
@@ -173,9 +175,9 @@ def reference(
         if sum(stop[t:]) < config.min_stop or not frontier:
             break
         offered = {directed for source in frontier for directed in around[source]}
-        share = _softmax(logits[t], offered)
+        share = _softmax(logits[t], offered, absent)
         if hide == t and offered:
-            share = _softmax(logits[t], offered - {max(offered, key=share.__getitem__)})
+            share = _softmax(logits[t], offered - {max(offered, key=share.__getitem__)}, absent)
         groups = [
             (source, directed, mass * share.get(directed, 0.0))
             for source, mass in frontier.items()
@@ -202,9 +204,10 @@ def reference(
     return mixture, hops
 
 
-def _softmax(logits: Sequence[float], offered: set[int]) -> dict[int, float]:
-    """Of those offered and none; what none gets is left out."""
-    total = math.exp(logits[-1]) + sum(math.exp(logits[directed]) for directed in offered)
+def _softmax(logits: Sequence[float], offered: set[int], absent: float) -> dict[int, float]:
+    """Of those offered, of none, and for none of the others; what none gets is left out."""
+    lacked = sum(math.exp(logits[directed] + absent) for directed in range(len(logits) - 1) if directed not in offered)
+    total = math.exp(logits[-1]) + lacked + sum(math.exp(logits[directed]) for directed in offered)
     return {directed: math.exp(logits[directed]) / total for directed in offered}
 
 
