@@ -21,7 +21,7 @@ class TrainConfig(BaseModel):
     clip: float = Field(1.0, gt=0, description="gradient norm")
     budget_edges: int = Field(20_000, gt=0, description="facts a row may expand at one hop while training")
     hide_share: float = Field(0.1, ge=0, lt=1, description="share of questions made unanswerable by a hidden relation")
-    hide_from: float = Field(0.4, ge=0, le=1, description="share of the steps after which these two start")
+    hide_from: float = Field(0.1, ge=0, le=1, description="share of the steps after which these two start")
     unknown_share: float = Field(0.05, ge=0, lt=1, description="share of questions asked in words of no relation")
     explore: int = Field(16, ge=0, description="lost questions of a step, at most, that are walked once more, widely")
     explore_edges: int = Field(2000, gt=0, description="facts that such a walk may expand at one hop")

@@ -10,7 +10,8 @@ question made unanswerable has no gold answers and only the second term, and so 
 
 Both are taken of log p_i (log-sum-exp; the answers' part of the BCE is log p_i itself), so that they pull no less where
 every p_i is next to nothing: an epsilon in the logarithms, or a floor under log p_i, would make it free to say nothing
-at all, and a reader that comes from another graph would end there.
+at all, and a reader that comes from another graph would end there. For the same reason log (1 - p) has no floor: what is
+surely wrong would be pulled at by nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores
 
-_TINY = 1e-6  # least 1 - p of an entity that is no answer
+_SURE = 1e-30  # least -log p: below, log (1 - p) isn't finite
 _COUNTED = 1e-3
 
 
@@ -68,8 +69,9 @@ def answer_loss(
     pulled, _ = mass_loss(scores.question, scores.log_probability, gold, len(answerable))
 
     counted = gold | (probability.detach() > _COUNTED)
-    log_not = torch.log((1 - probability[counted]).clamp(min=_TINY))
-    each = torch.where(gold[counted], -scores.log_probability[counted], -log_not)
+    log_p = scores.log_probability[counted]
+    log_not = torch.log(-torch.expm1(log_p.clamp(max=-_SURE)))
+    each = torch.where(gold[counted], -log_p, -log_not)
     question = scores.question[counted]
     number = zero.index_add(0, question, torch.ones_like(each)).clamp(min=1)
     set_loss = zero.index_add(0, question, each) / number

@@ -188,8 +188,8 @@ def test_a_budget_that_cuts_is_said(small_films: SmallFilms, store: GraphStore) 
     answerer = Answerer(store, small_films.checkpoint, small_films.encoder, budget_edges=50)
     response = answerer.ask("who starred in [A Crowd]")
     assert response.subgraph
-    assert [(cut.hop, cut.relation, cut.inverse, cut.facts) for cut in response.subgraph.cut] == [
-        (1, "starred_actors", False, 150)
+    assert [(cut.relation, cut.inverse, cut.facts) for cut in response.subgraph.cut if cut.hop == 1] == [
+        ("starred_actors", False, 150)
     ]
     assert "150 facts were left out for the budget of 50 a hop; answers may be missing." in response.notes
     assert len(response.answers) <= 50

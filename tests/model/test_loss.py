@@ -113,7 +113,17 @@ def test_an_answer_that_nothing_leads_to_pulls_by_the_second_term_alone() -> Non
     loss = answer_loss(made, *gold, torch.tensor([True, True, True]))
     (gradient,) = torch.autograd.grad(loss, logits)
     not_right = [-math.log(1 - 1 / (1 + math.exp(-logit))) for logit in (0.0, -3.0)]
-    assert float(loss.detach()) == pytest.approx(0.5 * (sum(not_right) - math.log(1e-6)) / 3 / 3, abs=1e-4)
+    assert float(loss.detach()) == pytest.approx(0.5 * (sum(not_right) + 40.0) / 3 / 3, abs=1e-4)
     assert gradient[0] == 0
-    assert bool((gradient[1:3] > 0).all())
-    assert bool(gradient.isfinite().all())
+    assert gradient[1:].tolist() == pytest.approx(
+        [0.5 * p / 3 / 3 for p in (0.5, 1 / (1 + math.exp(3)), 1.0)], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("logit", [5.0, 15.0, 30.0, 60.0])
+def test_what_is_surely_wrong_is_pulled_at_as_much_as_ever(logit: float) -> None:
+    logits = torch.tensor([logit], requires_grad=True)
+    made = Scores(torch.tensor([0]), torch.tensor([1]), torch.nn.functional.logsigmoid(logits))
+    none = torch.tensor([], dtype=torch.int64)
+    (gradient,) = torch.autograd.grad(answer_loss(made, none, none, torch.tensor([False])), logits)
+    assert float(gradient) == pytest.approx(0.5, abs=0.01)
