@@ -10,8 +10,8 @@ question made unanswerable has no gold answers and only the second term, and so 
 
 Both are taken of log p_i (log-sum-exp; the answers' part of the BCE is log p_i itself), so that they pull no less where
 every p_i is next to nothing: an epsilon in the logarithms, or a floor under log p_i, would make it free to say nothing
-at all, and a reader that comes from another graph would end there. For the same reason log (1 - p) has no floor: what is
-surely wrong would be pulled at by nothing.
+at all, and a reader that comes from another graph would end there. For the same reason log (1 - p) has no floor: what
+is surely wrong would be pulled at by nothing.
 """
 
 from __future__ import annotations
