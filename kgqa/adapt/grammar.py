@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -29,6 +30,7 @@ from kgqa.adapt.phrases import (
     property_noun,
     thing_noun,
 )
+from kgqa.adapt.thesaurus import asked_without
 from kgqa.adapt.verbs import plural, singular, verb_of
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
@@ -76,6 +78,10 @@ class Grammar:
             for who, kinds in ((False, KINDS), (True, PEOPLE))
         }
         self._known: dict[tuple[str, bool, str], Phrases] = {}
+        asked = {r: asked_without((schema.words(r), *synonyms.get(r, ()))) for r in relations}
+        times = Counter(one for of in asked.values() for one in of)
+        # What could ask for two relations says neither.
+        self._unnamed = {r: [one for one in of if times[one] == 1] for r, of in asked.items()}
 
     def question(self, path: Path) -> Question | None:
         """A question for a path, its topic marked; None where the name can't stand in one."""
@@ -278,6 +284,8 @@ class Grammar:
             if clause.endswith(" by"):
                 made.append(f"{which} {is_} {clause.removesuffix(' by')} {self._pick('in', 'at', 'for')} {said}")
         made += self._by_whose(how, said, which, kind, is_)
+        relation, inverse = path.steps[-1]
+        made += [asked.replace("\0", said) for asked in self._unnamed.get(relation, ()) if not inverse] * 2
         return self._any(made)
 
     def _by_noun(self, how: Phrases, said: str, several: bool, is_: str, what: str) -> list[str]:

@@ -16,6 +16,7 @@ from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
 from kgqa.adapt.questions import Made, held_out, make_questions, steps_of, with_given
+from kgqa.adapt.synonyms import everyday
 from kgqa.data import Question
 from kgqa.data.graph import Walker
 from kgqa.stores.snapshot import Snapshot
@@ -254,6 +255,33 @@ def test_synonyms_stand_for_nouns(films: Snapshot) -> None:
     texts = [q.plain for q in make_questions(films, 600, 0, 1, {"has_genre": ("style", "sort")})]
     for word in ("genre", "style", "sort"):
         assert 0 < sum(f" {word} " in f" {text} " for text in texts) < 300, word
+
+
+def test_everyday_nouns_mean_one_relation() -> None:
+    found = everyday(Schema(), ["parents", "spouse", "gender", "directed_by"])
+    assert found["parents"][:2] == ["father", "mother"]
+    assert "husband" in found["spouse"]
+    assert found["gender"] == ["sex"]
+    assert found["directed_by"] == []
+    # What another relation is called by itself, or what could be either, is left out.
+    more = everyday(Schema(), ["parents", "fathers", "nationality", "country"])
+    assert "father" not in more["parents"]
+    assert "mother" in more["parents"]
+    assert not {"nation", "country"} & {*more["nationality"], *more["country"]}
+
+
+def test_some_relations_are_asked_for_without_a_noun() -> None:
+    facts = [Fact(f"p{at}", relation, f"q{at}") for at in range(9) for relation in ("residence", "profession", "P7")]
+    schema = Schema(relations={"P7": RelationSchema(words="occupation")})
+    one = [q.plain for q in make_questions(graph(tuple(f for f in facts if f.relation != "P7")), 300, 0, 1)]
+    assert [text for text in one if re.fullmatch(r"[Ww]here does (\S+ ){1,3}live( \?|\?|)", text)]
+    assert [text for text in one if " for a living" in text]
+    # Two relations of the graph could be meant.
+    two = [q.plain for q in make_questions(graph(tuple(facts), schema), 300, 0, 1)]
+    assert not [text for text in two if " for a living" in text]
+    # Nor is it asked the other way: who does something for a living.
+    asked = [q for q in make_questions(graph(tuple(facts)), 300, 0, 1) if " for a living" in q.plain]
+    assert {steps_of(q) for q in asked} == {(("profession", False),)}
 
 
 def test_a_name_is_put_in_as_it_is() -> None:
