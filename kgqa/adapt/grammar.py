@@ -42,12 +42,14 @@ i want to know|i would like to know|can you tell me|please tell me|
 who or what is|which is|please list|describe|what|which|who is|who are"""
 OPENERS = tuple(opener.replace("\n", "") for opener in _OPENERS.split("|"))
 FILLERS = ("please", "by the way", "exactly", "if known", "as far as you know", "again", "then", "actually")
-# Kinds of thing that say nothing of a relation: a reader is to pass over them. Those in the graph's words are left out.
+# Kinds of thing that say nothing of a relation: a reader is to pass over them. Those in the words, and in the other
+# words, of the graph's relations are left out.
 _KINDS = """movie film book song album series game company organisation team club city town
 country place building school university product part drug disease gene protein animal plant paper article patent event
 project recipe vehicle device word thing one entry item entity title work"""
 KINDS = tuple(_KINDS.split())
-SYNONYMS = 0.3  # of the places where a synonym could stand
+EMPTIER = ("name", "type", "kind")  # of "the name of the director of": they say no more
+SYNONYMS = 0.4  # of the places where a synonym could stand
 NUMBERED = 0.85  # of the topics that are called by a number, those whose kind is said
 _DO = ("have", "get", "play", "give", "use", "take", "show", "receive")  # what is done with what a relationship says
 _DONE = ("given", "taken", "used", "had", "told", "shown")
@@ -72,7 +74,9 @@ class Grammar:
         self._synonyms = synonyms
         self._schema, self._random = schema, generator
         said = {w for r in relations for inverse in (False, True) for w in schema.words(r, inverse=inverse).split()}
+        said |= {word for r in relations for words in synonyms.get(r, ()) for word in words.split()}
         said |= {singular(word) for word in said} | {plural(word) for word in said}
+        self._emptier = [word for word in EMPTIER if word not in said]
         self._kinds = {
             who: tuple(kind for kind in kinds if kind not in said) or ("one",)
             for who, kinds in ((False, KINDS), (True, PEOPLE))
@@ -301,6 +305,10 @@ class Grammar:
                 f"{self._pick('what', 'which')} {one} {is_} {self._pick('that', 'those')} of {said}",
                 f"{self._possessive(said)} {one} {is_} {what}",
             ]
+            for of in self._emptier:
+                made.append(
+                    f"what is the {of} of {self._pick(f'the {one} of {said}', f'{self._possessive(said)} {one}')}"
+                )
             happen = self._pick("are there", "were there", "occurred", "happened", "followed", "came up")
             made.append(f"{self._pick('what', 'which')} {one} {happen} {self._pick('in', 'in', 'for', 'with')} {said}")
             if WHEN & set(one.split()):

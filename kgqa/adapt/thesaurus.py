@@ -14,7 +14,7 @@ from kgqa.adapt.verbs import singular
 _NOUNS = """
 parent: father, mother, dad, mom, mum
 child | offspring: son, daughter, kid, offspring, heir, descendant
-spouse | married to: husband, wife, partner, better half, other half, couple, mate
+spouse | married to: husband, wife, partner, better half, other half, couple, mate, darling
 sibling: brother, sister
 friend: companion, pal, buddy
 relative: relation, family member
@@ -24,7 +24,7 @@ ethnicity | ethnic group: race, ethnic group, ethnic origin, descent
 religion: faith, belief, religious belief, creed, denomination
 profession | occupation | job: job, occupation, work, career, line of work, trade, profession
 employer: company, boss, workplace
-institution | educated at | alma mater: school, university, college, educational institution, alma mater
+institution | educated at | alma mater: school, university, college, educational institution, organization, alma mater
 education | degree: degree, schooling, training
 place of birth | birth place | birthplace: birthplace, birth place, hometown, native town, city of birth
 place of death | death place: death place, deathplace, site of death

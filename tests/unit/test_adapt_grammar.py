@@ -270,17 +270,28 @@ def test_everyday_nouns_mean_one_relation() -> None:
     assert not {"nation", "country"} & {*more["nationality"], *more["country"]}
 
 
+def test_what_a_relation_may_be_called_is_no_kind_that_says_nothing() -> None:
+    facts = tuple(Fact(f"p{at}", "P1", f"q{at}") for at in range(60))
+    schema = Schema(relations={"P1": RelationSchema(words="employer")})
+    for synonyms, there in (({}, True), ({"P1": ("company", "type")}, False)):
+        said = [masked_text(q) for q in make_questions(graph(facts, schema), 600, 0, 1, synonyms)]
+        kinds = [text for text in said if re.search("company ___|___ company", text) and "employer" in text]
+        assert bool(kinds) == there
+        assert any("the type of the employer of" in text for text in said) == there
+        assert [text for text in said if "the name of the employer of" in text]
+
+
 def test_some_relations_are_asked_for_without_a_noun() -> None:
-    facts = [Fact(f"p{at}", relation, f"q{at}") for at in range(9) for relation in ("residence", "profession", "P7")]
+    facts = [Fact(f"p{at}", relation, f"q{at}") for at in range(60) for relation in ("residence", "profession", "P7")]
     schema = Schema(relations={"P7": RelationSchema(words="occupation")})
-    one = [q.plain for q in make_questions(graph(tuple(f for f in facts if f.relation != "P7")), 300, 0, 1)]
+    one = [q.plain for q in make_questions(graph(tuple(f for f in facts if f.relation != "P7")), 1500, 0, 1)]
     assert [text for text in one if re.fullmatch(r"[Ww]here does (\S+ ){1,3}live( \?|\?|)", text)]
     assert [text for text in one if " for a living" in text]
     # Two relations of the graph could be meant.
-    two = [q.plain for q in make_questions(graph(tuple(facts), schema), 300, 0, 1)]
+    two = [q.plain for q in make_questions(graph(tuple(facts), schema), 1500, 0, 1)]
     assert not [text for text in two if " for a living" in text]
     # Nor is it asked the other way: who does something for a living.
-    asked = [q for q in make_questions(graph(tuple(facts)), 300, 0, 1) if " for a living" in q.plain]
+    asked = [q for q in make_questions(graph(tuple(facts)), 1500, 0, 1) if " for a living" in q.plain]
     assert {steps_of(q) for q in asked} == {(("profession", False),)}
 
 
