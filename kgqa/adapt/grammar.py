@@ -39,7 +39,8 @@ from kgqa.examples import worded
 _TOPIC, _OTHER = "\0", "\1"
 _OPENERS = """what is|what are|name|list|show|show me|give me|find|tell me|can you name|do you know|
 i want to know|i would like to know|can you tell me|please tell me|
-who or what is|which is|please list|describe|what|which|who is|who are"""
+who or what is|which is|please list|describe|what|which|who is|who are|
+list all|show all|find all|give me all|name all|what are all"""
 OPENERS = tuple(opener.replace("\n", "") for opener in _OPENERS.split("|"))
 FILLERS = ("please", "by the way", "exactly", "if known", "as far as you know", "again", "then", "actually")
 # Kinds of thing that say nothing of a relation: a reader is to pass over them. Those in the words, and in the other

@@ -50,17 +50,14 @@ def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict
 
 
 def everyday(schema: Schema, relations: Sequence[str]) -> dict[str, list[str]]:
-    """Of each relation the nouns of everyday English that mean no other one of them; of some none."""
-    said = {
-        relation: {singular(schema.words(relation)), *map(singular, schema.words(relation).split())}
-        for relation in relations
-    }
-    nouns = {relation: other_nouns(schema.words(relation)) for relation in relations}
+    """Of each relation the nouns of everyday English that mean none that is said otherwise; of some none."""
+    texts = {relation: schema.words(relation).lower() for relation in relations}
+    said = {text: {singular(text), *map(singular, text.split())} for text in texts.values()}
+    nouns = {text: other_nouns(text) for text in said}
     meant = Counter(noun for of in nouns.values() for noun in set(of))
     named = Counter(word for words in said.values() for word in words)
-    return {
-        relation: [
-            noun for noun in of if meant[noun] == 1 and not named[singular(noun)] - (singular(noun) in said[relation])
-        ]
-        for relation, of in nouns.items()
+    free = {
+        text: [noun for noun in of if meant[noun] == 1 and not named[singular(noun)] - (singular(noun) in said[text])]
+        for text, of in nouns.items()
     }
+    return {relation: list(free[text]) for relation, text in texts.items()}

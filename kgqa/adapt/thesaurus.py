@@ -61,6 +61,7 @@ symptom: sign, complaint
 disease | diagnosis: illness, disorder, condition, sickness
 drug | medication: medicine, medication, drug
 treatment | therapy: cure, therapy, treatment, remedy
+role: part, character
 side effect | adverse reaction: side effect, adverse effect, unwanted effect
 indication: condition, reason, use, purpose
 substance | ingredient: ingredient, component, substance, agent
@@ -69,6 +70,31 @@ outcome | result: result, consequence, outcome, end result
 color | colour: colour, color, shade
 price | cost: cost, price
 size: measure
+"""
+# The same of verbs, as they lead from head to tail.
+_VERBS = """
+acted in: starred in, played in, appeared in, performed in
+wrote: was the author of
+directed: was the director of
+produced: made
+founded: started, set up
+owns: has, possesses
+received: got, was given
+resulted in: led to, ended in
+falls under: belongs to, is in
+works for | works at | employed by: is employed by, works at, works for
+lives in | resides in: resides in, lives in
+located in: lies in, is situated in
+married to: is the spouse of
+studied at | educated at: went to, attended, graduated from
+part of: belongs to
+treats: is used for, helps against
+causes: leads to, brings about
+contains: has, includes
+"""
+# What is done with what a noun names.
+_DONE = """
+role | character: played, plays, acted as
 """
 # What is asked without naming the relation; \0 is the topic.
 _QUESTIONS = """
@@ -104,7 +130,7 @@ def _read(text: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-_LIKE, _ASKED = _read(_NOUNS), _read(_QUESTIONS)
+_LIKE, _ASKED, _SAME, _WITH = _read(_NOUNS), _read(_QUESTIONS), _read(_VERBS), _read(_DONE)
 
 
 def other_nouns(words: str) -> tuple[str, ...]:
@@ -116,6 +142,26 @@ def other_nouns(words: str) -> tuple[str, ...]:
     ()
     """
     return tuple(noun for noun in _LIKE.get(_base(words), ()) if noun != _base(words))
+
+
+def other_verbs(words: str) -> tuple[str, ...]:
+    """Verbs that say the same as these words do.
+
+    >>> other_verbs("Acted in")
+    ('starred in', 'played in', 'appeared in', 'performed in')
+    >>> other_verbs("genre")
+    ()
+    """
+    return tuple(said for said in _SAME.get(words.lower(), ()) if said != words.lower())
+
+
+def done_with(noun: str) -> tuple[str, ...]:
+    """What somebody does who has what this noun names.
+
+    >>> done_with("roles")
+    ('played', 'plays', 'acted as')
+    """
+    return _WITH.get(_base(noun), ())
 
 
 def asked_without(nouns: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
 from kgqa.adapt.questions import Made, held_out, make_questions, steps_of, with_given
 from kgqa.adapt.synonyms import everyday
+from kgqa.adapt.thesaurus import other_nouns, other_verbs
 from kgqa.data import Question
 from kgqa.data.graph import Walker
 from kgqa.stores.snapshot import Snapshot
@@ -145,8 +146,8 @@ def test_words_are_said_in_both_directions() -> None:
     assert said(plain, "directed_by").nouns == ("director",)
     assert said(plain, "directed_by").verbs == ("directed",)
     assert said(plain, "directed_by", inverse=True).clauses == ("directed by",)
-    assert said(plain, "ACTED_IN").objects == ("acted in",)
-    assert said(plain, "ACTED_IN", inverse=True).verbs == ("acted in",)
+    assert said(plain, "ACTED_IN").objects == ("acted in", *other_verbs("acted in"))
+    assert said(plain, "ACTED_IN", inverse=True).verbs == ("acted in", *other_verbs("acted in"))
     assert said(plain, "bornIn").passives == ("born in",)
     assert said(plain, "wrote") == Phrases(objects=("wrote",), clauses=("written by",), whose=("author", "writer"))
     assert said(plain, "wrote", inverse=True).verbs == ("wrote",)
@@ -279,6 +280,20 @@ def test_what_a_relation_may_be_called_is_no_kind_that_says_nothing() -> None:
         assert bool(kinds) == there
         assert any("the type of the employer of" in text for text in said) == there
         assert [text for text in said if "the name of the employer of" in text]
+
+
+def test_everyday_verbs_say_the_same_in_both_directions() -> None:
+    said = {"ACTED_IN": RelationSchema(words="acted in", properties={"role": RelationPropertySchema(words="role")})}
+    schema = Schema(relations={**said, "P2": RelationSchema(words="appeared in")})
+    back = phrases(schema, "ACTED_IN", True, "Film")
+    assert {"acted in", "starred in"} <= {*back.verbs}
+    assert "starred in" in phrases(schema, "ACTED_IN", False, "Film").objects
+    assert "appeared in" not in back.verbs  # another relation is said so
+    # Who has a role plays it; the film that has it doesn't.
+    assert "played" in phrases(schema, "ACTED_IN.role", True, "Person").verbs
+    assert "played" not in phrases(schema, "~ACTED_IN.role", True, "Film").verbs
+    both = everyday(schema, ["ACTED_IN.role", "~ACTED_IN.role"])
+    assert both["ACTED_IN.role"] == both["~ACTED_IN.role"] == [*other_nouns("role")]
 
 
 def test_some_relations_are_asked_for_without_a_noun() -> None:
