@@ -74,23 +74,20 @@ size: measure
 # The same of verbs, as they lead from head to tail.
 _VERBS = """
 acted in: starred in, played in, appeared in, performed in
-wrote: was the author of
-directed: was the director of
 produced: made
 founded: started, set up
-owns: has, possesses
-received: got, was given
+owns: possesses
+received: got
 resulted in: led to, ended in
-falls under: belongs to, is in
+falls under: belongs to
 works for | works at | employed by: is employed by, works at, works for
 lives in | resides in: resides in, lives in
 located in: lies in, is situated in
-married to: is the spouse of
 studied at | educated at: went to, attended, graduated from
 part of: belongs to
 treats: is used for, helps against
 causes: leads to, brings about
-contains: has, includes
+contains: includes
 """
 # What is done with what a noun names.
 _DONE = """
