@@ -75,10 +75,8 @@ size: measure
 _VERBS = """
 acted in: starred in, played in, appeared in, performed in
 produced: made
-founded: started, set up
-owns: possesses
-received: got
-resulted in: led to, ended in
+founded: started
+resulted in: ended in
 falls under: belongs to
 works for | works at | employed by: is employed by, works at, works for
 lives in | resides in: resides in, lives in
@@ -87,7 +85,6 @@ studied at | educated at: went to, attended, graduated from
 part of: belongs to
 treats: is used for, helps against
 causes: leads to, brings about
-contains: includes
 """
 # What is done with what a noun names.
 _DONE = """

@@ -289,6 +289,10 @@ def test_everyday_verbs_say_the_same_in_both_directions() -> None:
     assert {"acted in", "starred in"} <= {*back.verbs}
     assert "starred in" in phrases(schema, "ACTED_IN", False, "Film").objects
     assert "appeared in" not in back.verbs  # another relation is said so
+    # Whatever stands in the table is read as a verb, never as a noun.
+    for words in ("founded", "received", "resulted in", "employed by", "treats", "contains"):
+        bare = phrases(Schema(relations={"P": RelationSchema(words=words)}), "P", False, "Entity")
+        assert not other_verbs(words) or not bare.nouns, words
     # Who has a role plays it; the film that has it doesn't.
     assert "played" in phrases(schema, "ACTED_IN.role", True, "Person").verbs
     assert "played" not in phrases(schema, "~ACTED_IN.role", True, "Film").verbs
