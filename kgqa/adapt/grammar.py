@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -29,6 +30,7 @@ from kgqa.adapt.phrases import (
     property_noun,
     thing_noun,
 )
+from kgqa.adapt.thesaurus import asked_without
 from kgqa.adapt.verbs import plural, singular, verb_of
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
@@ -37,15 +39,18 @@ from kgqa.examples import worded
 _TOPIC, _OTHER = "\0", "\1"
 _OPENERS = """what is|what are|name|list|show|show me|give me|find|tell me|can you name|do you know|
 i want to know|i would like to know|can you tell me|please tell me|
-who or what is|which is|please list|describe|what|which|who is|who are"""
+who or what is|which is|please list|describe|what|which|who is|who are|
+list all|show all|find all|give me all|name all|what are all"""
 OPENERS = tuple(opener.replace("\n", "") for opener in _OPENERS.split("|"))
 FILLERS = ("please", "by the way", "exactly", "if known", "as far as you know", "again", "then", "actually")
-# Kinds of thing that say nothing of a relation: a reader is to pass over them. Those in the graph's words are left out.
+# Kinds of thing that say nothing of a relation: a reader is to pass over them. Those in the words, and in the other
+# words, of the graph's relations are left out.
 _KINDS = """movie film book song album series game company organisation team club city town
 country place building school university product part drug disease gene protein animal plant paper article patent event
 project recipe vehicle device word thing one entry item entity title work"""
 KINDS = tuple(_KINDS.split())
-SYNONYMS = 0.3  # of the places where a synonym could stand
+EMPTIER = ("name", "type", "kind")  # of "the name of the director of": they say no more
+SYNONYMS = 0.4  # of the places where a synonym could stand
 NUMBERED = 0.85  # of the topics that are called by a number, those whose kind is said
 _DO = ("have", "get", "play", "give", "use", "take", "show", "receive")  # what is done with what a relationship says
 _DONE = ("given", "taken", "used", "had", "told", "shown")
@@ -70,12 +75,18 @@ class Grammar:
         self._synonyms = synonyms
         self._schema, self._random = schema, generator
         said = {w for r in relations for inverse in (False, True) for w in schema.words(r, inverse=inverse).split()}
+        said |= {word for r in relations for words in synonyms.get(r, ()) for word in words.split()}
         said |= {singular(word) for word in said} | {plural(word) for word in said}
+        self._emptier = [word for word in EMPTIER if word not in said]
         self._kinds = {
             who: tuple(kind for kind in kinds if kind not in said) or ("one",)
             for who, kinds in ((False, KINDS), (True, PEOPLE))
         }
         self._known: dict[tuple[str, bool, str], Phrases] = {}
+        asked = {r: asked_without((schema.words(r), *synonyms.get(r, ()))) for r in relations}
+        times = Counter(one for of in asked.values() for one in of)
+        # What could ask for two relations says neither.
+        self._unnamed = {r: [one for one in of if times[one] == 1] for r, of in asked.items()}
 
     def question(self, path: Path) -> Question | None:
         """A question for a path, its topic marked; None where the name can't stand in one."""
@@ -278,6 +289,8 @@ class Grammar:
             if clause.endswith(" by"):
                 made.append(f"{which} {is_} {clause.removesuffix(' by')} {self._pick('in', 'at', 'for')} {said}")
         made += self._by_whose(how, said, which, kind, is_)
+        relation, inverse = path.steps[-1]
+        made += [asked.replace("\0", said) for asked in self._unnamed.get(relation, ()) if not inverse] * 2
         return self._any(made)
 
     def _by_noun(self, how: Phrases, said: str, several: bool, is_: str, what: str) -> list[str]:
@@ -293,6 +306,10 @@ class Grammar:
                 f"{self._pick('what', 'which')} {one} {is_} {self._pick('that', 'those')} of {said}",
                 f"{self._possessive(said)} {one} {is_} {what}",
             ]
+            for of in self._emptier:
+                made.append(
+                    f"what is the {of} of {self._pick(f'the {one} of {said}', f'{self._possessive(said)} {one}')}"
+                )
             happen = self._pick("are there", "were there", "occurred", "happened", "followed", "came up")
             made.append(f"{self._pick('what', 'which')} {one} {happen} {self._pick('in', 'in', 'for', 'with')} {said}")
             if WHEN & set(one.split()):

@@ -13,6 +13,7 @@ from graph_schema import RelationSchema, Schema
 from graph_schema.schema import PropertyType, RelationPropertySchema
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL
+from kgqa.adapt.thesaurus import done_with, other_verbs
 from kgqa.adapt.verbs import PASSIVE, agents_of, done_by, plural, singular, verb_of
 from kgqa.stores.foreign.plan import TAIL
 from kgqa.stores.foreign.wording import PREPOSITIONS, is_thing
@@ -76,7 +77,7 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
         return _of_a_relationship(schema, *held)[inverse]
     heads = (*label_nouns(schema, known.head), *(ends if inverse else ()))
     tails = (*label_nouns(schema, known.tail), *(() if inverse else ends))
-    for words in (schema.words(relation), *known.synonyms):
+    for words in (schema.words(relation), *known.synonyms, *_everyday_verbs(schema, relation)):
         forward, back = _said(words, tails)
         own, other = own | forward, other | back
     for words in (known.inverse or "", *known.inverse_synonyms):
@@ -139,7 +140,7 @@ def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tupl
         told = tuple(f"the {many} with which \0 {verb}" for verb in verbs)
         agents = agents_of(schema.words(type_).lower()) if tail else ()
         told += tuple(f"the {many} of the {number(agent, True)} of \0" for agent in agents)
-        return plain[0] | Phrases(told=told), plain[1]
+        return plain[0] | Phrases(told=told), plain[1] | Phrases(verbs=() if tail else done_with(noun))
     forward: tuple[str, ...]
     back: tuple[str, ...]
     if tail:
@@ -156,6 +157,13 @@ def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tupl
     return Phrases(nouns=(*alone, f"{thing} {noun}"), told=forward), Phrases(
         whose=(*alone, f"{thing} {noun}"), clauses=tuple(f"with a {one} with the {noun}" for one in things)
     )
+
+
+def _everyday_verbs(schema: Schema, relation: str) -> tuple[str, ...]:
+    """Other verbs for a relation's own, that no other one of the schema is said by."""
+    others = {schema.words(name).lower() for name in schema.relations if name != relation}
+    meant = {verb for words in others for verb in other_verbs(words)}
+    return tuple(verb for verb in other_verbs(schema.words(relation)) if verb not in others | meant)
 
 
 def _by_label(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases:

@@ -1,4 +1,4 @@
-"""Fine-tuning a reader on questions that were made from a graph, within a time, with a score before and after."""
+"""Training a reader on questions that were made from a graph, within a time, with a score before and after."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kgqa.model.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
-from kgqa.training.session import check_start, train
+from kgqa.training.session import check_encoder, check_start, train
 from kgqa.training.trainer import Progress
 
 PROBE, PROBE_DEV, PROBE_STEPS = 256, 64, 10  # questions and steps by which a machine's speed is told
@@ -58,28 +58,32 @@ def adapt(
     encoder: Encoder,
     snapshot: Snapshot,
     made: Made,
-    start: Checkpoint,
+    other: Checkpoint,
     out: Path,
     *,
+    start: Checkpoint | None = None,
     seconds: float | None,
     began: float,
     device: str = "cpu",
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Adapted:
-    """Train ``start`` on, and put the checkpoint at ``out`` once it is whole; an interrupt leaves nothing there.
+    """Train a reader, and put the checkpoint at ``out`` once it is whole; an interrupt leaves nothing there.
 
     Args:
         config: settings; ``steps`` are those that ``seconds`` have room for, unless these are None.
+        other: the reader whose score is that of before. start: one to begin with; without it, a new one is trained.
         began: what ``time.monotonic`` said when the seconds began.
 
     Raises:
         ConfigError: there is something at ``out``. CheckpointError, InputError: see ``train_graphs``.
     """
     check_free(out)
-    check_start(start, config, encoder)
+    if start is not None:
+        check_start(start, config, encoder)
+    check_encoder(other, encoder)
     say(f"asking the reader {len(made.score):,} held-out questions as it is")
-    before = scores(start, encoder, snapshot, made.score)
+    before = scores(other, encoder, snapshot, made.score)
     with _parents_of(out), TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         if seconds is not None:
             say("seeing how fast this machine is")
@@ -144,7 +148,13 @@ def scores(checkpoint: Checkpoint, encoder: Encoder, snapshot: Snapshot, questio
 
 
 def _pace(
-    config: TrainConfig, encoder: Encoder, snapshot: Snapshot, made: Made, start: Checkpoint, run: Path, device: str
+    config: TrainConfig,
+    encoder: Encoder,
+    snapshot: Snapshot,
+    made: Made,
+    start: Checkpoint | None,
+    run: Path,
+    device: str,
 ) -> tuple[float, float]:
     """Seconds that a step takes here, and that all the training questions take to be made ready, about."""
     times: list[float] = [time.monotonic()]

@@ -1,19 +1,22 @@
-"""Other words for relations, where the schema says none: those of the encoder's vocabulary that are nearest to them.
+"""Other words for relations: those of everyday English (``thesaurus``), and the nearest of the encoder's vocabulary.
 
 A word w is taken for relation r, with embeddings E of the relation's words and of the word by itself, if
 
     cos(E_w, E_r) > LIKE   and   cos(E_w, E_r) > cos(E_w, E_s) + APART   for every other relation s
 
-so that one that fits two relations is taken for neither.
+so that one that fits two relations is taken for neither. Nor is one of everyday English, or one that another relation
+is called by itself.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from torch.nn import functional
 
 from graph_schema import Schema
+from kgqa.adapt.thesaurus import other_nouns
 from kgqa.adapt.verbs import singular
 from kgqa.adapt.vocabulary import vocabulary
 from kgqa.model.encoder import Encoder
@@ -23,7 +26,8 @@ MOST = 8  # of one relation, the nearest ones
 
 
 def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Of each relation words like its own from head to tail, nearest first; relations without any are left out."""
+    """Of each relation words like its own from head to tail, those of everyday English first, then nearest first;
+    relations without any are left out."""
     if not relations:
         return {}
     said = [schema.words(relation) for relation in relations]
@@ -32,13 +36,28 @@ def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict
     like = embeddings @ own.T
     best, at = like.max(-1)
     others = like.scatter(1, at.unsqueeze(1), -1.0).amax(-1)
-    found: dict[str, list[str]] = {}
+    found = everyday(schema, relations)
     for place in best.argsort(descending=True).tolist():
         if best[place] <= LIKE:
             break
         relation = relations[int(at[place])]
         known = {singular(word) for word in schema.words(relation).split()}
         fits = best[place] > others[place] + APART and singular(words[place]) not in known
+        fits = fits and words[place] not in found.get(relation, ())
         if fits and len(found.setdefault(relation, [])) < MOST:
             found[relation].append(words[place])
     return {relation: tuple(near) for relation, near in found.items() if near}
+
+
+def everyday(schema: Schema, relations: Sequence[str]) -> dict[str, list[str]]:
+    """Of each relation the nouns of everyday English that mean none that is said otherwise; of some none."""
+    texts = {relation: schema.words(relation).lower() for relation in relations}
+    said = {text: {singular(text), *map(singular, text.split())} for text in texts.values()}
+    nouns = {text: other_nouns(text) for text in said}
+    meant = Counter(noun for of in nouns.values() for noun in set(of))
+    named = Counter(word for words in said.values() for word in words)
+    free = {
+        text: [noun for noun in of if meant[noun] == 1 and not named[singular(noun)] - (singular(noun) in said[text])]
+        for text, of in nouns.items()
+    }
+    return {relation: list(free[text]) for relation, text in texts.items()}

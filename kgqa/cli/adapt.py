@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from kgqa.stores.snapshot import Snapshot
 
 SHOWN_ANSWERS = 5
-SETTINGS = {"learning_rate": 1e-3, "dev_questions": 400, "mention_questions": 1000}
+SETTINGS = {"dev_questions": 400, "mention_questions": 1000}
+GOING_ON = 1e-3  # the learning rate of a reader that was trained before
 
 
 def command(
@@ -38,7 +39,7 @@ def command(
         int | None, typer.Option("--steps", min=1, help="Train so many steps, however long they take.")
     ] = None,
     init_from: Annotated[
-        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; the shipped one if not given.")
+        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with a new reader if not given.")
     ] = None,
     show: Annotated[
         int | None, typer.Option("--show", min=1, help="Show so many of the questions with answers; train nothing.")
@@ -53,7 +54,7 @@ def command(
     threads: common.ThreadsOption = None,
     config: common.ConfigOption = None,
 ) -> None:
-    """Fit a reader to a graph without training questions: they are made from the graph and its schema.
+    """Train a reader for a graph without training questions: they are made from the graph and its schema.
 
     Example: [bold]kgqa adapt --store sqlite:///films.db --out runs/films[/]
     """
@@ -79,30 +80,35 @@ def command(
         from kgqa.adapt.session import BUDGET, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import synonyms  # noqa: PLC0415  as above
         from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
+        from kgqa.model.config import ModelConfig  # noqa: PLC0415  as above
     if out is not None:
         check_free(out)
     common.check_device(chosen)
-    start = load_checkpoint(init_from, chosen.device)
+    # Without one to begin with, what is compared to is the reader that would be asked: the shipped one.
+    other = load_checkpoint(init_from, chosen.device)
+    model = other.config.model if init_from else ModelConfig()
     with common.errors.status("reading the graph"), common.reading(chosen) as opened:
         snapshot = bounded_snapshot(opened, opened.info())
     given = _in_graph(given, snapshot, questions)
     check_graph(snapshot)
-    if _trained_here(start, snapshot):
+    if _trained_here(other, snapshot):
         common.errors.print(
-            f"{start.path}: was trained on a graph of this schema; made questions may make it worse", soft_wrap=True
+            f"{other.path}: was trained on a graph of this schema; made questions may make it worse", soft_wrap=True
         )
     with common.errors.status("making questions"):
         reading = common.encoder(chosen)
         near = synonyms(reading, snapshot.schema(), snapshot.relations())
-        asked = make_questions(snapshot, number, seed, start.config.model.max_hops, near)
+        asked = make_questions(snapshot, number, seed, model.max_hops, near)
     if out is None:
         _show(asked[:show], snapshot)
         return
     made = held_out(asked, seed)
     if given:
         made = with_given(made, given, seed)
-    settings = train_config([], seed, start.config.model.model_dump())
+    settings = train_config([], seed, model.model_dump())
     settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
+    if init_from:
+        settings = settings.model_copy(update={"learning_rate": GOING_ON})
     if steps is not None:
         settings = settings.model_copy(update={"steps": steps})
     with TrainingBar() as bar:
@@ -112,8 +118,9 @@ def command(
             reading,
             snapshot,
             made,
-            start,
+            other,
             out,
+            start=other if init_from else None,
             seconds=None if steps is not None else 60 * minutes,
             began=began,
             device=chosen.device,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from kgqa.cli.adapt import GOING_ON
 from kgqa.model.checkpoint import load_checkpoint
+from kgqa.model.config import ModelConfig
 from tests.command import Kgqa, started
 from tests.reader import SmallFilms
 
@@ -24,23 +26,46 @@ def scores(out: str) -> tuple[float, ...]:
     return tuple(map(float, found.groups()))
 
 
-def test_a_reader_of_another_graph_gets_better_and_answers(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
-    # The reader to begin with was trained on three relations, each in one wording.
+def test_a_new_reader_is_better_than_one_of_another_graph_and_answers(
+    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path
+) -> None:
     store = ("--store", small_films.store)
-    words = ("adapt", *store, "--init-from", small_films.run, "--number", "1200", "--threads", "1", "--steps", "200")
+    words = ("adapt", *store, "--number", "1200", "--threads", "1", "--steps", "200")
     out = kgqa(*words, "--out", "made", "--questions", small_films.questions).succeeded()
     before, after, f1_before, f1_after = scores(out)
     assert after > before
     assert f1_after > f1_before + 0.1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["config.json", "model.safetensors"]
-    trained = load_checkpoint(tmp_path / "made").config.trained
-    assert trained["settings"]["steps"] == 200
+    made = load_checkpoint(tmp_path / "made").config
+    assert made.trained["settings"]["steps"] == 200
+    assert made.model == ModelConfig()
+    assert "start" not in made.trained
     # It belongs to this graph, and is asked without --any-schema.
     question = small_films.questions.read_text("utf-8").splitlines()[0].split("\t")[0]
     answer = kgqa("ask", question, *store, "--checkpoint", "made", "--json")
     assert json.loads(answer.succeeded())["ranking"]
     kgqa(*words, "--out", "made").failed("--out made: there is something here already")
+
+
+def test_a_reader_to_begin_with_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    words = (
+        "adapt",
+        "--store",
+        small_films.store,
+        "--out",
+        "made",
+        "--init-from",
+        small_films.run,
+        *QUICK,
+        "--steps",
+        "1",
+    )
+    kgqa(*words).succeeded()
+    start, made = load_checkpoint(small_films.run).config, load_checkpoint(tmp_path / "made").config
+    assert made.model == start.model
+    assert made.trained["start"] == start.trained
+    assert made.trained["settings"]["learning_rate"] == GOING_ON
 
 
 def test_questions_are_shown_and_nothing_is_written(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:

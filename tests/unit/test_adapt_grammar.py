@@ -16,6 +16,8 @@ from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
 from kgqa.adapt.questions import Made, held_out, make_questions, steps_of, with_given
+from kgqa.adapt.synonyms import everyday
+from kgqa.adapt.thesaurus import other_nouns, other_verbs
 from kgqa.data import Question
 from kgqa.data.graph import Walker
 from kgqa.stores.snapshot import Snapshot
@@ -144,8 +146,8 @@ def test_words_are_said_in_both_directions() -> None:
     assert said(plain, "directed_by").nouns == ("director",)
     assert said(plain, "directed_by").verbs == ("directed",)
     assert said(plain, "directed_by", inverse=True).clauses == ("directed by",)
-    assert said(plain, "ACTED_IN").objects == ("acted in",)
-    assert said(plain, "ACTED_IN", inverse=True).verbs == ("acted in",)
+    assert said(plain, "ACTED_IN").objects == ("acted in", *other_verbs("acted in"))
+    assert said(plain, "ACTED_IN", inverse=True).verbs == ("acted in", *other_verbs("acted in"))
     assert said(plain, "bornIn").passives == ("born in",)
     assert said(plain, "wrote") == Phrases(objects=("wrote",), clauses=("written by",), whose=("author", "writer"))
     assert said(plain, "wrote", inverse=True).verbs == ("wrote",)
@@ -254,6 +256,62 @@ def test_synonyms_stand_for_nouns(films: Snapshot) -> None:
     texts = [q.plain for q in make_questions(films, 600, 0, 1, {"has_genre": ("style", "sort")})]
     for word in ("genre", "style", "sort"):
         assert 0 < sum(f" {word} " in f" {text} " for text in texts) < 300, word
+
+
+def test_everyday_nouns_mean_one_relation() -> None:
+    found = everyday(Schema(), ["parents", "spouse", "gender", "directed_by"])
+    assert found["parents"][:2] == ["father", "mother"]
+    assert "husband" in found["spouse"]
+    assert found["gender"] == ["sex"]
+    assert found["directed_by"] == []
+    # What another relation is called by itself, or what could be either, is left out.
+    more = everyday(Schema(), ["parents", "fathers", "nationality", "country"])
+    assert "father" not in more["parents"]
+    assert "mother" in more["parents"]
+    assert not {"nation", "country"} & {*more["nationality"], *more["country"]}
+
+
+def test_what_a_relation_may_be_called_is_no_kind_that_says_nothing() -> None:
+    facts = tuple(Fact(f"p{at}", "P1", f"q{at}") for at in range(60))
+    schema = Schema(relations={"P1": RelationSchema(words="employer")})
+    for synonyms, there in (({}, True), ({"P1": ("company", "type")}, False)):
+        said = [masked_text(q) for q in make_questions(graph(facts, schema), 600, 0, 1, synonyms)]
+        kinds = [text for text in said if re.search("company ___|___ company", text) and "employer" in text]
+        assert bool(kinds) == there
+        assert any("the type of the employer of" in text for text in said) == there
+        assert [text for text in said if "the name of the employer of" in text]
+
+
+def test_everyday_verbs_say_the_same_in_both_directions() -> None:
+    said = {"ACTED_IN": RelationSchema(words="acted in", properties={"role": RelationPropertySchema(words="role")})}
+    schema = Schema(relations={**said, "P2": RelationSchema(words="appeared in")})
+    back = phrases(schema, "ACTED_IN", True, "Film")
+    assert {"acted in", "starred in"} <= {*back.verbs}
+    assert "starred in" in phrases(schema, "ACTED_IN", False, "Film").objects
+    assert "appeared in" not in back.verbs  # another relation is said so
+    # Whatever stands in the table is read as a verb, never as a noun.
+    for words in ("founded", "received", "resulted in", "employed by", "treats", "contains"):
+        bare = phrases(Schema(relations={"P": RelationSchema(words=words)}), "P", False, "Entity")
+        assert not other_verbs(words) or not bare.nouns, words
+    # Who has a role plays it; the film that has it doesn't.
+    assert "played" in phrases(schema, "ACTED_IN.role", True, "Person").verbs
+    assert "played" not in phrases(schema, "~ACTED_IN.role", True, "Film").verbs
+    both = everyday(schema, ["ACTED_IN.role", "~ACTED_IN.role"])
+    assert both["ACTED_IN.role"] == both["~ACTED_IN.role"] == [*other_nouns("role")]
+
+
+def test_some_relations_are_asked_for_without_a_noun() -> None:
+    facts = [Fact(f"p{at}", relation, f"q{at}") for at in range(60) for relation in ("residence", "profession", "P7")]
+    schema = Schema(relations={"P7": RelationSchema(words="occupation")})
+    one = [q.plain for q in make_questions(graph(tuple(f for f in facts if f.relation != "P7")), 1500, 0, 1)]
+    assert [text for text in one if re.fullmatch(r"[Ww]here does (\S+ ){1,3}live( \?|\?|)", text)]
+    assert [text for text in one if " for a living" in text]
+    # Two relations of the graph could be meant.
+    two = [q.plain for q in make_questions(graph(tuple(facts), schema), 1500, 0, 1)]
+    assert not [text for text in two if " for a living" in text]
+    # Nor is it asked the other way: who does something for a living.
+    asked = [q for q in make_questions(graph(tuple(facts)), 1500, 0, 1) if " for a living" in q.plain]
+    assert {steps_of(q) for q in asked} == {(("profession", False),)}
 
 
 def test_a_name_is_put_in_as_it_is() -> None:
