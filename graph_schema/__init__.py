@@ -38,6 +38,17 @@ from graph_schema.ports import (
     Start,
     Step,
 )
+from graph_schema.responses import (
+    Answer,
+    Cut,
+    Edge,
+    EvidencePath,
+    EvidenceStep,
+    HopTrace,
+    Response,
+    Subgraph,
+    Topic,
+)
 from graph_schema.schema import (
     GoneSchema,
     LabelSchema,
@@ -48,22 +59,13 @@ from graph_schema.schema import (
     Schema,
 )
 from graph_schema.types import (
-    Answer,
     Batch,
-    Cut,
-    Edge,
     Entity,
-    EvidencePath,
-    EvidenceStep,
     Fact,
     Facts,
-    HopTrace,
     Properties,
-    Response,
     Scalar,
     StoreInfo,
-    Subgraph,
-    Topic,
     Value,
     Written,
 )

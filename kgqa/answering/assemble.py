@@ -36,6 +36,7 @@ from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.keys import key_node, make_key, rows_between
 
 RANKED = 10  # how many entities of the ranking are shown, answers or not
+EXPECTED = 8  # relations that the kind of answer is told by
 
 
 @runtime_checkable
@@ -74,6 +75,8 @@ class Assembler:
         said, _ = decide(ranked.question, ranked.score, len(linked))
         apart = Apart.of([topic for one in linked for topic in one.topics], run.expander)
         entities, evidence, names = self._proved(run, ranked, said, rows, apart)
+        if explain:
+            entities = self._with_sides(run, ranked, rows, entities)
         bounds = torch.searchsorted(ranked.question, torch.arange(len(linked) + 1)).tolist()
         return [
             self._response(
@@ -109,6 +112,7 @@ class Assembler:
             notes=(*topic_notes(one, apart), *self._cut_notes(touched)),
             subgraph=touched,
             trace=self._trace(run, rows[0]) if explain else (),
+            expected=self._expected(run, rows[0]) if explain else (),
             fusion={"question": self.question_weight, "graph": 1.0},
             seconds=seconds,
             names={id_: names[id_] for id_ in sorted(passed) if names.get(id_, id_) != id_},
@@ -210,6 +214,31 @@ class Assembler:
                 )
             )
         return tuple(traces)
+
+    def _with_sides(
+        self, run: Run, ranked: Ranked, rows: Sequence[Sequence[int]], entities: dict[int, Answer]
+    ) -> dict[int, Answer]:
+        """The same entities, each with what its logit is made of."""
+        reading, sided = run.reading, {}
+        for at, answer in entities.items():
+            node = ranked.node[at]
+            keys = torch.stack([make_key(torch.tensor(row), node) for row in rows[int(ranked.question[at])]])
+            place = torch.searchsorted(run.reached.key, keys.to(run.reached.key.device))
+            least = place[reading.logits[place].argmin()]
+            path, graph = float(reading.path[least]), float(reading.graph[least])
+            sides = {
+                "path": path,
+                "slots": graph - path,
+                "question": self.question_weight * float(reading.question[least]),
+            }
+            sided[at] = replace(answer, sides={side: round(share, DIGITS) for side, share in sides.items()})
+        return sided
+
+    def _expected(self, run: Run, row: int) -> tuple[tuple[str, bool, float], ...]:
+        """The relations that fit the kind of answer asked for best."""
+        fit = self.question_weight * run.reading.fit[row]
+        best = torch.sort(fit, descending=True, stable=True).indices[:EXPECTED].tolist()
+        return tuple((run.expander.relations[d // 2], bool(d % 2), round(float(fit[d]), DIGITS)) for d in best)
 
     def _unlinked(self, one: Linked, seconds: dict[str, float]) -> Response:
         """Nothing in the question names anything in the graph."""

@@ -22,6 +22,8 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
         yield f"  [bold green]{escape(answer.entity.name)}[/]  [dim]{answer.score:.3f}[/]"
         for path in answer.evidence:
             yield f"      {path_line(path, response.names)}"
+        if answer.sides:
+            yield f"      [dim]{' + '.join(f'{side} {share:.2f}' for side, share in answer.sides.items())}[/]"
         if answer.supposed:
             said = "; ".join(fact_line(fact, response.names) for fact in answer.supposed)
             yield f"      [yellow]a guess[/]: it supposes that {said}, which the graph doesn't say"
@@ -75,3 +77,9 @@ def _explanation(response: Response) -> Iterator[str]:
     if response.trace:
         sides = ", ".join(f"{side} {weight:.2f}" for side, weight in response.fusion.items())
         yield f"  fusion weights: {sides}"
+    if response.expected:
+        said = ", ".join(
+            f"{escape(name)}{' (inverse)' if inverse else ''} {weight:.2f}"
+            for name, inverse, weight in response.expected[:4]
+        )
+        yield f"  asked for is what has: {said}"

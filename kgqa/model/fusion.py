@@ -34,18 +34,23 @@ class Fusion(nn.Module):
         weight: Tensor = functional.softplus(self.raw_weight)
         return weight
 
+    def fit(self, question: Float[Tensor, "B S2"], keys: Float[Tensor, "D K"]) -> Float[Tensor, "B D"]:
+        """How well each directed relation fits the kind of answer that a question asks for: <A q, B key_r>."""
+        kinds = self.kind(keys)  # [D, W]
+        fit: Tensor = self.asked(question) @ kinds.T / kinds.shape[-1] ** 0.5
+        return fit
+
     def prior(
         self,
-        question: Float[Tensor, "B S2"],
+        fit: Float[Tensor, "B D"],
         row: Int[Tensor, " M"],
         owner: Int[Tensor, " G"],
         relation: Int[Tensor, " G"],
-        keys: Float[Tensor, "D K"],
     ) -> Float[Tensor, " M"]:
-        """question_i of M entities; their relations are given as G pairs (owner: position in M, directed relation)."""
-        kinds = self.kind(keys)  # [D, W]
-        # The inner product with each relation is taken before the mean: [B, D] instead of [G, W].
-        fit = self.asked(question) @ kinds.T / kinds.shape[-1] ** 0.5
+        """question_i of M entities; their relations are given as G pairs (owner: position in M, directed relation).
+
+        The inner product with each relation is taken before the mean: [B, D] instead of [G, W].
+        """
         total = fit.new_zeros(len(row)).index_add(0, owner, fit[row[owner], relation])
         count = fit.new_zeros(len(row)).index_add(0, owner, fit.new_ones(len(owner)))
         mean: Tensor = total / count.clamp(min=1)

@@ -35,13 +35,17 @@ class Reading:
 
     Attributes:
         logits: [M], fused; their sigmoid is the probability of being an answer.
-        graph: [M], the graph's side. question: [M], the question's side, before its weight.
+        path: [M], log-odds of the path score. graph: [M], the graph's side: that and what the slots make of it.
+        question: [M], the question's side, before its weight. fit: [B, D], how well each directed relation fits the
+            kind of answer asked for; D = 0 without the question's side.
         attention: [K, M], the slot reader's weights at each read hop; K = 0 without slots.
     """
 
     logits: Float[Tensor, " M"]
+    path: Float[Tensor, " M"]
     graph: Float[Tensor, " M"]
     question: Float[Tensor, " M"]
+    fit: Float[Tensor, "B D"]
     attention: Float[Tensor, "K M"]
 
 
@@ -126,7 +130,8 @@ class ReaderNetwork(nn.Module):
             graph = graph + correction
         if self.doubt is not None:
             graph = graph - self.doubt * ~proven
-        prior = torch.zeros_like(odds)
+        prior, fit = torch.zeros_like(odds), question.new_zeros(len(question), 0)
         if self.config.question_side:
-            prior = self.fusion.prior(question, row, owner, relation, table.key)
-        return Reading(self.fusion(graph, prior), graph, prior, attention)
+            fit = self.fusion.fit(question, table.key)
+            prior = self.fusion.prior(fit, row, owner, relation)
+        return Reading(self.fusion(graph, prior), odds, graph, prior, fit, attention)

@@ -33,7 +33,7 @@ def test_every_field_of_an_answer_is_there() -> None:
     path = EvidencePath((EvidenceStep(Fact("a", "r", "b"), False, 1.0),), True)
     response = Response(
         "who",
-        (Answer(entity, 1.0, (path,)),),
+        (Answer(entity, 1.0, (path,), sides={"path": 1.0, "slots": 0.0, "question": 0.0}),),
         ranking=(Answer(entity, 1.0),),
         topics=(Topic(0, 1, "a", (entity,)),),
         subgraph=Subgraph(
@@ -48,6 +48,7 @@ def test_every_field_of_an_answer_is_there() -> None:
             (Cut(1, "r", False, 2),),
         ),
         trace=(HopTrace(1, (("who", 1.0),), (("r", False, 1.0),), 0.5),),
+        expected=(("r", True, 0.5),),
         fusion={"question": 1.0, "graph": 1.0},
         seconds=dict.fromkeys(("linking", "encoder", "retrieval", "reading", "evidence"), 0.0),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ingest
 from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, Origin, Response
@@ -207,6 +208,15 @@ def test_the_trace_adds_up(answerer: Answerer, one: Fact) -> None:
         assert sum(weight for *_, weight in hop.relations) <= 1 + 1e-4
         assert 0 <= hop.stop <= 1
     assert set(response.fusion) == {"question", "graph"}
+    (answer,) = response.answers
+    assert set(answer.sides) == {"path", "slots", "question"}
+    logit = torch.tensor([sum(answer.sides.values())])
+    said = answerer.checkpoint.config.calibration(torch.nn.functional.logsigmoid(logit)).exp()
+    assert answer.score == pytest.approx(said.item(), abs=1e-3)
+    weights = [weight for *_, weight in response.expected]
+    assert weights == sorted(weights, reverse=True)
+    assert len({(name, inverse) for name, inverse, _ in response.expected}) == len(weights) == 8
+    assert answerer.ask(f"who directed [{one.head}]").answers[0].sides == {}
     assert set(response.seconds) == {"linking", "encoder", "retrieval", "reading", "evidence"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,8 @@ def test_explain_shows_hops_relations_and_weights(kgqa: Kgqa, small_films: Small
     assert "      words: " in out
     assert "      relations: directed_by " in out
     assert "  fusion weights: question " in out
+    assert re.search(r"^      path -?\d+\.\d\d \+ slots -?\d+\.\d\d \+ question -?\d+\.\d\d$", out, re.MULTILINE)
+    assert "  asked for is what has: " in out
     assert f"  {directed.head} directed_by {directed.tail}: {small_films.facts}:{line_of(small_films, directed)}" in out
 
 

@@ -312,7 +312,7 @@ def test_the_question_side_is_the_mean_fit_of_the_relations_around(seed: int) ->
     row, around = torch.tensor([0, 0, 1, 1]), [[0, 3], [], [1, 2, 3], [2]]
     owner = torch.tensor([at for at, own in enumerate(around) for _ in own])
     relation = torch.tensor([directed for own in around for directed in own])
-    got = fusion.prior(question, row, owner, relation, keys)
+    got = fusion.prior(fusion.fit(question, keys), row, owner, relation)
     for at, own in enumerate(around):
         fits = [float(fusion.asked(question[row[at]]) @ fusion.kind(keys[d])) / math.sqrt(SLOT) for d in own]
         assert float(got[at]) == pytest.approx(sum(fits) / max(1, len(fits)), rel=1e-4, abs=1e-5)
@@ -337,9 +337,11 @@ def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, gr
     else:
         assert got.attention.shape == (0, 3)
     if question_side:
-        prior = reader.fusion.prior(question, row, *around, table.key)
+        prior = reader.fusion.prior(reader.fusion.fit(question, table.key), row, *around)
     weight = math.log1p(math.exp(float(reader.fusion.raw_weight)))
+    assert close(got.path, log_odds(mass))
     assert close(got.graph, graph)
+    assert got.fit.shape == (2, 4 if question_side else 0)
     assert close(got.question, prior)
     assert close(got.logits, graph * graph_side + weight * prior)
     assert float(reader.fusion.weight) == pytest.approx(weight)

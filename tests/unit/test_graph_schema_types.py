@@ -133,6 +133,7 @@ def test_a_response_is_plain_json() -> None:
         "label": "Film",
         "aliases": ["J"],
         "score": 0.9,
+        "sides": {},
         "guessed": False,
         "supposed": [],
         "evidence": [
