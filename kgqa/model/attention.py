@@ -5,8 +5,9 @@ For read hops k = 1..K, u_0 from the question:
     a_k = softmax over the row's slots of <W_k u_{k-1}, slot_i> / sqrt(d)      o_k = sum_i a_ki slot_i
     u_k = u_{k-1} + tanh(O_k o_k)
 
-and a correction for each slot, added to its path score:  v . relu(P slot_i + Q u_K + r f_i), f_i the log-odds of the
-path score; v starts at zero, so that training starts from the path scores.
+and a correction for each entity i, added to its path score:  v . relu(P slot_i + Q u_K + r f_i), slot_i the one that it
+has, for itself or with others, f_i the log-odds of its path score; v starts at zero, so that training starts from the
+path scores.
 """
 
 from __future__ import annotations
@@ -37,12 +38,17 @@ class SlotReader(nn.Module):
 
     def forward(
         self,
-        slots: Float[Tensor, "M D"],
-        row: Int[Tensor, " M"],
+        slots: Float[Tensor, "S D"],
+        row: Int[Tensor, " S"],
         odds: Float[Tensor, " M"],
         question: Float[Tensor, "B S2"],
-    ) -> tuple[Float[Tensor, " M"], Float[Tensor, "K M"]]:
-        """Corrections of the M slots, and the attention weights of the K read hops (each sums to 1 over a row)."""
+        of: Int[Tensor, " M"] | None = None,
+    ) -> tuple[Float[Tensor, " M"], Float[Tensor, "K S"]]:
+        """Corrections of M entities, and the slots' attention weights at the K read hops (each sums to 1 over a row).
+
+        Args:
+            row: of each slot. of: the slot of each entity; None: each has its own, in the same order.
+        """
         read = self.start(question)  # [B, D]
         weights = []
         for ask, take in zip(self.ask, self.take, strict=True):
@@ -51,5 +57,6 @@ class SlotReader(nn.Module):
             weights.append(weight)
             got = torch.zeros_like(read).index_add(0, row, weight.unsqueeze(-1) * slots)
             read = read + torch.tanh(take(got))
-        hidden = self.from_slot(slots) + self.from_read(read)[row] + self.from_score(odds.unsqueeze(-1) / 10)
+        said = self.from_slot(slots) + self.from_read(read)[row]
+        hidden = (said if of is None else said[of]) + self.from_score(odds.unsqueeze(-1) / 10)
         return self.out(torch.relu(hidden)).squeeze(-1), torch.stack(weights)

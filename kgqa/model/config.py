@@ -22,6 +22,7 @@ class ModelConfig(BaseModel):
     state_dim: int = Field(128, gt=0, description="width of the controller's state")
     relation_dim: int = Field(128, gt=0, description="width in which hop queries meet relation texts")
     slot_dim: int = Field(48, gt=0, description="width of a memory slot")
+    slot_budget: int = Field(0, ge=0, description="slots that a row may fill; 0: one for each entity it reaches")
     max_hops: int = Field(3, gt=0, le=8, description="steps the controller may plan; how many count, it decides")
     link_channels: int = Field(16, gt=0, description="kinds of paths that are counted around a node")
     read_hops: int = Field(2, gt=0, le=8, description="attention hops of the reader over the slots")

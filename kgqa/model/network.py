@@ -18,7 +18,7 @@ from kgqa.model.encoder import TokenStates
 from kgqa.model.fusion import Fusion
 from kgqa.model.links import LinkPredictor
 from kgqa.model.relations import RelationScorer, RelationTable
-from kgqa.model.slots import SlotWriter
+from kgqa.model.slots import Memory, SlotWriter
 from kgqa.model.topic import TopicScorer
 
 EPSILON = 1e-6
@@ -38,7 +38,7 @@ class Reading:
         path: [M], log-odds of the path score. graph: [M], the graph's side: that and what the slots make of it.
         question: [M], the question's side, before its weight. fit: [B, D], how well each directed relation fits the
             kind of answer asked for; D = 0 without the question's side.
-        attention: [K, M], the slot reader's weights at each read hop; K = 0 without slots.
+        attention: [K, S], the slot reader's weights at each read hop; K = 0 without slots.
     """
 
     logits: Float[Tensor, " M"]
@@ -46,7 +46,7 @@ class Reading:
     graph: Float[Tensor, " M"]
     question: Float[Tensor, " M"]
     fit: Float[Tensor, "B D"]
-    attention: Float[Tensor, "K M"]
+    attention: Float[Tensor, "K S"]
 
 
 class ReaderNetwork(nn.Module):
@@ -110,7 +110,7 @@ class ReaderNetwork(nn.Module):
         table: RelationTable,
         row: Int[Tensor, " M"],
         mass: Float[Tensor, " M"],
-        slots: Float[Tensor, "M D"] | None,
+        memory: Memory | None,
         owner: Int[Tensor, " G"],
         relation: Int[Tensor, " G"],
         proven: Bool[Tensor, " M"],
@@ -118,15 +118,15 @@ class ReaderNetwork(nn.Module):
         """Score the M entities that B rows have reached.
 
         Args:
-            row: the row of each reached entity. mass: its path score in [0, 1]. slots: its slot, None without slots.
+            row: the row of each reached entity. mass: its path score in [0, 1]. memory: the slots; None without.
             owner, relation: the relations around each reached entity (position in M, directed relation).
             proven: which were reached over facts alone; a learned doubt is taken off the graph's side of the others.
         """
         question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
         odds = log_odds(mass)
         graph, attention = odds, odds.new_zeros(0, len(odds))
-        if slots is not None:
-            correction, attention = self.reader(slots, row, odds, question)
+        if memory is not None:
+            correction, attention = self.reader(memory.slots, memory.row, odds, question, memory.of)
             graph = graph + correction
         if self.doubt is not None:
             graph = graph - self.doubt * ~proven

@@ -7,7 +7,10 @@ A group g is one (source entity, directed relation) of a row's frontier with wei
     read  = sigmoid(W [slot_v, m_v, s_t])        write = sigmoid(U [slot_v, m_v, s_t])
     slot_v <- read * slot_v + write * tanh(m_v)
 
-with s_t the controller's state at this hop, and slot_v = 0 where v was not reached before. Message passing after Gilmer
+with s_t the controller's state at this hop, and slot_v = 0 where v was not reached before.
+
+With a budget of n slots a row, the n - 1 entities that the most mass came to keep a slot each, and all others share the
+last one, the mean of theirs by mass (``compressed``). They still have a path score each. Message passing after Gilmer
 et al. 2017; a gate that forgets and one that writes after Hochreiter & Schmidhuber 1997 and gated graph networks
 (Li et al. 2016).
 """
@@ -47,6 +50,40 @@ def gated(
     if not config.write_gate:
         write = torch.ones_like(write)
     return read * old + write * written, Gates(read, write)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """S memory slots.
+
+    Attributes:
+        slots: [S, D]. row: [S], the row of each, ascending. of: [M], the slot of each entity reached.
+    """
+
+    slots: Float[Tensor, "S D"]
+    row: Int[Tensor, " S"]
+    of: Int[Tensor, " M"]
+
+
+def compressed(memory: Memory, weight: Float[Tensor, " M"], rank: Int[Tensor, " M"], budget: int) -> Memory:
+    """A memory in which each entity has its own slot, brought down to at most ``budget`` slots a row.
+
+    Args:
+        weight: which entities keep their own slots, the heaviest; of those equal to 5 digits, the ones of lowest rank.
+    """
+    slots, row, weight = memory.slots, memory.row, weight.detach()
+    count = torch.bincount(row)
+    order = torch.arange(len(row), device=row.device)
+    for by in (rank, -(weight * 1e5).round(), row):
+        order = order[torch.sort(by[order], stable=True).indices]
+    place = torch.empty_like(row)
+    place[order] = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row[order]]
+    of_row = count.clamp(max=budget)
+    of = (of_row.cumsum(0) - of_row)[row] + place.clamp(max=budget - 1)
+    share = weight + 1e-12
+    total = share.new_zeros(int(of_row.sum())).index_add(0, of, share)
+    kept = slots.new_zeros(len(total), slots.shape[1]).index_add(0, of, (share / total[of]).unsqueeze(-1) * slots)
+    return Memory(kept, torch.repeat_interleave(torch.arange(len(count), device=row.device), of_row), of)
 
 
 class SlotWriter(MessagePassing):  # type: ignore[misc]  # torch-geometric ships no types

@@ -121,9 +121,9 @@ def _slots(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[SlotWeigh
     tokens = answerer.encoder.encode(linked[0].texts).to(device)
     linked, rows = choose_topics(linked, tokens, answerer.network, answerer.encoder.mask_id)
     run = answerer.run(linked, tokens.take(rows), answerer.expander(snapshot), Stopwatch())
-    if run is None or not len(run.reading.attention):
+    if run is None or run.reached.memory is None:
         return ()
-    attention = run.reading.attention
+    attention = run.reading.attention[:, run.reached.memory.of]
     best = torch.sort(attention.amax(0), descending=True, stable=True).indices[:SLOTS]
     ids = run.expander.ids(key_node(run.reached.key[best]))
     known = snapshot.entities(ids)

@@ -54,7 +54,7 @@ def read(
         around = expander.offer(key_node(reached.key))
         owner, relation = around.owner, around.relation
     reading = network.read(
-        plan, table, key_row(reached.key), reached.mass, reached.slots, owner, relation, reached.proven
+        plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, reached.proven
     )
     return reached, reading
 

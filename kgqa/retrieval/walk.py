@@ -23,6 +23,7 @@ from torch import Tensor
 from kgqa.model.controller import Plan
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
+from kgqa.model.slots import Memory, compressed
 from kgqa.retrieval.expander import Expander, Groups
 from kgqa.retrieval.guesses import ASKED, Guesser
 from kgqa.retrieval.keys import key_node, key_row, make_key
@@ -73,14 +74,14 @@ class Walk:
     Attributes:
         key: [M], (row, node) of each reached entity, ascending; the topics are among them.
         mass: [M], mixture over the hops, in [0, 1].
-        slots: [M, D], memory slots; None if the model has none.
+        memory: the slots, and which one each reached entity has; None if the model has none.
         hops: one entry for each hop that any row took.
         proven: [M], reached over facts alone, in one way at least.
     """
 
     key: Int[Tensor, " M"]
     mass: Float[Tensor, " M"]
-    slots: Float[Tensor, "M D"] | None
+    memory: Memory | None
     hops: tuple[Hop, ...]
     proven: Bool[Tensor, " M"]
 
@@ -114,7 +115,8 @@ def walk(
     proven = torch.ones_like(topics, dtype=torch.bool)
     memory_key, memory_mass = topics, torch.zeros(len(topics), device=topics.device)
     memory_proven = torch.zeros_like(proven)
-    slots = network.writer.topic.expand(len(topics), -1) if config.slots and not soften else None
+    memory = _topics(network, topics) if config.slots and not soften else None
+    heaviest = mass
     hops = []
     left = plan.stop.flip(1).cumsum(1).flip(1)  # [B, T]: probability that hop t is taken at all
     for hop in range(config.max_hops):
@@ -124,7 +126,7 @@ def walk(
             break
         taken = _hop(network, plan, hop, table, expander, key, mass, proven, topics, budget, hide, soften=soften)
         hops.append(taken)
-        old_key, old_slots = memory_key, slots
+        old_key = memory_key
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
         stop = plan.stop[key_row(taken.key), hop]
         grown = torch.cat([memory_mass, stop * taken.mass])
@@ -132,10 +134,18 @@ def walk(
         shown = torch.cat([memory_proven, taken.proven & (stop * taken.mass > 0)])
         memory_proven = torch.zeros(len(memory_key), dtype=torch.bool, device=key.device)
         memory_proven[position[shown]] = True
-        if old_slots is not None:
-            slots = _write(network, plan, hop, table, taken, old_key, old_slots, len(memory_key), position)
+        if memory is not None:
+            brought = torch.cat([heaviest, taken.mass.detach()])
+            heaviest = brought.new_zeros(len(memory_key)).scatter_reduce(0, position, brought, "amax")
+            memory = _write(network, plan, hop, table, expander, taken, old_key, memory, memory_key, heaviest, position)
         key, mass, proven = taken.key, taken.mass, taken.proven
-    return Walk(memory_key, memory_mass, slots, tuple(hops), memory_proven)
+    return Walk(memory_key, memory_mass, memory, tuple(hops), memory_proven)
+
+
+def _topics(network: ReaderNetwork, topics: Tensor) -> Memory:
+    """The memory before the first hop: a slot for each topic, all alike."""
+    slots = network.writer.topic.expand(len(topics), -1)
+    return Memory(slots, key_row(topics), torch.arange(len(topics), device=topics.device))
 
 
 def _hop(
@@ -277,19 +287,24 @@ def _write(
     plan: Plan,
     hop: int,
     table: RelationTable,
+    expander: Expander,
     taken: Hop,
     old_key: Tensor,
-    old_slots: Tensor,
-    size: int,
+    old: Memory,
+    key: Tensor,
+    heaviest: Tensor,
     position: Tensor,
-) -> Tensor:
-    """Slots of all ``size`` remembered entities after a hop; ``position`` says where old and reached ones stand."""
-    width = old_slots.shape[1]
-    padded = torch.cat([old_slots, old_slots.new_zeros(1, width)])
+) -> Memory:
+    """The memory after a hop, of the entities ``key``; ``position`` says where old and reached ones stand in it.
+
+    Args:
+        heaviest: the most mass that came to each of them at any hop: who keeps a slot of its own.
+    """
+    padded = torch.cat([old.slots, old.slots.new_zeros(1, old.slots.shape[1])])
 
     def slot_of(key: Tensor) -> Tensor:
         at = torch.searchsorted(old_key, key).clamp(max=len(old_key) - 1)
-        return padded[torch.where(old_key[at] == key, at, len(old_key))]
+        return padded[torch.where(old_key[at] == key, old.of[at], len(old.slots))]
 
     written, _ = network.writer(
         slot_of(taken.source_key),
@@ -303,7 +318,12 @@ def _write(
         plan.state[:, hop],
     )
     # Each remembered entity takes the written slot if it was reached at this hop, and keeps the old one otherwise.
-    kept = torch.empty(size, dtype=torch.int64, device=old_key.device)
-    kept[position[: len(old_key)]] = torch.arange(len(old_key), device=old_key.device)
-    kept[position[len(old_key) :]] = torch.arange(len(old_key), len(position), device=old_key.device)
-    return torch.cat([old_slots, written])[kept]
+    kept = torch.empty_like(key)
+    kept[position[: len(old_key)]] = old.of
+    kept[position[len(old_key) :]] = torch.arange(len(written), device=key.device) + len(old.slots)
+    slots, row = torch.cat([old.slots, written])[kept], key_row(key)
+    budget = network.config.slot_budget
+    own = Memory(slots, row, torch.arange(len(key), device=key.device))
+    if not budget or int(torch.bincount(row).max()) <= budget:
+        return own
+    return compressed(own, heaviest, expander.rank(key_node(key)), budget)

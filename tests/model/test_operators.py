@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.controller import softened
 from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, log_odds
+from kgqa.model.slots import Memory, compressed
 
 WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
 SMALL = ModelConfig(encoder_dim=WIDTH, state_dim=STATE, relation_dim=KEY, slot_dim=SLOT, max_hops=3)
@@ -278,6 +281,45 @@ def test_slots_of_several_rows_are_written_by_the_formula(seed: int, read_gate: 
     assert close(shuffled, got)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.9]), max_size=7), max_size=4), st.integers(1, 5))
+def test_within_a_budget_the_heaviest_keep_their_slots_and_the_others_share_one(
+    rows: list[list[float]], budget: int
+) -> None:
+    row = torch.tensor([i for i, own in enumerate(rows) for _ in own], dtype=torch.int64)
+    weight = torch.tensor([value for own in rows for value in own])
+    slots = torch.randn(len(row), SLOT)
+    rank = torch.randperm(len(row))
+    got = compressed(Memory(slots, row, torch.arange(len(row))), weight, rank, budget)
+    assert torch.equal(got.row[got.of], row)
+    assert got.row.tolist() == sorted(got.row.tolist())
+    for i, own in enumerate(rows):
+        mine = torch.nonzero(row == i).squeeze(-1).tolist()
+        assert int((got.row == i).sum()) == min(len(own), budget)
+        best = sorted(mine, key=lambda at: (-float(weight[at]), int(rank[at])))
+        alone = best if len(mine) <= budget else best[: budget - 1]
+        for at in alone:
+            assert close(got.slots[got.of[at]], slots[at])
+        shared = [at for at in mine if at not in alone]
+        if shared:
+            assert len({int(got.of[at]) for at in shared}) == 1
+            share = weight[shared] + 1e-12
+            assert close(got.slots[got.of[shared[0]]], (share / share.sum()) @ slots[shared])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_entities_of_one_slot_are_told_apart_by_their_path_scores(seed: int) -> None:
+    reader = network(seed).reader
+    slots, question = torch.randn(2, SLOT), torch.randn(1, 2 * STATE)
+    row, odds = torch.tensor([0, 0]), torch.tensor([3.0, 3.0, -3.0])
+    got, attention = reader(slots, row, odds, question, torch.tensor([0, 1, 1]))
+    alone, same = reader(slots, row, odds[:2], question)
+    assert attention.shape == (SMALL.read_hops, 2)
+    assert close(attention, same)
+    assert close(got[:2], alone)
+    assert float(got[2]) != float(got[1])
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_reader_attends_to_the_slots_of_its_row(seed: int) -> None:
     reader = network(seed).reader
@@ -325,13 +367,13 @@ def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, gr
     _, tokens, mask = padded(5, [3, 6])
     plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
     row, mass = torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.3, 1.0])
-    memory = torch.randn(3, SLOT) if slots else None
+    memory = Memory(torch.randn(3, SLOT), row, torch.arange(3)) if slots else None
     around = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])
     got = reader.read(plan, table, row, mass, memory, *around, torch.tensor([True, False, True]))
     question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
     graph, prior = log_odds(mass), torch.zeros(3)
     if memory is not None:
-        correction, attention = reader.reader(memory, row, graph, question)
+        correction, attention = reader.reader(memory.slots, row, graph, question)
         graph = graph + correction
         assert torch.equal(got.attention, attention)
     else:

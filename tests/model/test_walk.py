@@ -132,6 +132,27 @@ def test_a_row_alone_scores_as_in_a_batch(case: Case) -> None:
         assert {key: value for key, value in said.items() if key[0] == row} == pytest.approx(expected, abs=1e-5)
 
 
+@many
+@given(cases(), st.sampled_from([1, 2, 3, 1000]))
+def test_a_row_fills_as_many_slots_as_it_may_whatever_the_store_and_the_batch(case: Case, slots: int) -> None:
+    tight = network(case.seed % 3, SMALL.model_copy(update={"slot_budget": slots}))
+    snapshot = case.snapshot()
+    said = []
+    for expander in (SnapshotExpander(snapshot), LiveExpander(snapshot)):
+        done = go(tight, expander, case.texts(), case.tokens(), case.topics)
+        assert done.walk.memory is not None
+        assert len(done.walk.memory.of) == len(done.walk.key)
+        assert torch.bincount(done.walk.memory.row).le(slots).all() or slots == 1000
+        said.append(done.by_row(done.reading.logits))
+    assert said[1] == pytest.approx(said[0], abs=1e-4)
+    alone = go(tight, SnapshotExpander(snapshot), case.texts(), case.tokens()[:1], case.topics[:1])
+    first = {key: value for key, value in said[0].items() if key[0] == 0}
+    assert alone.by_row(alone.reading.logits) == pytest.approx(first, abs=1e-4)
+    if slots == 1000:
+        free = walked(case)
+        assert said[0] == pytest.approx(free.by_row(free.reading.logits), abs=1e-6)
+
+
 @few
 @given(cases(), st.booleans(), st.sampled_from([20_000, 3]))
 def test_every_reader_gives_the_same_scores_and_evidence(case: Case, finished: bool, edges: int) -> None:
