@@ -34,6 +34,7 @@ from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss
 from kgqa.training.prepare import Prepared, Ragged, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
+from kgqa.training.steps import known_steps, steps_loss
 from kgqa.training.unknown_words import unknown_words
 
 STATE = "state.pt"
@@ -135,6 +136,7 @@ class Trainer:
                 "no training question has a topic and an answer that are in the graph",
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
+        self.steps = known_steps(train, snapshot, config.model.max_hops) if config.steps_weight else None
         self.texts, self.unknown = self._unknown_words(train)
         self.dev_texts, dev_unknown = self._unknown_words(dev)
         self.dev_unknown = _with_unknown_words(dev, dev_unknown)
@@ -262,6 +264,10 @@ class Trainer:
         labelled = scores if self.teaching is None else self.teaching.with_answers(scores, chosen)
         loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
+        if self.steps is not None:
+            steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
+            each = steps_loss(self.network, plan, table, steps, taught) / len(chosen)
+            loss = loss + self.config.steps_weight * each
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
 
     def _explored(
