@@ -71,5 +71,5 @@ def test_the_loss_is_of_the_known_way_and_of_where_it_ends(towns: Snapshot, enco
     # Rows of which nothing is known teach nothing, nor do those that aren't to be taught.
     untaught = torch.tensor([False] * 4 + [True] * 3)
     assert steps_loss(network, plan, table, steps, untaught).item() == 0
-    steps_loss(network, plan, table, steps, taught).backward()
+    steps_loss(network, plan, table, steps, taught).backward()  # type: ignore[no-untyped-call]
     assert network.controller.query[0].weight.grad is not None
