@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,6 +75,12 @@ def thinned(snapshot: Snapshot, keep: float, seed: int) -> Snapshot:
     return graph_of(kept, snapshot)
 
 
+Steps = tuple[tuple[str, bool], ...]
+
+ASKED_OF = 3  # topics at least of which two ways have to give the same, to be taken for two ways to say it
+WIDE = 1000  # entities; a way over more isn't looked at
+
+
 class Walker:
     """Follows gold paths on a graph. Entities are ids; a topic or an answer may be written as id or as name."""
 
@@ -107,6 +114,52 @@ class Walker:
         """What all the gold paths of a question reach; nothing if it has none."""
         ends = [self.frontiers(path)[-1] for path in question.paths]
         return set.intersection(*ends) if ends else set()
+
+    @cached_property
+    def _around(self) -> dict[str, list[tuple[str, bool]]]:
+        around: dict[str, list[tuple[str, bool]]] = {}
+        for node, relation, inverse in self._far:
+            around.setdefault(node, []).append((relation, inverse))
+        return around
+
+    def ways(self, topic: str, hops: int, *, no_return: bool = False) -> Iterator[tuple[Steps, set[str]]]:
+        """Every way of up to so many hops from a topic, with what it reaches; none on from more than ``WIDE``."""
+        start = self.ids([topic])
+
+        def on(steps: Steps, here: set[str]) -> Iterator[tuple[Steps, set[str]]]:
+            if len(steps) == hops or len(here) > WIDE:
+                return
+            for relation, inverse in sorted({step for node in here for step in self._around.get(node, ())}):
+                far = {end for node in here for end in self._far.get((node, relation, inverse), ())}
+                far = far - start if no_return else far
+                if far:
+                    yield (*steps, (relation, inverse)), far
+                    yield from on((*steps, (relation, inverse)), far)
+
+        return on((), start)
+
+    def same(self, questions: Sequence[Question]) -> dict[tuple[Steps, bool], list[Steps]]:
+        """For each (steps, no_return) of gold paths, the other ways, no longer, that always give the same answers.
+
+        Always: from every topic that is asked so, which have to be ``ASKED_OF`` at least.
+        """
+        asked: dict[tuple[Steps, bool], set[str]] = {}
+        for path in (path for question in questions for path in question.paths):
+            asked.setdefault((path.steps, path.no_return), set()).add(path.topic)
+        found = {}
+        for (steps, no_return), of in asked.items():
+            ends = {topic: self.frontiers(GoldPath(topic, steps, no_return))[-1] for topic in sorted(of)}
+            if len(ends) < ASKED_OF:
+                continue
+            first = max(ends, key=lambda topic: len(ends[topic]))
+            others = [way for way, end in self.ways(first, len(steps), no_return=no_return) if end == ends[first]]
+            found[steps, no_return] = [
+                way
+                for way in others
+                if way != steps
+                and all(self.frontiers(GoldPath(topic, way, no_return))[-1] == end for topic, end in ends.items())
+            ]
+        return found
 
     def proofs(self, path: GoldPath, answers: Collection[str]) -> list[set[Fact]]:
         """For each hop, the facts that lie on a way of this path from its topic to one of ``answers``."""

@@ -1,7 +1,9 @@
 """Questions that a graph doesn't answer, made from ones that it does, by seed. Three kinds, for three ways to be asked:
 
 facts removed     the facts that prove the answers are taken out of the graph, at one hop of the gold path, and with
-                  them every other fact between the same two entities, which may say the same in other words.
+                  them every other fact between the same two entities, which may say the same in other words. Where
+                  another way always gives the same answers as the gold path ("clubs that have a player from there" and
+                  "clubs there"), the answers alone don't say which of the two was meant, so it is cut, too.
 unknown entity    the topics are replaced by made-up names that nobody in the graph bears.
 unknown relation  a topic of the set is asked for something that no relation of the graph is about.
 """
@@ -9,13 +11,14 @@ unknown relation  a topic of the set is asked for something that no relation of 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from graph_schema import Fact, InputError
 from graph_schema.text import name_key
-from kgqa.data.graph import Walker, without
-from kgqa.data.questions import Question
+from kgqa.data.graph import Steps, Walker, without
+from kgqa.data.questions import GoldPath, Question
 from kgqa.stores.snapshot import Snapshot
 
 FACTS_REMOVED, UNKNOWN_ENTITY, UNKNOWN_RELATION = "facts removed", "unknown entity", "unknown relation"
@@ -42,8 +45,8 @@ class FactsRemoved:
 
     Attributes:
         snapshot: the graph. removed: how many facts it lacks.
-        unanswerable: questions of which no gold answer is left, without answers. answerable: those with the answers of
-            before. changed: how many others have lost some of their answers; they are in neither.
+        unanswerable: questions of which no gold answer is left by any way, without answers. answerable: those with the
+            answers of before by all ways. changed: how many others there are; they have lost some of their answers.
     """
 
     snapshot: Snapshot
@@ -66,46 +69,86 @@ def remove_facts(questions: Sequence[Question], walker: Walker, share: float, se
         raise InputError("not every question has a gold path, so what proves its answers isn't known")
     generator = random.Random(f"facts {seed}")
     before = [walker.answers(question) for question in questions]
-    # Every hop of every path needs one fact at least of those that lead to the answers.
-    needed = [
-        (i, facts)
-        for i, question in enumerate(questions)
-        for path in question.paths
-        for facts in walker.proofs(path, before[i])
-        if facts
-    ]
-    hops: dict[int, list[int]] = {}
-    used_by: dict[Fact, list[int]] = {}
-    for hop, (i, facts) in enumerate(needed):
-        hops.setdefault(i, []).append(hop)
-        for fact in facts:
-            used_by.setdefault(fact, []).append(hop)
-    left = [len(facts) for _, facts in needed]
-    removed: set[Fact] = set()
-    lost: set[int] = set()
-    order = sorted(hops)
+    same = walker.same(questions)
+    cuts = _Cuts(questions, before, walker, same)
+    order = [i for i, answers in enumerate(before) if answers]
     generator.shuffle(order)
     for i in order:
-        if len(lost) >= round(share * len(questions)):
+        if len(cuts.lost) >= round(share * len(questions)):
             break
-        if i in lost:
-            continue
-        chosen = needed[generator.choice(hops[i])][1]
-        for fact in {other for one in chosen for other in walker.between(one)} - removed:
-            removed.add(fact)
-            for hop in used_by.get(fact, ()):
-                left[hop] -= 1
-                if not left[hop]:
-                    lost.add(needed[hop][0])
+        if i not in cuts.lost:
+            cuts.cut(generator.choice(cuts.paths[i]), generator)
+    removed = cuts.removed
     if not removed:
         return FactsRemoved(walker.snapshot, 0, (), tuple(questions), 0)
     snapshot = without(walker.snapshot, removed)
     after = Walker(snapshot)
-    compared = [(q, then, after.answers(q)) for q, then in zip(questions, before, strict=True)]
-    unanswerable = tuple(replace(q, answers=(), listed="", part=FACTS_REMOVED) for q, _, now in compared if not now)
-    answerable = tuple(q for q, then, now in compared if now and now == then)
+    compared = [(q, then, _readings(q, after, same)) for q, then in zip(questions, before, strict=True)]
+    unanswerable = tuple(
+        replace(q, answers=(), listed="", part=FACTS_REMOVED) for q, _, now in compared if not any(now)
+    )
+    answerable = tuple(q for q, then, now in compared if then and all(each == then for each in now))
     changed = len(questions) - len(unanswerable) - len(answerable)
     return FactsRemoved(snapshot, len(removed), unanswerable, answerable, changed)
+
+
+class _Cuts:
+    """Facts taken out of a graph so far, and what that cost.
+
+    A question needs all of its paths, a path one of its ways, a way all of its hops, and a hop one fact at least of
+    those that lead to the answers.
+
+    Attributes:
+        paths: for each question, numbers of its paths. removed: the facts. lost: questions without an answer.
+    """
+
+    def __init__(
+        self,
+        questions: Sequence[Question],
+        before: Sequence[set[str]],
+        walker: Walker,
+        same: Mapping[tuple[Steps, bool], Sequence[Steps]],
+    ) -> None:
+        self.walker, self.removed, self.lost = walker, set[Fact](), set[int]()
+        self.paths: list[list[int]] = [[] for _ in questions]
+        self._question: list[int] = []  # of each path
+        self._ways: list[list[list[set[Fact]]]] = []  # of each path, by way and hop
+        self._used: dict[Fact, list[tuple[int, int, int]]] = {}  # path, way, hop
+        for i, question in enumerate(questions):
+            for path in question.paths:
+                self.paths[i].append(len(self._question))
+                self._question.append(i)
+                found = (walker.proofs(way, before[i]) for way in _ways(path, same))
+                self._ways.append([[set(facts) for facts in proofs] for proofs in found if all(proofs)])
+        for number, ways in enumerate(self._ways):
+            for way, proofs in enumerate(ways):
+                for hop, facts in enumerate(proofs):
+                    for fact in facts:
+                        self._used.setdefault(fact, []).append((number, way, hop))
+
+    def cut(self, path: int, generator: random.Random) -> None:
+        """Take out the facts of one hop, drawn, of every way of a path."""
+        for proofs in self._ways[path]:
+            if not all(proofs):
+                continue
+            chosen = generator.choice(proofs)
+            for fact in sorted({other for one in chosen for other in self.walker.between(one)} - self.removed):
+                self.removed.add(fact)
+                for number, way, hop in self._used.get(fact, ()):
+                    self._ways[number][way][hop].discard(fact)
+                    if not any(all(proofs) for proofs in self._ways[number]):
+                        self.lost.add(self._question[number])
+
+
+def _ways(path: GoldPath, same: Mapping[tuple[Steps, bool], Sequence[Steps]]) -> list[GoldPath]:
+    """A gold path, and the others that always give the same."""
+    return [path, *(replace(path, steps=steps) for steps in same.get((path.steps, path.no_return), ()))]
+
+
+def _readings(question: Question, walker: Walker, same: Mapping[tuple[Steps, bool], Sequence[Steps]]) -> list[set[str]]:
+    """What a question's answers are, each time by other ways of its paths; the first time by the gold ones."""
+    chosen = product(*(_ways(path, same) for path in question.paths))
+    return [walker.answers(replace(question, paths=paths)) for paths in chosen]
 
 
 def unknown_entities(questions: Sequence[Question], snapshot: Snapshot, count: int, seed: int) -> list[Question]:

@@ -23,6 +23,7 @@ class TrainConfig(BaseModel):
     hide_share: float = Field(0.1, ge=0, lt=1, description="share of questions made unanswerable by a hidden relation")
     hide_from: float = Field(0.1, ge=0, le=1, description="share of the steps after which these two start")
     unknown_share: float = Field(0.05, ge=0, lt=1, description="share of questions asked in words of no relation")
+    none_weight: float = Field(0.2, ge=0, description="weight of the loss that holds 'none of these' down")
     explore: int = Field(16, ge=0, description="lost questions of a step, at most, that are walked once more, widely")
     explore_edges: int = Field(2000, gt=0, description="facts that such a walk may expand at one hop")
     mention_questions: int = Field(8000, ge=0, description="questions whose mentions teach the topic scorer")

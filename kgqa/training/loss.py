@@ -12,9 +12,20 @@ Both are taken of log p_i (log-sum-exp; the answers' part of the BCE is log p_i 
 every p_i is next to nothing: an epsilon in the logarithms, or a floor under log p_i, would make it free to say nothing
 at all, and a reader that comes from another graph would end there. For the same reason log (1 - p) has no floor: what
 is surely wrong would be pulled at by nothing.
+
+And where an answer was reached,
+
+    - 0.2 sum_t going_t log(1 - none_t)
+
+with going_t = stop_t + stop_t+1 + ..., not learned through, and none_t what "none of these" takes at hop t. All else
+compares the entities of one question, and the slots can make up for mass that all of them lack. So without this, "none
+of these" is only ever pushed up, by the questions that have no answer, and ends up taking nearly everything everywhere:
+answers then have no path that carries any weight, and what the graph lacks can't be told from what it has.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -76,3 +87,19 @@ def answer_loss(
     number = zero.index_add(0, question, torch.ones_like(each)).clamp(min=1)
     set_loss = zero.index_add(0, question, each) / number
     return (pulled * answerable + 0.5 * set_loss).mean()
+
+
+def none_loss(
+    going: Float[Tensor, "B T"], taken: Sequence[Float[Tensor, " B"]], answered: Bool[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """The last term without its weight: the mean over B rows of what "none of these" costs the answered ones.
+
+    Args:
+        going: probability that hop t is taken at all. taken: 1 - none_t of each hop that was; 0 in rows without it.
+    """
+    going = going.detach()
+    total = going.new_zeros(())
+    for hop, heard in enumerate(taken):
+        counted = answered & (heard > _SURE)
+        total = total - (going[counted, hop] * heard[counted].log()).sum()
+    return total / max(len(going), 1)

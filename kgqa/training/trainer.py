@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -26,16 +26,16 @@ from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores, combine, read
-from kgqa.retrieval.walk import Budget, walk
+from kgqa.retrieval.walk import Budget, Walk, walk
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.distill import Teaching
 from kgqa.training.links import LinkTraining
-from kgqa.training.loss import answer_loss, gold_of, mass_loss
-from kgqa.training.prepare import Prepared, Ragged, TextStates
+from kgqa.training.loss import answer_loss, gold_of, mass_loss, none_loss
+from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
 from kgqa.training.steps import known_steps, steps_loss
-from kgqa.training.unknown_words import unknown_words
+from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 
 STATE = "state.pt"
 SETTINGS = "train.json"
@@ -70,15 +70,6 @@ def batch_at(step: int, size: int, batch: int, seed: int) -> Tensor:
     epoch, within = divmod(step, per_epoch)
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
     return order[within * batch : (within + 1) * batch].sort().values
-
-
-def _with_unknown_words(data: Prepared, unknown: Tensor) -> Prepared:
-    """The same questions in words of no relation, and without answers; none of them if not all have such words."""
-    at = unknown[data.row_text] if len(unknown) else unknown
-    if not len(at) or bool((at < 0).any()):
-        return replace(data, questions=())
-    nothing = Ragged.of([()] * len(data.questions))
-    return replace(data, row_text=at, answers=nothing, missing=torch.zeros_like(data.missing))
 
 
 def _fingerprint(parts: Iterable[bytes]) -> str:
@@ -137,9 +128,9 @@ class Trainer:
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
         self.steps = known_steps(train, snapshot, config.model.max_hops) if config.steps_weight else None
-        self.texts, self.unknown = self._unknown_words(train)
-        self.dev_texts, dev_unknown = self._unknown_words(dev)
-        self.dev_unknown = _with_unknown_words(dev, dev_unknown)
+        self.unanswerable = Unanswerable(config, train, encoder, self.relation_text)
+        dev_unanswerable = Unanswerable(config, dev, encoder, self.relation_text, UNKNOWN_DEV)
+        self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
         # The link predictor learns by itself, before: what it guesses must not change while questions are read.
         learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
@@ -167,7 +158,7 @@ class Trainer:
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
         """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
-        texts = TextStates(self.encoder, self.texts)
+        texts = TextStates(self.encoder, self.unanswerable.texts)
         dev_texts = TextStates(self.encoder, self.dev_texts)
         began = time.monotonic()
         before = self.spent
@@ -205,19 +196,6 @@ class Trainer:
         links.requires_grad_(False)
         self.guesser = self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
 
-    def _unknown_words(self, data: Prepared) -> tuple[list[str], Tensor]:
-        """All texts, and for each of the data's where the one with unknown words stands; -1: there is none."""
-        texts = list(data.texts)
-        at = torch.full((len(texts),), -1)
-        if self.config.unknown_share:
-            asked = torch.unique(data.row_text).tolist()
-            made = unknown_words([texts[i] for i in asked], self.encoder, self.relation_text, self.config.seed)
-            for i, text in zip(asked, made, strict=True):
-                if text is not None:
-                    at[i] = len(texts)
-                    texts.append(text)
-        return texts, at
-
     def _step(self, texts: TextStates) -> float:
         config, data = self.config, self.train
         for group in self.optimizer.param_groups:
@@ -239,13 +217,13 @@ class Trainer:
     def _answers(self, texts: TextStates, chosen: Tensor, question: Tensor, row: Tensor) -> Tensor:
         data = self.train
         # Rows that share text and start are many (templates), but their topics differ: plan each distinct text once.
-        row_text, unknown = self._asked(data.row_text[row], question, len(chosen))
+        row_text, unknown = self.unanswerable.asked(self.step, row, question, len(chosen))
         text, of_text = torch.unique(row_text, return_inverse=True)
         tokens = texts.take(text, self.device)
         plan = self.network.plan(tokens).take(of_text.to(self.device))
         table = self.network.relations.table(self.relation_text)
         topic_row, topic_node = data.row_topics.take(row)
-        hide = self._drawn(len(chosen), self.config.hide_share, 0) & ~unknown
+        hide = self.unanswerable.hidden(self.step, len(chosen)) & ~unknown
         reached, reading = read(
             self.network,
             plan,
@@ -254,7 +232,7 @@ class Trainer:
             topic_row.to(self.device),
             topic_node.to(self.device),
             Budget(self.config.budget_edges),
-            self._hide_at(plan, hide[question].to(self.device)),
+            self.unanswerable.hide_at(self.step, plan, hide[question].to(self.device)),
         )
         gold_question, gold_node = data.answers.take(chosen)
         answerable = ~(hide | unknown)
@@ -268,6 +246,7 @@ class Trainer:
             steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
             each = steps_loss(self.network, plan, table, steps, taught) / len(chosen)
             loss = loss + self.config.steps_weight * each
+        loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
 
     def _explored(
@@ -310,28 +289,16 @@ class Trainer:
         gold = gold_of(make_key(question.to(self.device)[rows][at], node), gold_question, gold_node)
         return mass_loss(at, reached.mass[got].log(), gold, len(rows))[0].sum()
 
-    def _drawn(self, count: int, share: float, kind: int) -> Tensor:
-        """Which questions of this step are made unanswerable in one of the two ways; [count]."""
-        config = self.config
-        if self.step < config.hide_from * config.steps:
-            return torch.zeros(count, dtype=torch.bool)
-        generator = torch.Generator().manual_seed((2 * config.seed + kind) * 1_000_003 + self.step)
-        return torch.rand(count, generator=generator) < share
-
-    def _asked(self, row_text: Tensor, question: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """The text of each row, in some questions one with unknown words; and which questions these are, [count]."""
-        drawn = self._drawn(count, self.config.unknown_share, 1)
-        without = torch.zeros(count, dtype=torch.bool)
-        without[question[self.unknown[row_text] < 0]] = True
-        unknown = drawn & ~without
-        return torch.where(unknown[question], self.unknown[row_text], row_text), unknown
-
-    def _hide_at(self, plan: Plan, hide: Tensor) -> Tensor:
-        """For each row to be made unanswerable, a hop that its question takes, drawn evenly; -1 for the others."""
-        hops = plan.stop.detach().argmax(-1) + 1
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step + 1)
-        draw = torch.rand(len(hide), generator=generator).to(self.device)
-        return torch.where(hide, (draw * hops).long(), -1)
+    def _unheard(
+        self, plan: Plan, reached: Walk, question: Tensor, scores: Scores, gold_question: Tensor, gold_node: Tensor
+    ) -> Tensor:
+        """How much "none of these" takes from questions that reached an answer of theirs; see ``none_loss``."""
+        size = int(question[-1]) + 1
+        found = torch.zeros(size, dtype=torch.bool, device=self.device)
+        found[scores.question[gold_of(make_key(scores.question, scores.node), gold_question, gold_node)]] = True
+        going = plan.stop.flip(1).cumsum(1).flip(1)
+        taken = [hop.weights.sum(-1) for hop in reached.hops]
+        return none_loss(going, taken, found[question.to(self.device)])
 
     def _mentions(self, texts: TextStates) -> Tensor:
         data, size = self.train, len(self.train.mention_text)

@@ -25,17 +25,19 @@ _BATCH = 128
 
 
 def unknown_words(
-    texts: Sequence[str], encoder: Encoder, relation_text: Float[Tensor, "D E"], seed: int
-) -> list[str | None]:
-    """For each masked text, one whose relation words are others; None for a text without words.
+    texts: Sequence[str], encoder: Encoder, relation_text: Float[Tensor, "D E"], seed: int, versions: int = 1
+) -> list[tuple[str, ...]]:
+    """For each masked text, so many whose relation words are others; none for a text without words.
 
     Of the words that are like a relation's, the likest one and each of the others with a chance of 1/2 are replaced.
+    From the second version on each other word, too, is replaced with a chance of 1/4 and left out with as much: else
+    where wordings are few, these few would be known by heart.
 
     Args:
         relation_text: embeddings of the relations' words, see ``Encoder.relation_texts``.
     """
     if not len(relation_text):
-        return [None] * len(texts)
+        return [()] * len(texts)
     generator = random.Random(f"unknown words {seed}")
     split = [_words(text) for text in texts]
     known = sorted({word.lower() for words in split for word, _, _ in words})
@@ -44,21 +46,31 @@ def unknown_words(
     drawn = generator.sample(vocabulary, min(DRAWN, len(vocabulary)))
     strange = [w for w, like in zip(drawn, _likeness(drawn, encoder, relation_text), strict=True) if like <= UNLIKE]
     if not strange:
-        return [None] * len(texts)
-    made: list[str | None] = []
-    for text, words in zip(texts, split, strict=True):
-        if not words:
-            made.append(None)
-            continue
+        return [()] * len(texts)
+
+    def other(like: float, best: float, version: int) -> bool | None:
+        """Whether a word is to be another one; None: whether it is to be left out."""
+        if like == best:
+            return True
+        chance = generator.random()
+        if like >= LIKE:
+            return chance < 0.5
+        return None if version and chance < 0.25 else bool(version) and chance < 0.5
+
+    def made(text: str, words: Sequence[tuple[str, int, int]], version: int) -> str:
         best = max(likeness[word.lower()] for word, _, _ in words)
         parts, done = [], 0
         for word, start, end in words:
-            like = likeness[word.lower()]
-            if like == best or (like >= LIKE and generator.random() < 0.5):
-                parts += [text[done:start], generator.choice(strange)]
+            another = other(likeness[word.lower()], best, version)
+            if another is not False:
+                parts += [text[done:start], generator.choice(strange) if another else ""]
                 done = end
-        made.append("".join([*parts, text[done:]]))
-    return made
+        return " ".join("".join([*parts, text[done:]]).split())
+
+    return [
+        tuple(made(text, words, version) for version in range(versions)) if words else ()
+        for text, words in zip(texts, split, strict=True)
+    ]
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:

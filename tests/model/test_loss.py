@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kgqa.retrieval.scores import Scores
-from kgqa.training.loss import answer_loss, mass_loss
+from kgqa.training.loss import answer_loss, mass_loss, none_loss
 from tests.model.said import nodes, probabilities, scores
 
 # (question, log mass, whether it is gold) of entities of three questions, down to what no float32 can hold as a mass.
@@ -127,3 +127,18 @@ def test_what_is_surely_wrong_is_pulled_at_as_much_as_ever(logit: float) -> None
     none = torch.tensor([], dtype=torch.int64)
     (gradient,) = torch.autograd.grad(answer_loss(made, none, none, torch.tensor([False])), logits)
     assert float(gradient) == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_none_of_these_takes_from_answered_questions_costs() -> None:
+    going = torch.tensor([[1.0, 0.5], [1.0, 1.0], [1.0, 0.0]], requires_grad=True)
+    taken = [torch.tensor([0.5, 0.1, 0.9], requires_grad=True), torch.tensor([0.25, 0.1, 0.0], requires_grad=True)]
+    loss = none_loss(going, taken, torch.tensor([True, False, True]))
+    assert loss.item() == pytest.approx(-(math.log(0.5) + 0.5 * math.log(0.25) + math.log(0.9)) / 3)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert going.grad is None
+    first, second = (part.grad for part in taken)
+    assert first is not None
+    assert second is not None
+    assert first.tolist() == pytest.approx([-2 / 3, 0, -1 / 0.9 / 3])
+    assert second.tolist() == pytest.approx([-0.5 / 0.25 / 3, 0, 0])
+    assert none_loss(going, taken, torch.zeros(3, dtype=torch.bool)).item() == 0

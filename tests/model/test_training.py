@@ -17,12 +17,14 @@ from kgqa.linking import split_brackets
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
+from kgqa.retrieval.walk import Budget, walk
 from kgqa.stores import open_store
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.prepare import Prepared, Ragged, TextStates, answer_nodes, prepare
 from kgqa.training.selection import Scored, judge
 from kgqa.training.trainer import Progress, Trainer, batch_at
+from kgqa.training.unanswerable import UNKNOWN_TEXTS
 from kgqa.training.unknown_words import UNLIKE, unknown_words
 from tests.model.said import nodes, probabilities, scores
 
@@ -265,8 +267,8 @@ def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder
         "who is the director of what [MASK] directed",
     ]
     made = unknown_words(texts, encoder, relations, 0)
-    assert made[2] is None
-    first, second, last = (text for text in made if text is not None)
+    assert made[2] == ()
+    first, second, last = (text for of in made for text in of)
     assert [len(text.split()) for text in (first, second, last)] == [5, 4, 8]
     assert all(text.split().count("[MASK]") == 1 for text in (first, second, last))
     assert "directed" not in first.split()
@@ -280,24 +282,66 @@ def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder
             assert float((said @ own / own.norm()).max()) <= UNLIKE + 0.01
     assert unknown_words(texts, encoder, relations, 0) == made
     assert unknown_words(texts, encoder, relations, 1) != made
-    assert unknown_words(texts, encoder, relations[:0], 0) == [None] * 4
+    assert unknown_words(texts, encoder, relations[:0], 0) == [()] * 4
 
 
 def test_a_question_in_unknown_words_has_no_answer(
     snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
 ) -> None:
     trainer = Trainer(CONFIG.model_copy(update={"unknown_share": 0.5}), encoder, snapshot, *data, tmp_path)
-    trainer.step = CONFIG.steps
+    unanswerable = trainer.unanswerable
     question, row = data[0].rows.take(torch.arange(32))
     own = data[0].row_text[row]
-    text, unknown = trainer._asked(own, question, 32)
+    text, unknown = unanswerable.asked(CONFIG.steps, row, question, 32)
     assert 5 < int(unknown.sum()) < 27
     changed = text != own
     assert torch.equal(torch.unique(question[changed]), torch.nonzero(unknown).squeeze(-1))
-    assert {trainer.texts[i] for i in own.tolist()} == {trainer.texts[i] for i in text[~changed].tolist()}
+    assert {unanswerable.texts[i] for i in own.tolist()} == {unanswerable.texts[i] for i in text[~changed].tolist()}
     assert all(i >= len(data[0].texts) for i in text[changed].tolist())
-    trainer.step = 0
-    assert not trainer._asked(own, question, 32)[1].any()
+    assert not unanswerable.asked(0, row, question, 32)[1].any()
+
+
+def test_of_few_wordings_many_are_made_in_unknown_words(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(update={"unknown_share": 0.5, "steps": 100})
+    trainer = Trainer(config, encoder, snapshot, *data, tmp_path)
+    unanswerable, few = trainer.unanswerable, len(set(data[0].row_text.tolist()))
+    assert few < UNKNOWN_TEXTS / 2
+    made = unanswerable.texts[len(data[0].texts) :]
+    assert UNKNOWN_TEXTS <= len(made) < UNKNOWN_TEXTS + few
+    assert len(set(made)) > 0.9 * len(made)
+    lengths = [len(text.split()) for text in made]
+    assert min(lengths) < min(len(data[0].texts[i].split()) for i in data[0].row_text.tolist())  # words are left out
+    assert all("[MASK]" in text for text in made)
+    question, row = data[0].rows.take(torch.arange(32))
+    used = {int(i) for step in range(200, 260) for i in unanswerable.asked(step, row, question, 32)[0]}
+    assert len(used) > few + 200
+
+
+def test_none_of_these_is_held_down_where_there_is_an_answer(
+    snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
+) -> None:
+    """Without that, what is left for relations says nothing of whether there is an answer."""
+    heard = {}
+    for weight in (0.0, 0.2):
+        config = CONFIG.model_copy(
+            update={"steps": 60, "learning_rate": 0.01, "hide_share": 0.3, "unknown_share": 0.3, "none_weight": weight}
+        )
+        trainer = Trainer(config, encoder, snapshot, *data, tmp_path / str(weight))
+        trained = trainer.fit()
+        assert trained.dev.hits_at_1 > 0.9
+        network = trained.network.eval()
+        texts = TextStates(encoder, data[1].texts)
+        _, row = data[1].rows.take(torch.arange(len(data[1].questions)))
+        with torch.no_grad():
+            tokens = texts.take(data[1].row_text[row], torch.device("cpu"))
+            table = network.relations.table(trainer.relation_text)
+            plan = network.plan(tokens)
+            found = walk(network, plan, table, trainer.expander, *data[1].row_topics.take(row), Budget(20_000))
+        heard[weight] = float(found.hops[0].weights.sum(-1).median())
+    assert heard[0.2] > 0.9
+    assert heard[0.2] > heard[0.0]
 
 
 def test_what_is_scored_of_unanswerable_questions_makes_the_reader_less_sure() -> None:

@@ -62,7 +62,7 @@ def test_degrees_count_facts_once() -> None:
     assert degrees["country0"] == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([0.1, 0.3, 0.5]))
 def test_what_is_removed_leaves_no_answer_and_the_rest_as_it_was(seed: int, share: float) -> None:
     found = remove_facts(QUESTIONS, WALKER, share, seed)
@@ -138,3 +138,46 @@ def test_unknown_relations_ask_for_what_no_relation_is_about() -> None:
     assert any("type" in q.plain or "shoe" in q.plain for q in made)
     with pytest.raises(InputError, match="no question about an unknown relation"):
         unknown_relations([Question("who", (), ("a",))], snapshot, 1, 0)
+
+
+def test_ways_that_always_give_the_same_are_cut_together() -> None:
+    """Clubs that have a player from a country, and clubs there: nobody plays abroad, so the answers can't tell."""
+    facts, towns = [], ("a", "b", "c", "d")
+    for town in towns:
+        for i in (1, 2):
+            facts += [
+                Fact(f"player {town}{i}", "comes_from", town),
+                Fact(f"player {town}{i}", "plays_for", f"club {town}{i}"),
+                Fact(f"club {town}{i}", "is_in", town),
+                Fact(f"player {town}{i}", "likes", "tea"),
+            ]
+    walker = Walker(graph(facts))
+    gold = (("comes_from", True), ("plays_for", False))
+    questions = [
+        Question(
+            f"where do players from {town} play", (), (f"club {town}1", f"club {town}2"), paths=(GoldPath(town, gold),)
+        )
+        for town in towns
+    ]
+    assert walker.same(questions) == {(gold, False): [(("is_in", True),)]}
+    assert walker.same(questions[:2]) == {}  # two that agree show nothing
+    for seed in range(10):
+        found = remove_facts(questions, walker, 0.5, seed)
+        left = Walker(found.snapshot)
+        assert len(found.unanswerable) == 2
+        for question in found.unanswerable:
+            assert left.answers(question) == set()
+            assert left.frontiers(GoldPath(question.paths[0].topic, (("is_in", True),)))[-1] == set()
+        for question in found.answerable:
+            assert left.frontiers(GoldPath(question.paths[0].topic, (("is_in", True),)))[-1] == set(question.answers)
+    abroad = [*facts, Fact("player a1", "plays_for", "club d1")]
+    assert walker.same(questions) != Walker(graph(abroad)).same(questions) == {(gold, False): []}
+
+
+def test_ways_are_looked_at_while_they_are_narrow() -> None:
+    ways = {steps: far for steps, far in WALKER.ways("person2", 2) if len(steps) == 2}
+    assert ways[("parent", True), ("lives_in", False)] == {"town0", "town3"}
+    assert "person2" in ways[("parent", False), ("parent", True)]
+    assert all("person2" not in far for _, far in WALKER.ways("person2", 2, no_return=True))
+    wide = Walker(graph([Fact("hub", "has", f"leaf {i}") for i in range(1001)] + [Fact("leaf 1", "is", "green")]))
+    assert [steps for steps, _ in wide.ways("hub", 3)] == [(("has", False),)]
