@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from graph_schema import Schema
 from graph_schema.text import name_key
+from graph_schema.types import DEFAULT_LABEL
 from kgqa.adapt.paths import Between, Path
 from kgqa.adapt.phrases import (
     VALUES,
@@ -76,6 +77,7 @@ class Grammar:
         self._schema, self._random = schema, generator
         said = {w for r in relations for inverse in (False, True) for w in schema.words(r, inverse=inverse).split()}
         said |= {word for r in relations for words in synonyms.get(r, ()) for word in words.split()}
+        said |= {word.replace("z", "s") for word in said}  # "organization"
         said |= {singular(word) for word in said} | {plural(word) for word in said}
         self._emptier = [word for word in EMPTIER if word not in said]
         self._kinds = {
@@ -83,7 +85,8 @@ class Grammar:
             for who, kinds in ((False, KINDS), (True, PEOPLE))
         }
         self._known: dict[tuple[str, bool, str], Phrases] = {}
-        asked = {r: asked_without((schema.words(r), *synonyms.get(r, ()))) for r in relations}
+        nouns = {r: phrases(schema, r, inverse=False, label=DEFAULT_LABEL).nouns for r in relations}
+        asked = {r: asked_without((schema.words(r), *nouns[r], *synonyms.get(r, ()))) for r in relations}
         times = Counter(one for of in asked.values() for one in of)
         # What could ask for two relations says neither.
         self._unnamed = {r: [one for one in of if times[one] == 1] for r, of in asked.items()}

@@ -2,7 +2,9 @@
 
 The first relation is drawn in proportion to the square root of how often it is, so that rare ones are asked for, too;
 the next ones evenly among those around an entity reached. A way that turns back over the relation it came by asks for
-what shares something with the topic: the topic itself is then dropped from all that is reached. Where properties are
+what shares something with the topic: the topic itself is then dropped from all that is reached. One that comes back by
+other relations ("the children of the parents of") says where it goes, and the topic stays, also if there is nothing
+else. Where properties are
 relations, there are many of them, and few are asked for: those of relationships are drawn seldom, and ways that go on
 from a value, too. What a relationship says is a question about both its ends (``Between``).
 """
@@ -136,7 +138,7 @@ class PathSampler:
                 return None
             taken.append(following)
         reached = self._walk(starts, taken)
-        if not reached or len(reached[-1]) > ANSWERS or bool(np.isin(reached[-1], starts).all()):
+        if not reached or len(reached[-1]) > ANSWERS:
             return None
         names = self._graph.relations()
         return Path(

@@ -85,6 +85,9 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
             back, forward = _said(words, heads)
             own, other = own | forward, other | back
     found = (other if inverse else own) | _by_label(schema, relation, inverse, label)
+    found = found | Phrases(
+        verbs=_like_verbs(schema, relation, found.verbs), objects=_like_verbs(schema, relation, found.objects)
+    )
     person = any(singular(noun.split()[-1]) in _PEOPLE for noun in (*ends, *found.nouns))
     person = person or any(done_by(noun.split()[-1]) for noun in found.nouns)
     return found | Phrases(who=person)
@@ -164,6 +167,12 @@ def _everyday_verbs(schema: Schema, relation: str) -> tuple[str, ...]:
     others = {schema.words(name).lower() for name in schema.relations if name != relation}
     meant = {verb for words in others for verb in other_verbs(words)}
     return tuple(verb for verb in other_verbs(schema.words(relation)) if verb not in others | meant)
+
+
+def _like_verbs(schema: Schema, relation: str, verbs: tuple[str, ...]) -> tuple[str, ...]:
+    """The same of verbs that a relation's words give ("starred in", of "starred actors")."""
+    others = {schema.words(name).lower() for name in schema.relations if name != relation}
+    return tuple(like for verb in verbs for like in other_verbs(verb) if like not in others)
 
 
 def _by_label(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases:

@@ -1,4 +1,5 @@
-"""Other words for relations: those of everyday English (``thesaurus``), and the nearest of the encoder's vocabulary.
+"""Other words for relations: those of everyday English (``thesaurus``); where it has none, the nearest of the encoder's
+vocabulary.
 
 A word w is taken for relation r, with embeddings E of the relation's words and of the word by itself, if
 
@@ -16,6 +17,8 @@ from collections.abc import Sequence
 from torch.nn import functional
 
 from graph_schema import Schema
+from graph_schema.types import DEFAULT_LABEL
+from kgqa.adapt.phrases import phrases
 from kgqa.adapt.thesaurus import other_nouns
 from kgqa.adapt.verbs import singular
 from kgqa.adapt.vocabulary import vocabulary
@@ -26,8 +29,8 @@ MOST = 8  # of one relation, the nearest ones
 
 
 def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Of each relation words like its own from head to tail, those of everyday English first, then nearest first;
-    relations without any are left out."""
+    """Of each relation words like its own from head to tail, those of everyday English or else the nearest, nearest
+    first; relations without any are left out."""
     if not relations:
         return {}
     said = [schema.words(relation) for relation in relations]
@@ -37,14 +40,14 @@ def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict
     best, at = like.max(-1)
     others = like.scatter(1, at.unsqueeze(1), -1.0).amax(-1)
     found = everyday(schema, relations)
+    plain = {relation for relation in relations if not found[relation]}
     for place in best.argsort(descending=True).tolist():
         if best[place] <= LIKE:
             break
         relation = relations[int(at[place])]
         known = {singular(word) for word in schema.words(relation).split()}
         fits = best[place] > others[place] + APART and singular(words[place]) not in known
-        fits = fits and words[place] not in found.get(relation, ())
-        if fits and len(found.setdefault(relation, [])) < MOST:
+        if fits and relation in plain and len(found[relation]) < MOST:
             found[relation].append(words[place])
     return {relation: tuple(near) for relation, near in found.items() if near}
 
@@ -53,7 +56,13 @@ def everyday(schema: Schema, relations: Sequence[str]) -> dict[str, list[str]]:
     """Of each relation the nouns of everyday English that mean none that is said otherwise; of some none."""
     texts = {relation: schema.words(relation).lower() for relation in relations}
     said = {text: {singular(text), *map(singular, text.split())} for text in texts.values()}
-    nouns = {text: other_nouns(text) for text in said}
+    own = {
+        text: (text, *phrases(schema, name, inverse=False, label=DEFAULT_LABEL).nouns) for name, text in texts.items()
+    }
+    nouns = {
+        text: tuple(dict.fromkeys(noun for one in of for noun in other_nouns(one) if noun not in of))
+        for text, of in own.items()
+    }
     meant = Counter(noun for of in nouns.values() for noun in set(of))
     named = Counter(word for words in said.values() for word in words)
     free = {

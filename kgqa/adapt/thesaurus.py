@@ -6,7 +6,7 @@ something else; these mean it, or are a kind of it: who is asked for as a father
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kgqa.adapt.verbs import singular
 
@@ -38,13 +38,16 @@ city: town
 currency: money
 language: tongue, speech
 population: number of inhabitants, number of people
-author | writer: writer, author
+author | writer: writer, author, screenwriter, scriptwriter
 director: film maker, filmmaker
 actor | cast | cast member: star, performer, cast member, player, actor
 composer: songwriter
 singer | artist: performer, musician, singer, artist
 genre: style, sort, category, kind, type
-release date: premiere, release, launch
+tag: keyword, topic, theme, subject, label
+rating: score, grade, mark
+vote: number of votes, popularity
+release date | release year: premiere, release, launch
 publisher: publishing house
 album: record
 song | track: song, tune, track, recording
@@ -73,7 +76,8 @@ size: measure
 """
 # The same of verbs, as they lead from head to tail.
 _VERBS = """
-acted in: starred in, played in, appeared in, performed in
+acted in | starred in: acted in, starred in, played in, appeared in, performed in
+wrote: penned, authored
 produced: made
 founded: started
 resulted in: ended in
@@ -96,7 +100,7 @@ profession | occupation | job: what does \0 do for a living, what does \0 do, wh
 employer: who does \0 work for, where does \0 work
 nationality | citizenship: where is \0 from, where does \0 come from, what country is \0 from
 religion: what does \0 believe in, what religion does \0 follow
-cause of death: what did \0 die of, what did \0 die from, how did \0 die, why did \0 die, what killed \0
+cause of death: what did \0 die of, what did \0 die from, how did \0 die, why did \0 die, what made \0 die
 place of death | death place: where did \0 die, what place did \0 die in
 date of death | death date: when did \0 die
 place of birth | birth place | birthplace: where was \0 born, what is \0 's home town
@@ -109,6 +113,9 @@ residence | address: where does \0 live
 institution | educated at | alma mater: where did \0 study, where did \0 go to school, where was \0 educated
 headquarters: where is \0 based
 language: what does \0 speak, what is spoken in \0
+tag: what is \0 about, what describes \0, how is \0 described
+rating: how good is \0, how is \0 rated
+vote: how popular is \0, how many people voted for \0
 gender | sex: is \0 a man or a woman, is \0 male or female
 price | cost: how much is \0, how much does \0 cost, what does \0 cost
 population: how many people live in \0, how big is \0
@@ -132,10 +139,13 @@ def other_nouns(words: str) -> tuple[str, ...]:
 
     >>> other_nouns("parents")
     ('father', 'mother', 'dad', 'mom', 'mum')
+    >>> other_nouns("user rating")
+    ('score', 'grade', 'mark')
     >>> other_nouns("directed by")
     ()
     """
-    return tuple(noun for noun in _LIKE.get(_base(words), ()) if noun != _base(words))
+    own = _base(words)
+    return tuple(noun for noun in _LIKE.get(_meant(own, _LIKE), ()) if noun != own)
 
 
 def other_verbs(words: str) -> tuple[str, ...]:
@@ -164,9 +174,14 @@ def asked_without(nouns: Sequence[str]) -> tuple[str, ...]:
     >>> asked_without(["date of birth"])
     ('when was \\x00 born',)
     """
-    return tuple(dict.fromkeys(said for noun in nouns for said in _ASKED.get(_base(noun), ())))
+    return tuple(dict.fromkeys(said for noun in nouns for said in _ASKED.get(_meant(_base(noun), _ASKED), ())))
 
 
 def _base(words: str) -> str:
     *before, last = words.lower().split() or [""]
     return " ".join([*before, singular(last)])
+
+
+def _meant(noun: str, entries: Mapping[str, object]) -> str:
+    """The entry of a noun, or else of what it is a kind of ("user rating" is a rating)."""
+    return noun if noun in entries or " of " in noun else noun.rsplit(maxsplit=1)[-1]

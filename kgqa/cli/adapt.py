@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kgqa.stores.snapshot import Snapshot
 
 SHOWN_ANSWERS = 5
-SETTINGS = {"dev_questions": 400, "mention_questions": 1000}
+SETTINGS = {"dev_questions": 400, "mention_questions": 1000, "steps_weight": 0.5}
 GOING_ON = 1e-3  # the learning rate of a reader that was trained before
 
 

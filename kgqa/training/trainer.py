@@ -34,6 +34,7 @@ from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss, none_loss
 from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import DevScore, dev_scores, judge
+from kgqa.training.steps import known_steps, steps_loss
 from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 
 STATE = "state.pt"
@@ -126,6 +127,7 @@ class Trainer:
                 "no training question has a topic and an answer that are in the graph",
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
+        self.steps = known_steps(train, snapshot, config.model.max_hops) if config.steps_weight else None
         self.unanswerable = Unanswerable(config, train, encoder, self.relation_text)
         dev_unanswerable = Unanswerable(config, dev, encoder, self.relation_text, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
@@ -240,6 +242,10 @@ class Trainer:
         labelled = scores if self.teaching is None else self.teaching.with_answers(scores, chosen)
         loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
+        if self.steps is not None:
+            steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
+            each = steps_loss(self.network, plan, table, steps, taught) / len(chosen)
+            loss = loss + self.config.steps_weight * each
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
 

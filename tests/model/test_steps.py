@@ -1,0 +1,75 @@
+"""The ways of made questions are taught: which they are, and what their loss is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from kgqa.data import Question
+from kgqa.data.questions import GoldPath
+from kgqa.linking import split_brackets
+from kgqa.model.config import ModelConfig
+from kgqa.model.encoder import Encoder
+from kgqa.model.network import ReaderNetwork
+from kgqa.stores.snapshot import Snapshot
+from kgqa.training.prepare import TextStates, prepare
+from kgqa.training.steps import known_steps, steps_loss
+from tests.model.small_run import snapshot
+
+LIVES = (("lives_in", False),)
+BACK = (("lives_in", False), ("lives_in", True))
+
+
+def ask(text: str, *paths: GoldPath) -> Question:
+    return Question(*split_brackets(text), ("Town 0",), paths=paths)
+
+
+@pytest.fixture(scope="module")
+def towns() -> Snapshot:
+    return snapshot()
+
+
+QUESTIONS = [
+    ask("where does [Person A] live", GoldPath("Person A", LIVES)),
+    ask("who lives where [Person B] lives", GoldPath("Person B", BACK)),
+    ask("where do [Person C] and [Person D] live", GoldPath("Person D", BACK), GoldPath("Person C", LIVES)),
+    ask("and [Person E]"),
+    ask("and [Person F]", GoldPath("Person F", (("likes", False),))),
+    ask("and [Person G]", GoldPath("Person G", (*BACK, *LIVES))),
+]
+
+
+def test_a_row_has_the_way_of_its_own_topic(towns: Snapshot) -> None:
+    # No way, a relation that the graph lacks, more hops than are taken: nothing is known.
+    none = [-1, -1]
+    assert known_steps(prepare(QUESTIONS, towns), towns, 2).tolist() == [
+        [0, -1],
+        [0, 1],
+        [0, -1],
+        [0, 1],
+        none,
+        none,
+        none,
+    ]
+
+
+def test_the_loss_is_of_the_known_way_and_of_where_it_ends(towns: Snapshot, encoder: Encoder) -> None:
+    torch.manual_seed(0)
+    network = ReaderNetwork(ModelConfig(state_dim=16, relation_dim=16, slot_dim=8, max_hops=2))
+    data = prepare(QUESTIONS, towns)
+    tokens = TextStates(encoder, data.texts).take(data.row_text, torch.device("cpu"))
+    plan = network.plan(tokens)
+    table = network.relations.table(encoder.relation_texts(towns.schema(), towns.relations()))
+    steps = known_steps(data, towns, 2)
+    each = [network.relations(plan, hop, table).log_softmax(-1) for hop in range(2)]
+    wanted = [
+        -each[0][0, 0] - plan.stop[0, 0].log(),
+        -(each[0][1, 0] + each[1][1, 1]) / 2 - plan.stop[1, 1].log(),
+    ]
+    taught = torch.tensor([True, True, *[False] * 5])
+    torch.testing.assert_close(steps_loss(network, plan, table, steps, taught), sum(wanted))
+    # Rows of which nothing is known teach nothing, nor do those that aren't to be taught.
+    untaught = torch.tensor([False] * 4 + [True] * 3)
+    assert steps_loss(network, plan, table, steps, untaught).item() == 0
+    steps_loss(network, plan, table, steps, taught).backward()  # type: ignore[no-untyped-call]
+    assert network.controller.query[0].weight.grad is not None
