@@ -19,7 +19,7 @@ from types import MappingProxyType
 from graph_schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import DEFAULT_LABEL
-from kgqa.adapt.paths import Between, Path
+from kgqa.adapt.paths import Between, Both, Path
 from kgqa.adapt.phrases import (
     VALUES,
     WHEN,
@@ -104,20 +104,27 @@ class Grammar:
 
     def between(self, one: Between) -> Question | None:
         """A question about what a relationship says, both of its ends marked; None where a name can't stand in one."""
-        text = self._asked_between(one)
+        steps = tuple((relation, False) for relation in one.relations)
+        return self._of_two(self._asked_between(one), one, steps, "between")
+
+    def both(self, one: Both) -> Question | None:
+        """A question about what two things have in common, both marked; None where it can't be worded."""
+        text = self._asked_both(one)
+        return self._of_two(text, one, one.steps, "conjunction") if text else None
+
+    def _of_two(self, text: str, one: Between | Both, steps: Sequence[tuple[str, bool]], part: str) -> Question | None:
         if any(mark in name for mark in (_TOPIC, _OTHER) for name in one.topics):
             return None
         plain, spans = "", []
-        for part in re.split(f"([{_TOPIC}{_OTHER}])", text):
-            name = {_TOPIC: one.topics[0], _OTHER: one.topics[1]}.get(part)
+        for piece in re.split(f"([{_TOPIC}{_OTHER}])", text):
+            name = {_TOPIC: one.topics[0], _OTHER: one.topics[1]}.get(piece)
             if name is not None:
                 spans.append((len(plain), len(plain) + len(name)))
-            plain += part if name is None else name
+            plain += piece if name is None else name
         paths = tuple(
-            GoldPath(only or topic, ((relation, False),))
-            for only, topic, relation in zip(one.only, one.topics, one.relations, strict=True)
+            GoldPath(only or topic, (step,)) for only, topic, step in zip(one.only, one.topics, steps, strict=True)
         )
-        return Question(plain, tuple(spans), one.answers, "between", paths=paths)
+        return Question(plain, tuple(spans), one.answers, part, paths=paths)
 
     # ---- one question
 
@@ -150,6 +157,49 @@ class Grammar:
         )
         said = re.sub(r"(?<=\w)'s 's", "'s", re.sub(r" +", " ", said)).strip()
         return (said[:1].upper() + said[1:] if self._chance(0.3) else said) + self._pick("", "?", " ?")
+
+    def _asked_both(self, one: Both) -> str:
+        """ "films directed by X that star Y"; empty where one of the steps can't follow a noun."""
+        ends, who = [], False
+        for mark, label, only, (relation, inverse) in zip(
+            (_TOPIC, _OTHER), one.labels, one.only, one.steps, strict=True
+        ):
+            how = self._phrases(relation, inverse, one.label)
+            who = who or how.who
+            said = mark if label in VALUES else self._called(mark, label, bool(only), 0.15)
+            made = self._after_noun(how, said)
+            if not made:
+                return ""
+            ends.append(self._any(made))
+        first, second = ends if self._chance(0.5) else ends[::-1]
+        several = len(one.answers) > 1 or self._chance(0.3)
+        things = number(self._kind(one.label, who), several)
+        joined = f"{first} {self._pick('', '', 'and', 'and', 'and also')} {second}"
+        did = joined.removeprefix("that ").removeprefix("which ")
+        said = self._pick(
+            f"{self._pick('what', 'which')} {things} {joined}",
+            f"{self._pick('what', 'which')} {things} {did}" if did != joined else f"{things} {joined}",
+            f"{self._pick(*OPENERS)} {self._pick('', 'the ')}{things} {joined}",
+            f"{self._pick('', 'the ')}{things} {joined}",
+        )
+        said = re.sub(r"(?<=\w)'s 's", "'s", re.sub(r" +", " ", said)).strip()
+        return (said[:1].upper() + said[1:] if self._chance(0.15) else said) + self._pick("", "?", " ?")
+
+    def _after_noun(self, how: Phrases, said: str) -> list[str]:
+        """What can follow "films" to say that they are reached by this step from ``said``."""
+        is_, that = self._pick("is", "was", "are", "were"), self._pick("that", "which", "who" if how.who else "that")
+        made = [f"{that} {verb} {said}" for verb in how.verbs]
+        made += [f"{that} {said} {verb}" for verb in how.objects]
+        made += [f"{that} {said} {is_} {done}" for done in how.passives]
+        for clause in how.clauses:
+            made += [f"{clause} {said}", f"{clause} {said}", f"{that} {is_} {clause} {said}"]
+            made.append(f"by {said}" if clause.endswith(" by") else "")
+        for noun in how.whose:
+            one = number(noun, self._chance(0.4))
+            made += [f"whose {one} {is_} {said}", f"with {said} as {self._pick('', 'a ', 'the ')}{one}"]
+            made.append(f"with {said}")
+        made += [f"of {said}" for _ in how.nouns]
+        return [one for one in made if one]
 
     def _asked(self, path: Path) -> str:
         (relation, inverse), label = path.steps[-1], path.labels[-1]

@@ -6,7 +6,8 @@ what shares something with the topic: the topic itself is then dropped from all 
 other relations ("the children of the parents of") says where it goes, and the topic stays, also if there is nothing
 else. Where properties are
 relations, there are many of them, and few are asked for: those of relationships are drawn seldom, and ways that go on
-from a value, too. What a relationship says is a question about both its ends (``Between``).
+from a value, too. What a relationship says is a question about both its ends (``Between``), and what two things
+have in common one about the two (``Both``).
 """
 
 from __future__ import annotations
@@ -75,6 +76,23 @@ class Between:
     key: str
     relations: tuple[str, str]
     answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What is one step from each of two topics, and fewer than are from one of them alone.
+
+    Attributes:
+        topics: their names. labels, only: as in ``Path``, of both. steps: (relation, inverse) from each.
+        answers: ids, ascending. label: the commonest one of the answers.
+    """
+
+    topics: tuple[str, str]
+    labels: tuple[str, str]
+    only: tuple[str, str]
+    steps: tuple[tuple[str, bool], tuple[str, bool]]
+    answers: tuple[str, ...]
+    label: str
 
 
 class PathSampler:
@@ -198,6 +216,49 @@ class PathSampler:
             key,
             (names[of_head // 2], names[of_tail // 2]),
             tuple(sorted(self._graph.ids_of(values))),
+        )
+
+    def both(self, number: int) -> list[Both]:
+        """At most ``number`` distinct ones."""
+        found: dict[tuple[tuple[str, str], tuple[tuple[str, bool], tuple[str, bool]]], Both] = {}
+        for _ in range(TRIES * number if self._kinds else 0):
+            if len(found) == number:
+                break
+            one = self._one_both()
+            if one is not None:
+                found[one.topics, one.steps] = one
+        return list(found.values())
+
+    def _one_both(self) -> Both | None:
+        at = self._random.choices(range(len(self._kinds)), cum_weights=self._weights)[0]
+        sources = self._sources[at]
+        answer = int(sources[self._random.randrange(len(sources))])
+        kinds = (self._kinds[at], self._next(np.array([answer]), -2))
+        if kinds[1] is None:
+            return None
+        ends, steps, reached, only = [], [], [], []
+        for kind in kinds:
+            far = self._far(answer, kind)
+            end = self._graph.entity_at(int(far[self._random.randrange(len(far))]))
+            starts, meant = self._starts(end.name, end.label)
+            ends.append(end)
+            only.append(meant)
+            steps.append((self._graph.relations()[kind // 2], not kind % 2))
+            reached.append(self._walk(starts, [kind ^ 1]))
+        if name_key(ends[0].name) == name_key(ends[1].name) or not all(reached):
+            return None
+        alone = [nodes for (nodes,) in reached]
+        common = np.intersect1d(*alone)
+        topics = self._graph.index_of([end.id for end in ends])
+        if not 0 < len(common) <= ANSWERS or len(common) == max(map(len, alone)) or np.isin(common, topics).any():
+            return None
+        return Both(
+            (ends[0].name, ends[1].name),
+            (ends[0].label, ends[1].label),
+            (only[0], only[1]),
+            (steps[0], steps[1]),
+            tuple(sorted(self._graph.ids_of(common))),
+            self._label(common),
         )
 
     def _starts(self, name: str, label: str) -> tuple[Any, str]:

@@ -299,7 +299,8 @@ def _noun(words: list[str]) -> tuple[Phrases, Phrases]:
         by = f"{verb.participle if verb else first} by"
         if len(words) == 2 and words[0].endswith("ed"):  # "starred actors"
             forward = forward | Phrases(verbs=(f"{words[0]} in",))
-            back = back | Phrases(objects=(f"{words[0]} in",), clauses=(f"{words[0]} by",))
+            doing = f"{words[0].removesuffix('ed')}ing"  # "starring", spelled as "starred" is
+            back = back | Phrases(objects=(f"{words[0]} in",), clauses=(f"{words[0]} by", doing))
         forward = forward | Phrases(verbs=(did,))
         back = back | Phrases(objects=(did,), clauses=(by,))
     return forward, back

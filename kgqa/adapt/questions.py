@@ -21,6 +21,7 @@ from kgqa.stores.snapshot import Snapshot
 LEAST = 20  # distinct paths that there must be
 HELD = 0.08  # of the patterns and of the wordings, held out for choosing, and as many for the score
 MOST_HELD = 600  # questions of each held-out part
+BOTH = 0.1  # questions about what two things have in common, beside as many others
 BETWEEN = 0.15  # questions about what relationships say, beside as many others; none where they say nothing
 WORDINGS = 6  # of one path, where there aren't enough paths
 WEIGHT = 0.4  # of the training, at least, that questions which were given make up
@@ -47,7 +48,11 @@ def check_graph(snapshot: Snapshot) -> None:
 
 
 def make_questions(
-    snapshot: Snapshot, number: int, seed: int, hops: int, synonyms: Mapping[str, Sequence[str]] | None = None
+    snapshot: Snapshot,
+    number: int,
+    seed: int,
+    hops: int,
+    synonyms: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Question]:
     """About ``number`` questions, the same for the same seed; fewer where the graph hasn't as many.
 
@@ -69,15 +74,28 @@ def make_questions(
         )
     grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {})
     wanted = min(WORDINGS, -(-number // len(paths)))
-    between = sampler.between(round(BETWEEN * number))
+    between, both = sampler.between(round(BETWEEN * number)), sampler.both(round(BOTH * number))
     made = (
         one
         for _ in range(wanted)
-        for some in (map(grammar.question, paths), map(grammar.between, between))
+        for some in (map(grammar.question, paths), map(grammar.between, between), map(grammar.both, both))
         for one in some
     )
     distinct = {(one.plain, one.paths[0].steps): one for one in made if one is not None}
-    return list(islice(distinct.values(), number + len(between)))
+    return list(islice(distinct.values(), number + len(between) + len(both)))
+
+
+def conjunctions(snapshot: Snapshot, number: int, seed: int) -> list[Question]:
+    """At most ``number`` questions about what two things have in common ("films directed by X that Y starred in").
+
+    Raises:
+        InputError: the graph has no relations.
+    """
+    check_graph(snapshot)
+    generator = random.Random(f"conjunctions {seed}")
+    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator)
+    made = map(grammar.both, PathSampler(snapshot, generator).both(number))
+    return [one for one in made if one is not None]
 
 
 def held_out(questions: Sequence[Question], seed: int) -> Made:

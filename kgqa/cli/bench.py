@@ -122,7 +122,8 @@ def experiment(
     Example: [bold]kgqa bench experiment benchmarks/experiments/metaqa.yaml --data MetaQA[/]
     """
     chosen = common.settings(config, encoder=encoder, device=device, threads=threads)
-    from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
+    from kgqa.adapt.questions import conjunctions  # noqa: PLC0415  slow to import
+    from kgqa.answering import Answerer  # noqa: PLC0415  as above
     from kgqa.evaluation.experiment import Experiment  # noqa: PLC0415  as above
     from kgqa.evaluation.figures import Means, mean_means, over_seeds  # noqa: PLC0415  as above
     from kgqa.evaluation.measure import measure  # noqa: PLC0415  as above
@@ -145,13 +146,15 @@ def experiment(
             recorder = Recorder(part, seed, chosen.device, about)
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
             walker = whole if wanted.keep is None else Walker(thinned(whole.snapshot, wanted.keep, seed))
+            graph = parts.training_graph(walker.snapshot)
             training = drawn(list(parts.train), wanted.questions, seed)
+            training += conjunctions(graph, wanted.conjunctions, seed)
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")
                 checkpoint = train(
                     wanted.config(variant, seed),
                     loaded_encoder,
-                    parts.training_graph(walker.snapshot),
+                    graph,
                     training,
                     parts.dev,
                     out / file.stem / f"{variant}-{seed}",

@@ -4,6 +4,7 @@ set: metaqa                   # see docs/reference/question-sets.md
 by: path                      # how a set is split by seed; left out: the official split, or random
 shares: [0.7, 0.1, 0.2]       # of train, dev and test, where it is split by seed; left out: 8:1:1
 questions: 38000              # of the train split, drawn by seed; left out: all
+conjunctions: 3000            # made from the graph and added to them ("films by X that Y starred in"); left out: none
 split: dev
 keep: 0.5                     # of each relation's facts, drawn by seed; left out: all
 seeds: [0]
@@ -47,6 +48,7 @@ class Experiment(BaseModel):
     by: Kind | None = None
     shares: tuple[float, float, float] = SHARES
     questions: int | None = Field(None, gt=0)
+    conjunctions: int = Field(0, ge=0)
     split: Literal["dev", "test"]
     keep: float | None = Field(None, gt=0, lt=1)
     seeds: tuple[int, ...] = Field(min_length=1)
