@@ -15,7 +15,7 @@ from graph_schema.schema import RelationPropertySchema
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
-from kgqa.adapt.questions import Made, held_out, make_questions, steps_of, with_given
+from kgqa.adapt.questions import Made, conjunctions, held_out, make_questions, steps_of, with_given
 from kgqa.adapt.synonyms import everyday
 from kgqa.adapt.thesaurus import other_nouns, other_verbs
 from kgqa.data import Question
@@ -62,12 +62,33 @@ def test_the_seed_tells_the_questions(films: Snapshot, made: list[Question]) -> 
 
 def test_every_answer_is_what_a_walk_of_its_own_finds(films: Snapshot, made: list[Question]) -> None:
     walker = Walker(films)
-    assert {question.part for question in made} == {"1-hop", "2-hop", "3-hop"}
+    assert {question.part for question in made} == {"1-hop", "2-hop", "3-hop", "conjunction"}
     for question in made:
         assert set(question.answers) == walker.answers(question), question
         assert 1 <= len(question.answers) <= ANSWERS
-        ((start, end),) = question.spans
-        assert question.plain[start:end] == question.paths[0].topic
+        written = sorted(question.plain[start:end] for start, end in question.spans)
+        assert written == sorted(path.topic for path in question.paths)
+        assert len(written) == 1 + (question.part == "conjunction")
+
+
+def test_what_two_things_have_in_common_takes_both_of_them(films: Snapshot) -> None:
+    walker = Walker(films)
+    made = conjunctions(films, 200, 0)
+    assert 100 < len(made) <= 200
+    assert conjunctions(films, 200, 0) == made != conjunctions(films, 200, 1)
+    for question in made:
+        alone = [walker.frontiers(path)[-1] for path in question.paths]
+        assert set(question.answers) == alone[0] & alone[1]
+        assert len(question.answers) < max(map(len, alone)), question
+        assert question.topics[0] != question.topics[1]
+        assert not set(question.answers) & walker.ids(question.topics)
+    assert len({tuple(path.steps for path in question.paths) for question in made}) > 5
+    said = " | ".join(question.plain.lower() for question in made)
+    for words in ("directed by", "that", "whose director", " and "):
+        assert words in said
+    with pytest.raises(InputError, match="no relations"):
+        conjunctions(graph(()), 10, 0)
+    assert conjunctions(graph((Fact("a", "likes", "b"),)), 10, 0) == []
 
 
 def test_going_back_leads_to_others_and_never_to_the_topic(films: Snapshot, made: list[Question]) -> None:
