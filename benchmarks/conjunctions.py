@@ -1,6 +1,6 @@
 """Can a reader say what two things have in common? Questions made from a graph, asked with and without brackets.
 
-    python benchmarks/conjunctions.py examples/films/kb.txt.gz --number 1000 --json benchmarks/results/conjunctions.jsonl
+    python benchmarks/conjunctions.py examples/films/kb.txt.gz --json benchmarks/results/conjunctions.jsonl
 
 The questions are worded by the grammar of ``kgqa adapt`` ("films directed by X that Y starred in"), drawn by --seed; a
 reader that was trained on such questions must have had another seed, and those that it was asked (--trained N, by the
@@ -52,9 +52,8 @@ def main() -> None:
     rows: list[Row] = []
     for way, brackets in (("brackets", True), ("free text", False)):
         asked = [replace(question, part="conjunction") for question in made]
-        means = evaluate(answerer, asked, snapshot, brackets=brackets).scores.means(
-            torch.ones(len(asked), dtype=torch.bool)
-        )
+        scores = evaluate(answerer, asked, snapshot, brackets=brackets).scores
+        means = scores.means(torch.ones(len(asked), dtype=torch.bool))
         rows += [recorder.row("conjunctions", name, means[name], len(asked), topics=way) for name in METRICS]
     for row in rows:
         print(f"{row.config['topics']:10} {row.metric:10} {row.value:.4f}  {row.n:,}")
