@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ModelConfig(BaseModel):
@@ -22,7 +22,9 @@ class ModelConfig(BaseModel):
     state_dim: int = Field(128, gt=0, description="width of the controller's state")
     relation_dim: int = Field(128, gt=0, description="width in which hop queries meet relation texts")
     slot_dim: int = Field(48, gt=0, description="width of a memory slot")
-    slot_budget: int = Field(0, ge=0, description="slots that a row may fill; 0: one for each entity it reaches")
+    slot_budget: int = Field(256, ge=0, description="slots that a row may fill; 0: one for each entity it reaches")
+    vector_property: str = Field("", description="property of nodes that holds a vector, which joins their slots")
+    vector_dim: int = Field(0, ge=0, description="how many numbers such a vector has")
     max_hops: int = Field(3, gt=0, le=8, description="steps the controller may plan; how many count, it decides")
     link_channels: int = Field(16, gt=0, description="kinds of paths that are counted around a node")
     read_hops: int = Field(2, gt=0, le=8, description="attention hops of the reader over the slots")
@@ -39,6 +41,14 @@ class ModelConfig(BaseModel):
     contextual: bool = True
     words_alone: bool = True
     absent: bool = True
+
+    @model_validator(mode="after")
+    def _vectors_have_slots(self) -> ModelConfig:
+        if bool(self.vector_property) != bool(self.vector_dim):
+            raise ValueError("vector_property and vector_dim are given together, or neither")
+        if self.vector_dim and not self.slots:
+            raise ValueError("vector_property: vectors join slots, and slots is off")
+        return self
 
     @property
     def guesses(self) -> bool:

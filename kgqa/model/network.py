@@ -20,6 +20,7 @@ from kgqa.model.links import LinkPredictor
 from kgqa.model.relations import RelationScorer, RelationTable
 from kgqa.model.slots import Memory, SlotWriter
 from kgqa.model.topic import TopicScorer
+from kgqa.model.vectors import NodeVectors
 
 EPSILON = 1e-6
 
@@ -62,6 +63,7 @@ class ReaderNetwork(nn.Module):
         self.fusion = Fusion(config)
         self.topic = TopicScorer(config)
         self.links = LinkPredictor(config) if config.guesses else None
+        self.vectors = NodeVectors(config) if config.vector_dim else None
         self.doubt = nn.Parameter(torch.tensor(2.0)) if config.guesses else None
 
     @property
@@ -114,24 +116,29 @@ class ReaderNetwork(nn.Module):
         owner: Int[Tensor, " G"],
         relation: Int[Tensor, " G"],
         proven: Bool[Tensor, " M"],
+        vectors: Float[Tensor, "M X"] | None = None,
     ) -> Reading:
         """Score the M entities that B rows have reached.
 
         Args:
             row: the row of each reached entity. mass: its path score in [0, 1]. memory: the slots; None without.
             owner, relation: the relations around each reached entity (position in M, directed relation).
+            vectors: those that the entities have, 0 where one has none; for a network that reads them.
             proven: which were reached over facts alone; a learned doubt is taken off the graph's side of the others.
         """
         question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
         odds = log_odds(mass)
         graph, attention = odds, odds.new_zeros(0, len(odds))
         if memory is not None:
+            if self.vectors is not None and vectors is not None:
+                memory, fit = self.vectors(memory, vectors, question, row)
+                graph = graph + fit
             correction, attention = self.reader(memory.slots, memory.row, odds, question, memory.of)
             graph = graph + correction
         if self.doubt is not None:
             graph = graph - self.doubt * ~proven
-        prior, fit = torch.zeros_like(odds), question.new_zeros(len(question), 0)
+        prior, kind = torch.zeros_like(odds), question.new_zeros(len(question), 0)
         if self.config.question_side:
-            fit = self.fusion.fit(question, table.key)
-            prior = self.fusion.prior(fit, row, owner, relation)
-        return Reading(self.fusion(graph, prior), odds, graph, prior, fit, attention)
+            kind = self.fusion.fit(question, table.key)
+            prior = self.fusion.prior(kind, row, owner, relation)
+        return Reading(self.fusion(graph, prior), odds, graph, prior, kind, attention)

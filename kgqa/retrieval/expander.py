@@ -6,17 +6,17 @@ Nodes are int64 tensors of dense indices that mean something to one expander onl
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graph_schema import Entity, GraphReader, Group, Offer
+from graph_schema import Entity, GraphReader, Group, InputError, Offer
 from kgqa.stores.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -76,12 +76,37 @@ class Expander(Protocol):
     def ids(self, node: Int[Tensor, " F"]) -> list[str]:
         """Entity ids of nodes."""
 
+    def vectors(self, node: Int[Tensor, " F"], name: str, width: int) -> Float[Tensor, "F X"]:
+        """The vectors that nodes have as a property; 0 where one has none.
+
+        Raises:
+            InputError: one isn't a list of ``width`` numbers.
+        """
+
 
 def ragged(start: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """Positions start_i .. start_i + count_i - 1 of all i, joined: (which i, position), both [sum count]."""
     owner = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)
     before = count.cumsum(0) - count
     return owner, (start - before)[owner] + torch.arange(len(owner), device=count.device)
+
+
+def vectors_of(entities: Iterable[Entity | None], name: str, width: int) -> Float[Tensor, "F X"]:
+    """One row for each entity: its property ``name``, or 0; see ``Expander.vectors``."""
+    rows: list[tuple[float, ...]] = []
+    for entity in entities:
+        value = entity.properties.get(name) if entity is not None else None
+        if value is None:
+            rows.append((0.0,) * width)
+        elif isinstance(value, tuple) and len(value) == width and all(isinstance(x, (int, float)) for x in value):
+            rows.append(tuple(float(x) for x in value if isinstance(x, (int, float))))
+        else:
+            raise InputError(
+                f"{name!r} is no list of {width} numbers, as the reader was trained with",
+                where=f"entity {entity.id!r}" if entity is not None else "",
+                fix="Mend it in the graph, or use a reader that was trained on such vectors",
+            )
+    return torch.tensor(rows).reshape(len(rows), width)
 
 
 class SnapshotExpander:
@@ -101,6 +126,7 @@ class SnapshotExpander:
         self.group_start, self.group_relation = load(snapshot.group_start), load(snapshot.group_relation).long()
         self.edge_start, self.edge_target = load(snapshot.edge_start), load(snapshot.edge_target)
         self.part = None if snapshot.part is None else load(snapshot.part.repeat(2))
+        self._vectors: dict[tuple[str, int], Tensor] = {}
 
     def keeping(self, edges: Bool[Tensor, " M"]) -> SnapshotExpander:
         """The same graph with only some of its edges; of a fact, which is two edges, both are to be kept or none."""
@@ -149,6 +175,11 @@ class SnapshotExpander:
 
     def ids(self, node: Int[Tensor, " F"]) -> list[str]:
         return self.snapshot.ids_of(node.cpu().numpy())
+
+    def vectors(self, node: Int[Tensor, " F"], name: str, width: int) -> Float[Tensor, "F X"]:
+        if (name, width) not in self._vectors:  # of all nodes, once
+            self._vectors[name, width] = vectors_of(self.snapshot.all_entities(), name, width).to(self._device)
+        return self._vectors[name, width][node]
 
 
 class LiveExpander:
@@ -242,6 +273,13 @@ class LiveExpander:
 
     def ids(self, node: Int[Tensor, " F"]) -> list[str]:
         return [self._ids[n] for n in node.tolist()]
+
+    def vectors(self, node: Int[Tensor, " F"], name: str, width: int) -> Float[Tensor, "F X"]:
+        began = time.perf_counter()
+        ids = self.ids(node)
+        known = self.reader.entities(sorted(set(ids))) if ids else {}
+        self.seconds += time.perf_counter() - began
+        return vectors_of(map(known.get, ids), name, width)
 
     def _numbered(self, ids: Sequence[str]) -> list[int]:
         known, listed = self._node, self._ids

@@ -53,8 +53,11 @@ def read(
     if network.config.question_side and len(reached.key):
         around = expander.offer(key_node(reached.key))
         owner, relation = around.owner, around.relation
+    config, vectors = network.config, None
+    if config.vector_dim:
+        vectors = expander.vectors(key_node(reached.key), config.vector_property, config.vector_dim)
     reading = network.read(
-        plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, reached.proven
+        plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, reached.proven, vectors
     )
     return reached, reading
 
