@@ -233,9 +233,10 @@ class PathSampler:
         at = self._random.choices(range(len(self._kinds)), cum_weights=self._weights)[0]
         sources = self._sources[at]
         answer = int(sources[self._random.randrange(len(sources))])
-        kinds = (self._kinds[at], self._next(np.array([answer]), -2))
-        if kinds[1] is None:
+        other = self._next(np.array([answer]), None)
+        if other is None:
             return None
+        kinds = (self._kinds[at], other)
         ends, steps, reached, only = [], [], [], []
         for kind in kinds:
             far = self._far(answer, kind)
@@ -299,14 +300,15 @@ class PathSampler:
             return np.zeros(0, np.int64)
         return graph.edge_target[graph.edge_start[place] : graph.edge_start[place + 1]]
 
-    def _next(self, nodes: Any, last: int) -> int | None:
+    def _next(self, nodes: Any, last: int | None) -> int | None:
         """A relation around one of the nodes, drawn; seldom the one that was come by."""
         node = int(nodes[self._random.randrange(len(nodes))])
         begin, end = self._graph.group_start[node : node + 2].tolist()
         offered: list[int] = self._graph.group_relation[begin:end].tolist()
-        if self._random.random() >= BACK:
-            offered = [kind for kind in offered if kind != last ^ 1]
-        offered = [kind for kind in offered if not self._said_before(last, kind)]
+        if last is not None:
+            if self._random.random() >= BACK:
+                offered = [kind for kind in offered if kind != last ^ 1]
+            offered = [kind for kind in offered if not self._said_before(last, kind)]
         weights = [self._worth[kind] for kind in offered]
         return self._random.choices(offered, weights)[0] if offered else None
 
