@@ -258,6 +258,19 @@ def test_what_a_relationship_says_is_asked_with_both_its_ends() -> None:
     assert not {masked_text(q) for q in parts.train} & {masked_text(q) for q in parts.score}
 
 
+def test_what_a_relationship_says_is_asked_back_with_its_verb() -> None:
+    schema = Schema(
+        relations={
+            "REVIEWED": RelationSchema(words="reviewed", properties={"score": RelationPropertySchema(words="score")}),
+            "REVIEWED.score": RelationSchema(words="score"),
+            "~REVIEWED.score": RelationSchema(words="score"),
+        }
+    )
+    # From a score to what was given it, and to who gave it.
+    assert {"with score", "reviewed with a score"} < set(said(schema, "~REVIEWED.score", inverse=True).clauses)
+    assert "reviewed with the score" in said(schema, "REVIEWED.score", inverse=True).clauses
+
+
 def test_of_things_of_several_kinds_with_one_name_the_kind_is_said() -> None:
     made = make_questions(cases(), 400, 0, 3)
     numbered = [question for question in made if question.topics[0].startswith(("#case", "#therapy"))]
