@@ -299,7 +299,7 @@ def test_synonyms_stand_for_nouns(films: Snapshot) -> None:
         assert 0 < sum(f" {word} " in f" {text} " for text in texts) < 300, word
 
 
-def test_what_a_relation_may_be_called_is_no_kind_that_says_nothing() -> None:
+def test_nor_is_the_same_word_in_another_spelling() -> None:
     facts = tuple(Fact(f"p{at}", "organization", f"o{at % 5}") for at in range(40))
     texts = " ".join(question.plain for question in make_questions(graph(facts), 400, 0, 2))
     assert " organization" in texts
