@@ -138,9 +138,12 @@ def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tupl
     # By itself, a property that several types have doesn't say which is meant.
     alone = () if sum(key in one.properties for one in schema.relations.values()) > 1 else (noun,)
     if not thing:
-        plain = Phrases(nouns=(noun,)), Phrases(whose=(noun,), clauses=(f"with {noun}", f"with the {noun}"))
-        verbs = (schema.words(type_).lower(),) if not tail and verb_of(schema.words(type_).split()[0]) else ()
-        told = tuple(f"the {many} with which \0 {verb}" for verb in verbs)
+        verb = verb_of(schema.words(type_).lower().split()[0])
+        done = (f"{verb.participle if tail else verb.past} " if verb and not schema.words(type_).split()[1:] else "",)
+        withs = tuple(f"{did}with {the}{noun}" for did in dict.fromkeys(("", *done)) for the in ("", "the ", "a "))
+        plain = Phrases(nouns=(noun,)), Phrases(whose=(noun,), clauses=withs)
+        verbs = (schema.words(type_).lower(),) if not tail and verb else ()
+        told = tuple(f"the {many} with which \0 {did}" for did in verbs)
         agents = agents_of(schema.words(type_).lower()) if tail else ()
         told += tuple(f"the {many} of the {number(agent, True)} of \0" for agent in agents)
         return plain[0] | Phrases(told=told), plain[1] | Phrases(verbs=() if tail else done_with(noun))

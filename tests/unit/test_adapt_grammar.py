@@ -279,6 +279,19 @@ def test_what_a_relationship_says_is_asked_with_both_its_ends() -> None:
     assert not {masked_text(q) for q in parts.train} & {masked_text(q) for q in parts.score}
 
 
+def test_what_a_relationship_says_is_asked_back_with_its_verb() -> None:
+    schema = Schema(
+        relations={
+            "REVIEWED": RelationSchema(words="reviewed", properties={"score": RelationPropertySchema(words="score")}),
+            "REVIEWED.score": RelationSchema(words="score"),
+            "~REVIEWED.score": RelationSchema(words="score"),
+        }
+    )
+    # From a score to what was given it, and to who gave it.
+    assert {"with score", "reviewed with a score"} < set(said(schema, "~REVIEWED.score", inverse=True).clauses)
+    assert "reviewed with the score" in said(schema, "REVIEWED.score", inverse=True).clauses
+
+
 def test_of_things_of_several_kinds_with_one_name_the_kind_is_said() -> None:
     made = make_questions(cases(), 400, 0, 3)
     numbered = [question for question in made if question.topics[0].startswith(("#case", "#therapy"))]
@@ -305,6 +318,14 @@ def test_synonyms_stand_for_nouns(films: Snapshot) -> None:
     texts = [q.plain for q in make_questions(films, 600, 0, 1, {"has_genre": ("style", "sort")})]
     for word in ("genre", "style", "sort"):
         assert 0 < sum(f" {word} " in f" {text} " for text in texts) < 300, word
+
+
+def test_nor_is_the_same_word_in_another_spelling() -> None:
+    facts = tuple(Fact(f"p{at}", "organization", f"o{at % 5}") for at in range(40))
+    texts = " ".join(question.plain for question in make_questions(graph(facts), 400, 0, 2))
+    assert " organization" in texts
+    assert "film" in texts
+    assert "organisation" not in texts
 
 
 def test_everyday_nouns_mean_one_relation() -> None:
