@@ -146,3 +146,11 @@ def test_archives_are_unpacked_once(tmp_path: Path) -> None:
 def test_without_the_data_it_is_said_what_to_set(name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(pytest.skip.Exception, match=f"nothing was measured: {said}"):
         set_directory(name, tmp_path, tmp_path / "no-archives")
+
+
+def test_made_questions_about_two_topics_are_trained_on_too(kgqa: Kgqa, small_set: Path, tmp_path: Path) -> None:
+    file = experiment(tmp_path, conjunctions=25, variants={"full": {}})
+    done = kgqa("bench", "experiment", file, "--data", small_set, "--out", tmp_path / "runs", "--threads", 1)
+    assert "train_seconds" in done.succeeded()
+    trained = json.loads((tmp_path / "runs" / file.stem / "full-0/config.json").read_text("utf-8"))["trained"]
+    assert trained["questions"] == 65
