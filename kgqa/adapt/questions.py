@@ -16,6 +16,7 @@ from graph_schema import InputError
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import PathSampler
 from kgqa.data import Question
+from kgqa.data.graph import Steps
 from kgqa.stores.snapshot import Snapshot
 
 LEAST = 20  # distinct paths that there must be
@@ -26,8 +27,6 @@ BETWEEN = 0.15  # questions about what relationships say, beside as many others;
 WORDINGS = 6  # of one path, where there aren't enough paths
 WEIGHT = 0.4  # of the training, at least, that questions which were given make up
 REPEATED = 30
-
-Steps = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
