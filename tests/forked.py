@@ -40,10 +40,14 @@ class Forked:
         self._process = _SERVER.Process(target=_run, args=(folder, [*map(str, words)], *self._files, death))
         self._process.start()
 
-    def wait(self, seconds: float = 120) -> Forked:
-        """To its end."""
+    def wait(self, seconds: float = 300) -> Forked:
+        """To its end; it is killed if that doesn't come."""
         self._process.join(seconds)
-        assert not self._process.is_alive(), "it doesn't end"
+        ended = not self.running
+        if not ended:
+            self._process.kill()
+            self._process.join()
+        assert ended, f"it doesn't end in {seconds:g} seconds: {self.out}{self.err}"
         return self
 
     def kill(self) -> Forked:

@@ -29,6 +29,7 @@ FACTS = 12_000
 ENTITIES = 4_000
 KILLS = 20
 BATCH = 250
+AWAY = 420.0  # seconds for a load whose server went: a driver waits up to two minutes for an answer, and servers start slowly
 BAD = len(range(7, FACTS, 997))  # lines of each file
 MAPPING = """\
 schema:
@@ -318,7 +319,7 @@ def test_the_database_is_restarted_in_the_middle(
         assert process.running, "the load didn't need the server any more"
     finally:
         container.start()  # the other tests need it
-    process.wait()
+    process.wait(AWAY)
     if process.status != 0:  # it was away for longer than is waited for
         assert "run the same command to go on" in process.err
         neo4j_server.wait()
