@@ -29,7 +29,7 @@ FACTS = 12_000
 ENTITIES = 4_000
 KILLS = 20
 BATCH = 250
-AWAY = 420.0  # seconds for a load whose server went: a driver waits up to two minutes for an answer, and servers start slowly
+AWAY = 420.0  # seconds for a load whose server went: a driver may wait two minutes for it, and servers start slowly
 BAD = len(range(7, FACTS, 997))  # lines of each file
 MAPPING = """\
 schema:
