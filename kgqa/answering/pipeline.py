@@ -16,7 +16,7 @@ from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
 from kgqa.linking.guesses import Guesses
 from kgqa.linking.settle import around, settled, several
-from kgqa.linking.topics import Linked, choose_topics, link
+from kgqa.linking.topics import Linked, find_topics, link
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
@@ -171,8 +171,8 @@ class Answerer:
         with watch.stage("encoder"):
             tokens = self.encoder.encode([text for one in linked for text in one.texts]).to(self.network.device)
         with watch.stage("linking"):
-            linked, rows = choose_topics(linked, tokens, self.network, self.encoder.mask_id)
-        run = self.run(linked, tokens.take(rows), expander, watch)
+            linked, tokens = find_topics(linked, tokens, self.network, self.encoder)
+        run = self.run(linked, tokens, expander, watch)
         assembler = Assembler(
             self.reader,
             self.encoder,

@@ -13,7 +13,7 @@ from kgqa.data import Question
 from kgqa.evaluation.metrics import QuestionScores, score_questions
 from kgqa.linking.guesses import Guesses
 from kgqa.linking.mentions import find_mentions
-from kgqa.linking.topics import Linked, choose_topics
+from kgqa.linking.topics import Linked, find_topics
 from kgqa.model.decision import decide
 from kgqa.model.encoder import TokenStates
 from kgqa.stores.snapshot import Snapshot
@@ -40,7 +40,8 @@ def link_known(question: Question, snapshot: Snapshot, *, brackets: bool, guesse
     """A question of a set, linked by its brackets or as free text."""
     spans = question.spans if brackets else ()
     mentions = find_mentions(question.plain, spans, snapshot, guesses)
-    return Linked(question.plain, question.plain, bool(spans), tuple(m for m in mentions if m.entities))
+    topics = tuple(m for m in mentions if m.entities)
+    return Linked(question.plain, question.plain, bool(spans), topics, settled=bool(spans))
 
 
 def evaluate(
@@ -99,8 +100,7 @@ def linked_batches(
         some = linked[begin : begin + BATCH]
         index = torch.tensor([position[text] for one in some for text in one.texts], dtype=torch.int64)
         tokens = states.take(index, answerer.network.device)
-        some, rows = choose_topics(some, tokens, answerer.network, answerer.encoder.mask_id)
-        yield some, tokens.take(rows)
+        yield find_topics(some, tokens, answerer.network, answerer.encoder)
 
 
 def _listed(question: Question, snapshot: Snapshot) -> int:

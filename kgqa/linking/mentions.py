@@ -203,10 +203,16 @@ def _mention(plain: str, span: Span, entities: tuple[Entity, ...], *, careful: b
     return Mention(*span, plain[span[0] : span[1]], entities)
 
 
-def masked(plain: str, mention: Mention, mask: str) -> str:
+def masked(plain: str, mention: Mention, mask: str, others: Sequence[Mention] = (), other: str = "") -> str:
     """The question with one mention replaced by ``mask``, and without the mark that ends it.
+
+    Args:
+        others: mentions apart from it that are replaced by ``other``.
 
     >>> masked("who directed Heat?", Mention(13, 17, "Heat", ()), "[MASK]")
     'who directed [MASK]'
     """
-    return (plain[: mention.start] + mask + plain[mention.end :]).strip().rstrip("?.! ")
+    marks = [(mention, mask), *((one, other) for one in others)]
+    for one, mark in sorted(marks, key=lambda pair: -pair[0].start):
+        plain = plain[: one.start] + mark + plain[one.end :]
+    return plain.strip().rstrip("?.! ")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kgqa.linking.guesses import Guesses
 from kgqa.linking.mentions import Mention, Names, find_mentions, masked, split_brackets
-from kgqa.model.encoder import MASK, TokenStates
+from kgqa.model.encoder import MASK, OTHER, Encoder, TokenStates
 from kgqa.model.network import ReaderNetwork
 
 MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
@@ -29,6 +29,7 @@ class Linked:
         question: as asked. plain: without brackets. bracketed: whether the asker marked the topics.
         topics: mentions to start from, in the order they stand in. others: names that might have been topics.
         unknown: bracketed texts that name nothing in the graph.
+        settled: whether the topics are what the question is about, all of it; not yet chosen ones may be any names.
     """
 
     question: str
@@ -37,11 +38,21 @@ class Linked:
     topics: tuple[Mention, ...]
     others: tuple[Mention, ...] = ()
     unknown: tuple[str, ...] = ()
+    settled: bool = False
 
     @property
     def texts(self) -> list[str]:
-        """The question once for each topic, with that topic masked."""
-        return [masked(self.plain, topic, MASK) for topic in self.topics]
+        """The question once for each topic, with that topic masked, and once they are settled the others as well."""
+        return row_texts(self.plain, self.topics, settled=self.settled)
+
+
+def row_texts(plain: str, topics: Sequence[Mention], *, settled: bool) -> list[str]:
+    """What the reader reads for each topic of a question, see ``Linked.texts``.
+
+    The name of another topic says nothing of the way from this one; read as words, it drew the attention to it.
+    """
+    others = topics if settled else ()
+    return [masked(plain, one, MASK, [other for other in others if other is not one], OTHER) for one in topics]
 
 
 def link(question: str, names: Names, guesses: Guesses | None = None) -> Linked:
@@ -61,7 +72,34 @@ def link(question: str, names: Names, guesses: Guesses | None = None) -> Linked:
         bool(spans),
         tuple(m for m in mentions if m.entities),
         unknown=tuple(m.text for m in mentions if not m.entities),
+        settled=bool(spans),
     )
+
+
+@torch.inference_mode()
+def find_topics(
+    linked: Sequence[Linked], tokens: TokenStates, network: ReaderNetwork, encoder: Encoder
+) -> tuple[list[Linked], TokenStates]:
+    """Choose the topics of questions, see ``choose_topics``; with the states of the texts that are theirs then.
+
+    Args:
+        tokens: states of all the ``texts`` as they are before. encoder: reads those that change: free texts about
+            several topics.
+    """
+    chosen, rows = choose_topics(linked, tokens, network, encoder.mask_id)
+    tokens = tokens.take(rows)
+    changed: list[int] = []
+    texts: list[str] = []
+    row = 0
+    for before, one in zip(linked, chosen, strict=True):
+        if not before.settled and len(one.topics) > 1:
+            changed += range(row, row + len(one.topics))
+            texts += one.texts
+        row += len(one.topics)
+    if texts:
+        index = torch.tensor(changed, dtype=torch.int64, device=tokens.mask.device)
+        tokens = tokens.replaced(index, encoder.encode(texts).to(tokens.mask.device))
+    return chosen, tokens
 
 
 @torch.inference_mode()
@@ -98,6 +136,7 @@ def choose_topics(
                 one,
                 topics=tuple(one.topics[k] for k in kept),
                 others=tuple(m for k, m in enumerate(one.topics) if k not in kept and (own[k] >= _LEAST or not kept)),
+                settled=True,
             )
         )
         rows += [done + k for k in kept]

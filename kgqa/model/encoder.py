@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-MASK = "[MASK]"
+MASK = "[MASK]"  # stands for the topic that a row of states is of
+OTHER = "[UNK]"  # stands for the question's other topics
 MAX_TOKENS = 192
 HUB_SECONDS = 5.0  # to wait for the hub's first answer; sentence-transformers itself would try for over a minute
 
@@ -58,6 +59,23 @@ class TokenStates:
     def take(self, index: Tensor) -> TokenStates:
         """The texts at these positions (an int64 tensor), in this order."""
         return TokenStates(self.states[index], self.mask[index], self.ids[index], self.words[index])
+
+    def replaced(self, index: Int[Tensor, " N"], others: TokenStates) -> TokenStates:
+        """With the texts at these positions replaced by N others, in this order."""
+        width = max(self.mask.shape[1], others.mask.shape[1])
+
+        def joined(own: Tensor, other: Tensor) -> Tensor:
+            def wide(part: Tensor) -> Tensor:
+                return functional.pad(part, [0] * (2 * part.dim() - 3) + [width - part.shape[1]] + [0, 0])
+
+            return wide(own).index_copy(0, index, wide(other))
+
+        return TokenStates(
+            joined(self.states, others.states),
+            joined(self.mask, others.mask),
+            joined(self.ids, others.ids),
+            joined(self.words, others.words),
+        )
 
 
 class Encoder:

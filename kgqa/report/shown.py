@@ -10,7 +10,7 @@ import torch
 from graph_schema import EvidencePath, Response
 from kgqa.answering import Answerer, Stopwatch
 from kgqa.data.questions import GoldPath, Question, bracketed
-from kgqa.linking.topics import choose_topics, link
+from kgqa.linking.topics import find_topics, link
 from kgqa.model.network import log_odds
 from kgqa.retrieval.keys import key_node
 from kgqa.stores.snapshot import Snapshot
@@ -119,8 +119,8 @@ def _slots(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[SlotWeigh
     linked = [link(text, snapshot)]
     device = answerer.network.device
     tokens = answerer.encoder.encode(linked[0].texts).to(device)
-    linked, rows = choose_topics(linked, tokens, answerer.network, answerer.encoder.mask_id)
-    run = answerer.run(linked, tokens.take(rows), answerer.expander(snapshot), Stopwatch())
+    linked, tokens = find_topics(linked, tokens, answerer.network, answerer.encoder)
+    run = answerer.run(linked, tokens, answerer.expander(snapshot), Stopwatch())
     if run is None or run.reached.memory is None:
         return ()
     attention = run.reading.attention[:, run.reached.memory.of]

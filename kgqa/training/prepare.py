@@ -11,8 +11,9 @@ from torch import Tensor
 
 from graph_schema.text import name_key
 from kgqa.data import Question
-from kgqa.linking import Mention, find_mentions, masked
-from kgqa.model.encoder import MASK, Encoder, TokenStates
+from kgqa.linking import find_mentions
+from kgqa.linking.topics import row_texts
+from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.retrieval.expander import ragged
 from kgqa.stores.snapshot import Snapshot
 
@@ -126,16 +127,16 @@ def prepare(
     found_share: list[float] = []
     found_right: list[bool] = []
 
-    def text_of(plain: str, mention: Mention) -> int:
-        return texts.setdefault(masked(plain, mention, MASK), len(texts))
+    def place(text: str) -> int:
+        return texts.setdefault(text, len(texts))
 
     for number, question in enumerate(questions):
         own = []
-        for mention in find_mentions(question.plain, question.spans, snapshot):
-            if mention.entities:
-                own.append(len(row_text))
-                row_text.append(text_of(question.plain, mention))
-                row_topics.append(snapshot.index_of([e.id for e in mention.entities]).tolist())
+        topics = [m for m in find_mentions(question.plain, question.spans, snapshot) if m.entities]
+        for mention, text in zip(topics, row_texts(question.plain, topics, settled=bool(question.spans)), strict=True):
+            own.append(len(row_text))
+            row_text.append(place(text))
+            row_topics.append(snapshot.index_of([e.id for e in mention.entities]).tolist())
         rows.append(own)
         nodes, absent = answer_nodes(question.answers, snapshot)
         answers.append(nodes)
@@ -143,8 +144,8 @@ def prepare(
         if number < mentions_of and question.spans:
             free = find_mentions(question.plain, (), snapshot)
             if len(free) > 1:
-                for mention in free:
-                    found_text.append(text_of(question.plain, mention))
+                for mention, text in zip(free, row_texts(question.plain, free, settled=False), strict=True):
+                    found_text.append(place(text))
                     found_share.append((mention.end - mention.start) / len(question.plain))
                     found_right.append((mention.start, mention.end) in question.spans)
         if number % 500 == 0:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from kgqa.model.encoder import MASK, Encoder
+from kgqa.model.encoder import MASK, OTHER, Encoder
 
 LIKE, UNLIKE = 0.45, 0.35  # cosine to the nearest relation: a relation's word from here on; a strange one up to here
 DRAWN = 2000
@@ -74,9 +74,9 @@ def unknown_words(
 
 
 def _words(text: str) -> list[tuple[str, int, int]]:
-    """Words with their bounds, less the mask."""
+    """Words with their bounds, less the marks that stand for topics."""
     found = ((m.group(), m.start(), m.end()) for m in _WORD.finditer(text))
-    return [word for word in found if text[word[1] - 1 : word[2] + 1] != MASK]
+    return [word for word in found if text[word[1] - 1 : word[2] + 1] not in (MASK, OTHER)]
 
 
 def _likeness(words: Sequence[str], encoder: Encoder, relation_text: Tensor) -> list[float]:

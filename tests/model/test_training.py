@@ -148,8 +148,8 @@ def test_questions_are_linked_and_their_answers_looked_up(snapshot: Snapshot) ->
     assert made.rows.start.diff().tolist() == [1, 2, 0, 2]
     assert [made.texts[i] for i in made.row_text.tolist()] == [
         "where does [MASK] live",
-        "does [MASK] know Person B",
-        "does Twin know [MASK]",
+        "does [MASK] know [UNK]",
+        "does [UNK] know [MASK]",
         "is [MASK] in Town 2",
         "is Person C in [MASK]",
     ]
