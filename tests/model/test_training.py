@@ -283,6 +283,9 @@ def test_the_words_of_relations_are_replaced_by_words_that_are_like_none(encoder
     assert unknown_words(texts, encoder, relations, 0) == made
     assert unknown_words(texts, encoder, relations, 1) != made
     assert unknown_words(texts, encoder, relations[:0], 0) == [()] * 4
+    ((of_two,),) = unknown_words(["what did [MASK] and [UNK] direct"], encoder, relations, 0)
+    assert [of_two.split().count(mark) for mark in ("[MASK]", "[UNK]")] == [1, 1]
+    assert "direct" not in of_two.split()
 
 
 def test_a_question_in_unknown_words_has_no_answer(

@@ -159,3 +159,12 @@ def test_what_is_written_as_a_name(store: GraphReader, text: str, written: bool)
 )
 def test_masking(plain: str, at: tuple[int, int], expected: str) -> None:
     assert masked(plain, Mention(*at, plain[slice(*at)], ()), "[MASK]") == expected
+
+
+def test_other_mentions_are_masked_in_another_way() -> None:
+    plain = "did Heat inspire Ali and Collateral?"
+    heat, ali, collateral = (
+        Mention(plain.index(name), plain.index(name) + len(name), name, ()) for name in ("Heat", "Ali", "Collateral")
+    )
+    assert masked(plain, ali, "[M]", [heat, collateral], "[O]") == "did [O] inspire [M] and [O]"
+    assert masked(plain, collateral, "[M]", [ali, heat], "[O]") == "did [O] inspire [O] and [M]"
