@@ -114,7 +114,7 @@ def prepare(
     """Link questions by their brackets (or, without, by every mention in them) and look their answers up.
 
     Args:
-        mentions_of: of how many questions, the first ones, all mentions are collected for the topic scorer.
+        mentions_of: of how many questions, evenly over all of them, all mentions are collected for the topic scorer.
         progress: called with how many questions are done.
     """
     texts: dict[str, int] = {}
@@ -126,6 +126,9 @@ def prepare(
     found_text: list[int] = []
     found_share: list[float] = []
     found_right: list[bool] = []
+
+    def collected(number: int) -> bool:
+        return number * mentions_of // len(questions) < (number + 1) * mentions_of // len(questions)
 
     def place(text: str) -> int:
         return texts.setdefault(text, len(texts))
@@ -141,7 +144,7 @@ def prepare(
         nodes, absent = answer_nodes(question.answers, snapshot)
         answers.append(nodes)
         missing.append(absent)
-        if number < mentions_of and question.spans:
+        if question.spans and collected(number):
             free = find_mentions(question.plain, (), snapshot)
             if len(free) > 1:
                 for mention, text in zip(free, row_texts(question.plain, free, settled=False), strict=True):

@@ -159,6 +159,17 @@ def test_questions_are_linked_and_their_answers_looked_up(snapshot: Snapshot) ->
     assert made.missing.tolist() == [1, 0, 0, 0]
     assert made.mention_right.tolist() == [True, True]
     assert made.mention_share.tolist() == pytest.approx([4 / 23, 8 / 23])
+
+
+def test_mentions_are_collected_from_questions_all_over(snapshot: Snapshot) -> None:
+    asked = [ask("does [Twin] know [Person B]", "t1"), ask("is [Twin] with [Person B]", "t1")] * 30
+    asked += [ask("has [Twin] met [Person B]", "t1")] * 40
+    for wanted in (0, 10, 100, 250):
+        made = prepare(asked, snapshot, mentions_of=wanted)
+        share = min(wanted / 100, 1)
+        assert len(made.mention_text) == 200 * share
+        of_last = ["has" in made.texts[i].split() for i in made.mention_text.tolist()]
+        assert sum(of_last) == 80 * share
     assert answer_nodes([], snapshot) == ([], 0)
 
 
