@@ -13,7 +13,7 @@ Scale): its questions are repeated (max n / n_g)^(1 - a) times, rounded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def prepare_graphs(
         _repeated(part, times)
         for part, times in zip(train, repeats([len(part.questions) for part in train], mixture), strict=True)
     ]
-    return side_by_side(snapshots), _together(repeated, first), _together(dev, first)
+    return side_by_side(snapshots), _together(snapshots, repeated, first), _together(snapshots, dev, first)
 
 
 def repeats(questions: Sequence[int], mixture: float) -> list[int]:
@@ -79,7 +79,7 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
     parts: list[int] = []
     columns: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for place, one in enumerate(snapshots):
-        mark = f"{place:06}:"  # of one length, so that the order by code point stays that of each graph
+        mark = _mark(place)
         columns.append(_facts(one, len(entities), len(relations)))
         entities += [Entity(mark + entity.id, entity.name, entity.label) for entity in one.all_entities()]
         schema = one.schema()
@@ -101,6 +101,22 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
     )
     made.part = np.array(parts, dtype=np.int64)
     return made
+
+
+def _mark(place: int) -> str:
+    """What stands before the ids and relations of a graph; of one length, so that their order by code point stays."""
+    return f"{place:06}:"
+
+
+def _marked(question: Question, snapshot: Snapshot, place: int) -> Question:
+    """A question whose paths are those of the graphs side by side."""
+    mark = _mark(place)
+    paths = []
+    for path in question.paths:
+        by_id = int(snapshot.index_of([path.topic])[0]) >= 0
+        steps = tuple((mark + name, inverse) for name, inverse in path.steps)
+        paths.append(replace(path, topic=mark + path.topic if by_id else path.topic, steps=steps))
+    return replace(question, paths=tuple(paths))
 
 
 def _facts(one: Snapshot, entities: int, relations: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,7 +151,7 @@ def _repeated(part: Prepared, times: int) -> Prepared:
     )
 
 
-def _together(parts: Sequence[Prepared], first: Sequence[int]) -> Prepared:
+def _together(snapshots: Sequence[Snapshot], parts: Sequence[Prepared], first: Sequence[int]) -> Prepared:
     """Questions over several graphs as questions over the one, in which graph g begins at node ``first[g]``."""
     place: dict[str, int] = {}
     texts = [
@@ -145,7 +161,11 @@ def _together(parts: Sequence[Prepared], first: Sequence[int]) -> Prepared:
     for part in parts:
         rows.append(rows[-1] + len(part.row_text))
     return Prepared(
-        questions=[question for part in parts for question in part.questions],
+        questions=[
+            _marked(question, one, place)
+            for place, (one, part) in enumerate(zip(snapshots, parts, strict=True))
+            for question in part.questions
+        ],
         texts=list(place),
         row_text=torch.cat([of[part.row_text] for of, part in zip(texts, parts, strict=True)]),
         row_topics=_joined([(part.row_topics, node) for part, node in zip(parts, first, strict=True)]),

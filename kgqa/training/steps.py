@@ -5,7 +5,8 @@ spreads its mass over several ways. Of a row with the directed relations r_1 ...
 
     loss = sum_t -log softmax(score_t)[r_t] / n  -  log stop_n
 
-the softmax being over all relations of the graph and "none of these", whatever is around the topic.
+the softmax being over all relations of the graph and "none of these", whatever is around the topic. Of several graphs
+side by side, each has its own relations.
 """
 
 from __future__ import annotations
@@ -41,9 +42,18 @@ def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R
 
 
 def steps_loss(
-    network: ReaderNetwork, plan: Plan, table: RelationTable, steps: Int[Tensor, "B T"], taught: Bool[Tensor, " B"]
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    steps: Int[Tensor, "B T"],
+    taught: Bool[Tensor, " B"],
+    part: Int[Tensor, " D"] | None = None,
 ) -> Float[Tensor, ""]:
-    """The sum over the rows that are ``taught`` and whose steps are known."""
+    """The sum over the rows that are ``taught`` and whose steps are known.
+
+    Args:
+        part: of several graphs side by side, the one that each directed relation is of.
+    """
     length = (steps >= 0).sum(-1)
     rows = torch.nonzero(taught & (length > 0)).squeeze(-1)
     steps, length, plan = steps[rows], length[rows], plan.take(rows)
@@ -51,6 +61,9 @@ def steps_loss(
     for hop in range(int(length.max()) if len(rows) else 0):
         there = torch.nonzero(hop < length).squeeze(-1)
         scores = network.relations(plan, hop, table)[there]
+        if part is not None:
+            foreign = part != part[steps[there, hop]].unsqueeze(1)
+            scores = scores.masked_fill(functional.pad(foreign, (0, 1)), -torch.inf)
         missed = functional.cross_entropy(scores, steps[there, hop], reduction="none")
         total = total + (missed / length[there]).sum()
     last = plan.stop.gather(1, (length - 1).unsqueeze(1)) if len(rows) else plan.stop

@@ -244,7 +244,7 @@ class Trainer:
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
         if self.steps is not None:
             steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
-            each = steps_loss(self.network, plan, table, steps, taught) / len(chosen)
+            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part) / len(chosen)
             loss = loss + self.config.steps_weight * each
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)

@@ -1,0 +1,90 @@
+"""Train a reader on several graphs at once, on questions made from each: one that reads a schema it has never seen.
+
+    kgqa ingest examples/films/kb.txt.gz --store sqlite:///films.db
+    kgqa ingest fb15k237 --store sqlite:///fb15k.db
+    kgqa ingest hetionet/nodes.tsv 'hetionet/edges_by_type/*.tsv' --mapping examples/hetionet/mapping.yaml \\
+        --store sqlite:///hetionet.db
+    python benchmarks/general.py sqlite:///films.db sqlite:///fb15k.db sqlite:///hetionet.db --out runs/general
+
+The questions are those of ``kgqa adapt``, so no question that a person asked is in it. Each graph is asked as often as
+the others. Run again with the same --out it goes on; a state is kept every half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from kgqa.adapt.paths import bounded_snapshot
+from kgqa.adapt.questions import held_out, make_questions
+from kgqa.adapt.session import BUDGET, scores
+from kgqa.adapt.synonyms import synonyms
+from kgqa.cli.adapt import SETTINGS
+from kgqa.cli.train import TrainingBar, train_config
+from kgqa.evaluation.record import Recorder, append
+from kgqa.model.config import ModelConfig
+from kgqa.model.encoder import Encoder
+from kgqa.stores import open_store, without_password
+from kgqa.training.graphs import GraphQuestions
+from kgqa.training.session import train_graphs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", nargs="+", help="a graph to make questions from")
+    parser.add_argument("--out", type=Path, required=True, help="directory for the checkpoint")
+    parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
+    parser.add_argument("--number", type=int, default=6000, help="questions to make from each graph, about")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--looks", type=int, default=5, help="how often the held-out questions are asked")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, help="append the figures to this file")
+    given = parser.parse_args()
+
+    encoder, model = Encoder(given.encoder, given.device), ModelConfig()
+    graphs, asked, names = [], [], [url.rpartition("/")[2] for url in given.store]
+    for url in given.store:
+        with closing(open_store(url)) as store:
+            snapshot = bounded_snapshot(store, store.info())
+        near = synonyms(encoder, snapshot.schema(), snapshot.relations())
+        made = held_out(make_questions(snapshot, given.number, given.seed, model.max_hops, near), given.seed)
+        graphs.append(GraphQuestions(snapshot, made.train, made.choose))
+        asked.append(made.score)
+        print(
+            f"{without_password(url)}: {len(made.train):,} questions to train on, {len(made.score):,} to score",
+            flush=True,
+        )
+    config = train_config([], given.seed, model.model_dump()).model_copy(
+        update={
+            **SETTINGS,
+            "mention_questions": 1000 * len(graphs),
+            "dev_questions": 400 * len(graphs),
+            "mixture": 0.0,
+            "steps": given.steps,
+            "evaluate_every": max(1, -(-given.steps // given.looks)),
+            "budget_edges": BUDGET,
+            "explore_edges": BUDGET // 2,
+        }
+    )
+    about = {"made": f"questions from the graphs {', '.join(names)}"}
+    with TrainingBar() as bar:
+        trained = train_graphs(
+            config, encoder, graphs, given.out, device=given.device, about=about, say=bar.say, progress=bar
+        )
+    recorder = Recorder("made", given.seed, given.device, {"steps": given.steps, "graphs": names})
+    rows = []
+    for name, graph, questions in zip(names, graphs, asked, strict=True):
+        for score in scores(trained, encoder, graph.snapshot, questions):
+            print(f"{name:16} {score.part:6} {score.questions:5,}  Hits@1 {score.hits_at_1:.4f}  F1 {score.f1:.4f}")
+            rows += [
+                recorder.row("general", metric, value, score.questions, graph=name, part=score.part)
+                for metric, value in (("hits_at_1", score.hits_at_1), ("f1", score.f1))
+            ]
+    if given.json:
+        append(given.json, rows)
+
+
+if __name__ == "__main__":
+    main()
