@@ -28,9 +28,8 @@ import yaml
 
 from graph_schema import Response
 from graph_schema.text import name_key
-from kgqa.answering import Answerer
+from kgqa.answering import Answerer, checkpoint_for
 from kgqa.evaluation.record import Recorder, append
-from kgqa.model.checkpoint import load_checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.names import NamesIndex
 from kgqa.stores import open_reader
@@ -107,7 +106,7 @@ def main() -> None:
     parser.add_argument("url", help="of the database")
     parser.add_argument("--schema", type=Path, required=True, help="what kgqa connect wrote")
     parser.add_argument("--questions", type=Path, required=True, help="YAML: kind, question, cypher, answers of each")
-    parser.add_argument("--checkpoint", type=Path, help="the shipped one if not given")
+    parser.add_argument("--checkpoint", type=Path, help="one that ships if not given")
     parser.add_argument("--names", action="store_true", help="find names written otherwise, as kgqa ask does")
     parser.add_argument("--json", type=Path, help="append the figures to this file")
     parser.add_argument("--show", action="store_true", help="show each question that was answered wrong")
@@ -116,7 +115,7 @@ def main() -> None:
     answers_now(questions, given.url)
     user, password = os.environ.get("KGQA_USER"), os.environ.get("KGQA_PASSWORD")
     with closing(open_reader(given.url, given.schema, user=user, password=password)) as reader:
-        answerer = Answerer(reader, load_checkpoint(given.checkpoint), Encoder(), any_schema=True)
+        answerer = Answerer(reader, checkpoint_for(reader, given.checkpoint), Encoder(), any_schema=True)
         if given.names:
             answerer.names = NamesIndex()
             answerer.names.refresh(reader.all_entities())

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.foreign import Asked, asked, report, shown
-from kgqa.answering import Answerer
-from kgqa.model.checkpoint import load_checkpoint
+from kgqa.answering import Answerer, checkpoint_for
 from kgqa.model.encoder import Encoder
 from kgqa.names import NamesIndex
 from kgqa.stores import open_reader
@@ -137,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("url", help="of the database")
     parser.add_argument("--schema", type=Path, required=True, help="what kgqa connect wrote")
     parser.add_argument("--data", type=Path, required=True, help="the directory of the questions and their rows")
-    parser.add_argument("--checkpoint", type=Path, help="the shipped one if not given")
+    parser.add_argument("--checkpoint", type=Path, help="one that ships if not given")
     parser.add_argument("--json", type=Path, help="append the figures to this file")
     parser.add_argument("--show", action="store_true", help="show each question that was answered wrong")
     given = parser.parse_args(arguments)
@@ -147,7 +146,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with closing(open_reader(given.url, given.schema, user=user, password=password)) as reader:
         names = NamesIndex()
         names.refresh(reader.all_entities())
-        answerer = Answerer(reader, load_checkpoint(given.checkpoint), Encoder(), any_schema=True, names=names)
+        answerer = Answerer(
+            reader,
+            checkpoint_for(reader, given.checkpoint),
+            Encoder(),
+            any_schema=True,
+            names=names,
+        )
         asked(answerer, questions[:20])  # warm: plans, names
         done = asked(answerer, questions)
     if given.show:

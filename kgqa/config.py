@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     schema_file: Path | None = Field(None, description="schema of a database that somebody else modelled")
     timeout: float = Field(10.0, gt=0, description="seconds to wait for the store")
     encoder: str | None = Field(None, description="text encoder: a directory or a model's name")
-    checkpoint: Path | None = Field(None, description="directory of a trained reader; the shipped one if unset")
+    checkpoint: Path | None = Field(None, description="directory of a trained reader; one that ships if unset")
     any_schema: bool = Field(False, description="use a checkpoint on a graph of another schema")
     device: str = Field("cpu", description="where the network runs: cpu, cuda, cuda:1 ...")
     threads: int | None = Field(None, gt=0, description="CPU threads; torch's choice if unset")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph_schema import ConfigError, FingerprintMismatch, InputError
+from graph_schema import ConfigError, InputError
 from kgqa.cli import common
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.data import Question, read_questions
@@ -39,8 +39,9 @@ def command(
         int | None, typer.Option("--steps", min=1, help="Train so many steps, however long they take.")
     ] = None,
     init_from: Annotated[
-        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with a new reader if not given.")
+        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with the general one if not given.")
     ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin with a new reader, which knows nothing.")] = False,
     show: Annotated[
         int | None, typer.Option("--show", min=1, help="Show so many of the questions with answers; train nothing.")
     ] = None,
@@ -73,24 +74,28 @@ def command(
         raise ConfigError(
             "give a directory to write the checkpoint to, or how many questions to show", fix="Use --out, or --show 20"
         )
+    if new and init_from:
+        raise ConfigError("--new and --init-from say two things", fix="Leave one of them out")
     given = read_questions(questions, "given") if questions else []
     with common.importing():
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
         from kgqa.adapt.session import BUDGET, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import synonyms  # noqa: PLC0415  as above
-        from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
+        from kgqa.answering import checkpoint_for  # noqa: PLC0415  as above
+        from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped  # noqa: PLC0415  as above
         from kgqa.model.config import ModelConfig  # noqa: PLC0415  as above
     if out is not None:
         check_free(out)
     common.check_device(chosen)
-    # Without one to begin with, what is compared to is the reader that would be asked: the shipped one.
-    other = load_checkpoint(init_from, chosen.device)
-    model = other.config.model if init_from else ModelConfig()
+    start = None if new else load_checkpoint(init_from or shipped(GENERAL), chosen.device)
+    model = start.config.model if start else ModelConfig()
     with common.errors.status("reading the graph"), common.reading(chosen) as opened:
         snapshot = bounded_snapshot(opened, opened.info())
     given = _in_graph(given, snapshot, questions)
     check_graph(snapshot)
+    # What it is compared to is the reader that would be asked without it.
+    other = checkpoint_for(snapshot, init_from, chosen.device)
     if _trained_here(other, snapshot):
         common.errors.print(
             f"{other.path}: was trained on a graph of this schema; made questions may make it worse", soft_wrap=True
@@ -107,7 +112,7 @@ def command(
         made = with_given(made, given, seed)
     settings = train_config([], seed, model.model_dump())
     settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
-    if init_from:
+    if start:
         settings = settings.model_copy(update={"learning_rate": GOING_ON})
     if steps is not None:
         settings = settings.model_copy(update={"steps": steps})
@@ -120,7 +125,7 @@ def command(
             made,
             other,
             out,
-            start=other if init_from else None,
+            start=start,
             seconds=None if steps is not None else 60 * minutes,
             began=began,
             device=chosen.device,
@@ -136,13 +141,8 @@ def command(
 
 def _trained_here(start: Checkpoint, snapshot: Snapshot) -> bool:
     """Whether a reader belongs to this graph's schema already, all of whose relations it knows."""
-    if not set(snapshot.relations()) <= set(start.config.relations):
-        return False
-    try:
-        start.check(snapshot.schema(), snapshot.relations(), start.config.encoder_fingerprint, any_schema=False)
-    except FingerprintMismatch:
-        return False
-    return True
+    relations = snapshot.relations()
+    return set(relations) <= set(start.config.relations) and start.knows(snapshot.schema(), relations)
 
 
 def _in_graph(given: list[Question], snapshot: Snapshot, path: Path | None) -> list[Question]:

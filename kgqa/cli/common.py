@@ -39,7 +39,7 @@ SchemaOption = Annotated[
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); kgqa.toml if there is one.")]
 CheckpointOption = Annotated[
-    Path | None, typer.Option("--checkpoint", help="Directory of a trained reader; the shipped one if not given.")
+    Path | None, typer.Option("--checkpoint", help="Directory of a trained reader; one that ships if not given.")
 ]
 EncoderOption = Annotated[str | None, typer.Option("--encoder", help="Text encoder: a directory or a model's name.")]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="Where the network runs: cpu, cuda, cuda:1 ...")]
@@ -145,10 +145,9 @@ def answerer(chosen: Settings, store: GraphReader) -> Answerer:
     with errors.status("loading the reader"):
         check_device(chosen)
         with importing():
-            from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
-            from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  as above
+            from kgqa.answering import Answerer, checkpoint_for  # noqa: PLC0415  slow to import
 
-        checkpoint = load_checkpoint(chosen.checkpoint, chosen.device)
+        checkpoint = checkpoint_for(store, chosen.checkpoint, chosen.device)
         # Somebody else's schema is none that a checkpoint was trained for; its words are all there is to read.
         any_schema = chosen.any_schema or chosen.schema_file is not None
         made = Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, any_schema)

@@ -27,7 +27,7 @@ from kgqa.model.network import ReaderNetwork
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
-SHIPPED = "films"
+FILMS, GENERAL = "films", "general"  # the readers that ship
 FORMAT = 2
 
 
@@ -75,10 +75,10 @@ class Checkpoint:
                 where=self.path,
                 fix="Set encoder to the one it was trained with, or train anew: kgqa train",
             )
-        own = schema.fingerprint(self.config.relations)
-        missing = sorted(set(self.config.relations) - set(relations) - set(schema.relations))
-        if any_schema or (own == self.config.schema_fingerprint and not missing):
+        relations = list(relations)
+        if any_schema or self.knows(schema, relations):
             return
+        missing = self._missing(schema, relations)
         lacks = f", which lacks {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}" if missing else ""
         raise FingerprintMismatch(
             f"the checkpoint belongs to the schema {self.config.schema_fingerprint}, "
@@ -86,6 +86,14 @@ class Checkpoint:
             where=self.path,
             fix="Fit it to this store (kgqa adapt), train one (kgqa train), or try this one as it is with --any-schema",
         )
+
+    def knows(self, schema: Schema, relations: Iterable[str]) -> bool:
+        """Whether a graph has the relations that it was trained on, and says them as its own did."""
+        own = schema.fingerprint(self.config.relations)
+        return own == self.config.schema_fingerprint and not self._missing(schema, relations)
+
+    def _missing(self, schema: Schema, relations: Iterable[str]) -> list[str]:
+        return sorted(set(self.config.relations) - set(relations) - set(schema.relations))
 
 
 def save_checkpoint(directory: Path, network: ReaderNetwork, config: CheckpointConfig) -> None:
@@ -97,13 +105,18 @@ def save_checkpoint(directory: Path, network: ReaderNetwork, config: CheckpointC
     write_atomically(directory / CONFIG, text.encode())
 
 
+def shipped(name: str) -> Path:
+    """Where one of the readers is that ship with kgqa."""
+    return Path(str(resources.files("kgqa") / "checkpoints" / name))
+
+
 def load_checkpoint(directory: Path | None = None, device: str | torch.device = "cpu") -> Checkpoint:
-    """Read a checkpoint; None: the one that ships with kgqa.
+    """Read a checkpoint; None: the one of films that ships with kgqa.
 
     Raises:
         CheckpointError: missing, incomplete, corrupt, or written by a newer kgqa.
     """
-    where = directory or Path(str(resources.files("kgqa") / "checkpoints" / SHIPPED))
+    where = directory or shipped(FILMS)
     advice = "Give the directory that kgqa train wrote, with model.safetensors and config.json in it"
     try:
         raw = json.loads((where / CONFIG).read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from graph_schema import Batch, CheckpointError, ConfigError, Fact, Schema
 from graph_schema.schema import RelationSchema
 from kgqa.answering import Answerer
 from kgqa.data import Question
+from kgqa.data.questions import GoldPath
 from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.config import ModelConfig
@@ -25,6 +27,7 @@ from kgqa.training.graphs import GraphQuestions, prepare_graphs, repeats, side_b
 from kgqa.training.prepare import TextStates
 from kgqa.training.selection import dev_scores
 from kgqa.training.session import train, train_graphs
+from kgqa.training.steps import known_steps, steps_loss
 
 CONFIG = TrainConfig(
     model=ModelConfig(state_dim=32, relation_dim=32, slot_dim=16, max_hops=2),
@@ -131,6 +134,29 @@ def test_a_network_scores_both_as_it_scores_each(graphs: list[GraphQuestions], e
     together, alone = scored(graphs), [pair for one in graphs for pair in scored([one])]
     assert [gold for _, gold in together] == [gold for _, gold in alone]
     assert [p for p, _ in together] == pytest.approx([p for p, _ in alone], abs=1e-5)
+
+
+def test_known_ways_are_taught_as_in_each_of_the_graphs(graphs: list[GraphQuestions], encoder: Encoder) -> None:
+    """Relations of another graph, "lives in" and "is made by" here, are nothing that could have been meant."""
+    torch.manual_seed(0)
+    network = ReaderNetwork(CONFIG.model)
+
+    def way(question: Question) -> Question:
+        return replace(question, paths=(GoldPath(question.topics[0], (("at", False),)),))
+
+    known = [replace(one, train=[*map(way, one.train)]) for one in graphs]
+
+    def loss(some: list[GraphQuestions]) -> float:
+        snapshot, train_, _ = prepare_graphs(some, 1.0, 0)
+        steps = known_steps(train_, snapshot, CONFIG.model.max_hops)
+        assert {snapshot.relations()[of // 2].rpartition(":")[2] for of in steps[:, 0].tolist()} == {"at"}
+        tokens = TextStates(encoder, train_.texts).take(train_.row_text, torch.device("cpu"))
+        table = network.relations.table(encoder.relation_texts(snapshot.schema(), snapshot.relations()))
+        taught = torch.ones(len(steps), dtype=torch.bool)
+        expander = SnapshotExpander(snapshot)
+        return steps_loss(network, network.plan(tokens), table, steps, taught, expander.part).item()
+
+    assert loss(known) == pytest.approx(sum(loss([one]) for one in known), rel=1e-5)
 
 
 @pytest.fixture(scope="module")
