@@ -116,8 +116,13 @@ def find_mentions(
     if spans:
         candidates = list(spans)
     else:
+        # A mark that stands alone (" ?") is no end of a longer name; where it is, the mention takes it in.
+        words = [any(sign.isalnum() for sign in plain[token[0] : token[1]]) for token in found]
         candidates = [
-            (found[i][0], found[j][1]) for i in range(len(found)) for j in range(i, min(len(found), i + MAX_NAME_WORDS))
+            (found[i][0], found[j][1])
+            for i in range(len(found))
+            for j in range(i, min(len(found), i + MAX_NAME_WORDS))
+            if i == j or (words[i] and words[j])
         ]
     keys = {span: name_key(plain[span[0] : span[1]]) for span in candidates}
     stretches = proposed(plain, found, keys, guesses) if guesses and not spans else ()

@@ -15,7 +15,7 @@ from kgqa.model.encoder import MASK, OTHER, Encoder, TokenStates
 from kgqa.model.network import ReaderNetwork
 
 MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
-MORE_PROBABILITY = 0.9  # of every further topic
+MORE_PROBABILITY = 0.8  # of every further topic
 GUESS_WEIGHT = 2.0  # of the log of a guess's score, beside the logit of its place
 _LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
 _MORE = math.log(MORE_PROBABILITY / (1 - MORE_PROBABILITY))
@@ -108,10 +108,10 @@ def choose_topics(
 ) -> tuple[list[Linked], Tensor]:
     """Decide which mentions of free-text questions are topics; what stands in brackets always is.
 
-    Where names are written as the graph writes them, with capitals, these are the topics: an asker who writes so means
+    Where names are written as the graph writes them, with capitals, these are topics: an asker who writes so means
     them, and the network only settles which of those that overlap. Else the best mention is kept unless it is unlikely
-    to be one (see ``MIN_PROBABILITY``), and with it those that don't overlap a better one and are likely too (see
-    ``MORE_PROBABILITY``).
+    to be one (see ``MIN_PROBABILITY``). With either go those that don't overlap a better one and are likely too (see
+    ``MORE_PROBABILITY``): "films directed by Michael Mann that were released in 1995".
 
     Args:
         linked: questions with all their mentions. tokens: states of all their ``texts``, in order.
@@ -146,14 +146,14 @@ def choose_topics(
 
 def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
     """Positions of the mentions that are topics; equal scores are settled by length, then by place."""
-    named = [k for k, mention in enumerate(mentions) if mention.written_as_name and not _opens(mention)]
+    named = {k for k, mention in enumerate(mentions) if mention.written_as_name and not _opens(mention)}
     order = sorted(
-        named or range(len(mentions)),
-        key=lambda k: (-round(logits[k], 4), mentions[k].start - mentions[k].end, k),
+        range(len(mentions)),
+        key=lambda k: (k not in named, -round(logits[k], 4), mentions[k].start - mentions[k].end, k),
     )
     kept: list[int] = []
     for k in order:
-        likely = bool(named) or logits[k] >= (_MORE if kept else _LEAST)
+        likely = k in named or logits[k] >= (_MORE if kept else _LEAST)
         if likely and all(_apart(mentions[k], mentions[other]) for other in kept):
             kept.append(k)
     return sorted(kept)

@@ -47,6 +47,8 @@ def found(question: str, store: GraphReader) -> dict[str, list[str]]:
     ("question", "expected"),
     [
         ("who directed Heat?", {"Heat": ["Heat"]}),
+        ("who directed Heat ?", {"Heat": ["Heat"]}),
+        ('what is " The Matrix Reloaded " ?', {"The Matrix Reloaded": ["The Matrix Reloaded"]}),
         ("WHO DIRECTED HEAT", {"HEAT": ["Heat", "heat"]}),
         ("who directed heat", {"heat": ["Heat", "heat"]}),
         ("Who directed heat", {"heat": ["Heat", "heat"]}),

@@ -89,12 +89,19 @@ def test_what_stands_in_brackets_is_a_topic_however_unlikely() -> None:
     assert chosen([one], network(-50.0)) == ([["what", "was"]], [[]], [0, 1])
 
 
-@pytest.mark.parametrize("bias", [-50.0, 50.0])
-def test_names_written_with_capitals_are_the_topics_whatever_the_network_thinks(bias: float) -> None:
+@pytest.mark.parametrize("probability", [1e-9, MORE_PROBABILITY - 0.01])
+def test_names_written_with_capitals_are_topics_whatever_the_network_thinks(probability: float) -> None:
     one = question("which film has Heat and Ali in it", "film", "Heat", "Ali")
-    topics, others, rows = chosen([one], network(bias))
+    topics, others, rows = chosen([one], network(logit(probability)))
     assert (topics, rows) == ([["Heat", "Ali"]], [1, 2])
-    assert others == [["film"] if bias > 0 else []]
+    assert others == [["film"] if probability > MIN_PROBABILITY else []]
+
+
+def test_with_them_go_others_that_are_likely() -> None:
+    one = question("which film by Mann is of 1995", "film", "Mann", "1995")
+    assert chosen([one], network(logit(MORE_PROBABILITY) + 0.01))[0] == [["film", "Mann", "1995"]]
+    overlapping = question("which Mann film is it", "Mann", "Mann film")
+    assert chosen([overlapping], network(50.0, 1.0))[0] == [["Mann"]]
 
 
 def test_of_names_with_capitals_that_overlap_the_network_says_which() -> None:
