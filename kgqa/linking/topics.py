@@ -49,10 +49,12 @@ class Linked:
 def row_texts(plain: str, topics: Sequence[Mention], *, settled: bool) -> list[str]:
     """What the reader reads for each topic of a question, see ``Linked.texts``.
 
-    The name of another topic says nothing of the way from this one; read as words, it drew the attention to it.
+    The name of another topic says nothing of the way from this one; read as words, it drew the attention to it. A
+    relation may be asked for by its name ("the place_of_birth of").
     """
     others = topics if settled else ()
-    return [masked(plain, one, MASK, [other for other in others if other is not one], OTHER) for one in topics]
+    texts = (masked(plain, one, MASK, [other for other in others if other is not one], OTHER) for one in topics)
+    return [text.replace("_", " ") for text in texts]
 
 
 def link(question: str, names: Names, guesses: Guesses | None = None) -> Linked:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kgqa.cli.adapt import GOING_ON
-from kgqa.model.checkpoint import load_checkpoint
+from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped
 from kgqa.model.config import ModelConfig
 from tests.command import Kgqa, started
 from tests.reader import SmallFilms
@@ -26,9 +26,7 @@ def scores(out: str) -> tuple[float, ...]:
     return tuple(map(float, found.groups()))
 
 
-def test_a_new_reader_is_better_than_one_of_another_graph_and_answers(
-    kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path
-) -> None:
+def test_it_gets_better_than_one_of_no_graph_and_answers(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
     store = ("--store", small_films.store)
     words = ("adapt", *store, "--number", "1200", "--threads", "1", "--steps", "200")
     out = kgqa(*words, "--out", "made", "--questions", small_films.questions).succeeded()
@@ -39,8 +37,7 @@ def test_a_new_reader_is_better_than_one_of_another_graph_and_answers(
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["config.json", "model.safetensors"]
     made = load_checkpoint(tmp_path / "made").config
     assert made.trained["settings"]["steps"] == 200
-    assert made.model == ModelConfig()
-    assert "start" not in made.trained
+    assert made.trained["start"] == load_checkpoint(shipped(GENERAL)).config.trained
     # It belongs to this graph, and is asked without --any-schema.
     question = small_films.questions.read_text("utf-8").splitlines()[0].split("\t")[0]
     answer = kgqa("ask", question, *store, "--checkpoint", "made", "--json")
@@ -66,6 +63,15 @@ def test_a_reader_to_begin_with_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp
     assert made.model == start.model
     assert made.trained["start"] == start.trained
     assert made.trained["settings"]["learning_rate"] == GOING_ON
+
+
+def test_a_new_reader_begins_with_nothing(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    words = ("adapt", "--store", small_films.store, "--out", "made", *QUICK, "--steps", "1", "--new")
+    kgqa(*words).succeeded()
+    made = load_checkpoint(tmp_path / "made").config
+    assert made.model == ModelConfig()
+    assert "start" not in made.trained
+    assert made.trained["settings"]["learning_rate"] > GOING_ON
 
 
 def test_questions_are_shown_and_nothing_is_written(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
@@ -105,6 +111,7 @@ def test_ctrl_c_leaves_nothing(small_films: SmallFilms, tmp_path: Path) -> None:
         (("--out", "made", "--questions", "strange.tsv"), "strange.tsv: no question has a topic and an answer"),
         (("--out", "bad.tsv"), "--out bad.tsv: there is something here already"),
         (("--out", "made", "--init-from", "gone"), "gone: no checkpoint here"),
+        (("--out", "made", "--init-from", "gone", "--new"), "--new and --init-from say two things"),
         (("--out", "made", "--schema", "gone.yaml"), "gone.yaml: can't read the schema"),
         (("--out", "made", "--device", "nonsense"), "no such device"),
         ((), "Use --out, or --show 20"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,25 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from graph_schema import CheckpointError, FingerprintMismatch, Schema
-from kgqa.model.checkpoint import CONFIG, WEIGHTS, Checkpoint, CheckpointConfig, load_checkpoint, save_checkpoint
+from graph_schema import Batch, CheckpointError, Fact, FingerprintMismatch, Schema
+from graph_schema.schema import RelationSchema
+from kgqa.answering import checkpoint_for
+from kgqa.model.checkpoint import (
+    CONFIG,
+    FILMS,
+    GENERAL,
+    WEIGHTS,
+    Checkpoint,
+    CheckpointConfig,
+    load_checkpoint,
+    save_checkpoint,
+    shipped,
+)
 from kgqa.model.config import ModelConfig
 from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
+from kgqa.stores import open_store
 
 SMALL = ModelConfig(encoder_dim=12, state_dim=8, relation_dim=10, slot_dim=6, max_hops=2, write_gate=False)
 SCHEMA = Schema.from_yaml("version: 1\nrelations:\n  lives_in: {words: lives in, inverse: is home of}\n")
@@ -187,9 +201,28 @@ def test_another_schema_is_refused_and_both_are_named(checkpoint: Checkpoint) ->
         check(checkpoint, SCHEMA, "lives_in", any_schema=False)
 
 
-def test_the_shipped_one_fits_the_encoder_and_has_answers_to_give(encoder: Encoder) -> None:
-    shipped = load_checkpoint()
-    assert encoder.fingerprint() == shipped.config.encoder_fingerprint
-    assert 0.3 < shipped.config.calibration.scale < 3
-    assert shipped.network.config.encoder_dim == encoder.width
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in shipped.network.state_dict().values())
+@pytest.mark.parametrize("name", [FILMS, GENERAL])
+def test_the_shipped_ones_fit_the_encoder_and_have_answers_to_give(encoder: Encoder, name: str) -> None:
+    found = load_checkpoint(shipped(name))
+    assert encoder.fingerprint() == found.config.encoder_fingerprint
+    assert 0.3 < found.config.calibration.scale < 3
+    assert found.network.config.encoder_dim == encoder.width
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in found.network.state_dict().values())
+
+
+def test_a_graph_is_asked_with_the_shipped_reader_that_knows_its_schema(saved: Path, tmp_path: Path) -> None:
+    films = load_checkpoint().config
+
+    def chosen(name: str, relations: Sequence[str], schema: Schema, directory: Path | None = None) -> str:
+        with closing(open_store(f"sqlite:///{tmp_path / name}.db", create=True)) as store:
+            store.migrate(schema)
+            store.write(Batch((), [Fact("a", relation, "b") for relation in relations]))
+            return checkpoint_for(store, directory).path
+
+    assert chosen("films", films.relations, Schema()) == str(shipped(FILMS))
+    assert chosen("more", [*films.relations, "filmed_in"], Schema()) == str(shipped(FILMS))
+    assert chosen("fewer", films.relations[1:], Schema()) == str(shipped(GENERAL))
+    other_words = Schema(relations={films.relations[0]: RelationSchema(words="quite another thing")})
+    assert chosen("said otherwise", films.relations, other_words) == str(shipped(GENERAL))
+    assert chosen("other", ["likes"], Schema()) == str(shipped(GENERAL))
+    assert chosen("given", ["likes"], Schema(), saved) == str(saved)

@@ -7,7 +7,7 @@ import torch
 
 from graph_schema import Entity
 from kgqa.linking import Mention
-from kgqa.linking.topics import Linked, find_topics
+from kgqa.linking.topics import Linked, find_topics, row_texts
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
@@ -48,6 +48,12 @@ def test_each_topic_is_read_without_the_names_of_the_others(encoder: Encoder, ne
     for part in ("states", "words"):
         one, another = (getattr(read[marked], part)[:, : mask.shape[1]][mask] for marked in (True, False))
         assert torch.allclose(one, another, atol=1e-5), part
+
+
+def test_names_of_relations_are_read_as_words() -> None:
+    plain, name = "the place_of_birth of Some_One", "Some_One"
+    (text,) = row_texts(plain, [Mention(plain.index(name), len(plain), name, ())], settled=True)
+    assert text == "the place of birth of [MASK]"
 
 
 def test_rows_may_be_replaced_by_longer_and_by_shorter_texts(encoder: Encoder) -> None:
