@@ -15,10 +15,12 @@ from kgqa.model.encoder import MASK, OTHER, Encoder, TokenStates
 from kgqa.model.network import ReaderNetwork
 
 MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rather a common word ("what")
-MORE_PROBABILITY = 0.8  # of every further topic
+MORE_PROBABILITY = 0.9  # of every further topic
+NUMBER_PROBABILITY = 0.5  # the same, of one with digits: no common word, it is hardly there for nothing
 GUESS_WEIGHT = 2.0  # of the log of a guess's score, beside the logit of its place
 _LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
 _MORE = math.log(MORE_PROBABILITY / (1 - MORE_PROBABILITY))
+_NUMBER = math.log(NUMBER_PROBABILITY / (1 - NUMBER_PROBABILITY))
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def choose_topics(
     Where names are written as the graph writes them, with capitals, these are topics: an asker who writes so means
     them, and the network only settles which of those that overlap. Else the best mention is kept unless it is unlikely
     to be one (see ``MIN_PROBABILITY``). With either go those that don't overlap a better one and are likely too (see
-    ``MORE_PROBABILITY``): "films directed by Michael Mann that were released in 1995".
+    ``MORE_PROBABILITY``): "films directed by Michael Mann that were released in 1995". Beside names with capitals they
+    must be names, too, not texts that may mean one, and not the word that the question opens with.
 
     Args:
         linked: questions with all their mentions. tokens: states of all their ``texts``, in order.
@@ -155,7 +158,10 @@ def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
     )
     kept: list[int] = []
     for k in order:
-        likely = k in named or logits[k] >= (_MORE if kept else _LEAST)
+        more = _NUMBER if any(sign.isdigit() for sign in mentions[k].text) else _MORE
+        if named and (mentions[k].guessed or _opens(mentions[k])) and k not in named:
+            continue
+        likely = k in named or logits[k] >= (more if kept else _LEAST)
         if likely and all(_apart(mentions[k], mentions[other]) for other in kept):
             kept.append(k)
     return sorted(kept)

@@ -13,7 +13,7 @@ import torch
 
 from graph_schema import Entity
 from kgqa.linking import Mention
-from kgqa.linking.topics import MIN_PROBABILITY, MORE_PROBABILITY, Linked, choose_topics
+from kgqa.linking.topics import MIN_PROBABILITY, MORE_PROBABILITY, NUMBER_PROBABILITY, Linked, choose_topics
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork
@@ -100,6 +100,13 @@ def test_names_written_with_capitals_are_topics_whatever_the_network_thinks(prob
 def test_with_them_go_others_that_are_likely() -> None:
     one = question("which film by Mann is of 1995", "film", "Mann", "1995")
     assert chosen([one], network(logit(MORE_PROBABILITY) + 0.01))[0] == [["film", "Mann", "1995"]]
+    assert chosen([one], network(logit(NUMBER_PROBABILITY) + 0.01))[0] == [["Mann", "1995"]]
+    assert chosen([one], network(logit(NUMBER_PROBABILITY) - 0.01))[0] == [["Mann"]]
+    assert chosen([question("Who is Mann", "Who", "Mann")], network(50.0))[0] == [["Mann"]]
+    guess = Mention(6, 10, "flim", (Entity("film", "film"),), how="typo")
+    mann = question("which flim is by Mann", "Mann").topics
+    guessed = Linked("which flim is by Mann", "which flim is by Mann", bracketed=False, topics=(guess, *mann))
+    assert chosen([guessed], network(50.0))[0] == [["Mann"]]
 
 
 def test_of_names_with_capitals_that_overlap_the_network_says_which() -> None:
