@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN_ANSWERS = 5
 SETTINGS = {"dev_questions": 400, "mention_questions": 1000, "steps_weight": 0.5}
-GOING_ON = 1e-3  # the learning rate of a reader that was trained before
+GOING_ON = 1e-3  # the learning rate of a reader that is given; the general one has less to lose
 
 
 def command(
@@ -112,7 +112,7 @@ def command(
         made = with_given(made, given, seed)
     settings = train_config([], seed, model.model_dump())
     settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
-    if start:
+    if init_from:
         settings = settings.model_copy(update={"learning_rate": GOING_ON})
     if steps is not None:
         settings = settings.model_copy(update={"steps": steps})
