@@ -35,8 +35,9 @@ def main() -> None:
     parser.add_argument("store", nargs="+", help="a graph to make questions from")
     parser.add_argument("--out", type=Path, required=True, help="directory for the checkpoint")
     parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
-    parser.add_argument("--number", type=int, default=6000, help="questions to make from each graph, about")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--number", type=int, default=10000, help="questions to make from each graph, about")
+    parser.add_argument("--way-steps", type=int, default=3000, help="steps before, on the ways alone")
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--looks", type=int, default=5, help="how often the held-out questions are asked")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
@@ -62,6 +63,7 @@ def main() -> None:
             "mention_questions": 1000 * len(graphs),
             "dev_questions": 400 * len(graphs),
             "mixture": 0.0,
+            "way_steps": given.way_steps,
             "steps": given.steps,
             "evaluate_every": max(1, -(-given.steps // given.looks)),
             "budget_edges": BUDGET,
@@ -73,7 +75,9 @@ def main() -> None:
         trained = train_graphs(
             config, encoder, graphs, given.out, device=given.device, about=about, say=bar.say, progress=bar
         )
-    recorder = Recorder("made", given.seed, given.device, {"steps": given.steps, "graphs": names})
+    recorder = Recorder(
+        "made", given.seed, given.device, {"steps": given.steps, "way_steps": given.way_steps, "graphs": names}
+    )
     rows = []
     for name, graph, questions in zip(names, graphs, asked, strict=True):
         for score in scores(trained, encoder, graph.snapshot, questions):

@@ -23,6 +23,7 @@ from kgqa.data.questions import GoldPath
 from kgqa.examples import worded
 
 FILLERS = ("please", "by the way", "exactly", "if known", "as far as you know", "again", "then", "actually")
+KINDS_OF = frozenset(("kind", "type", "sort", "genre", "category", "style"))  # of what: "what kind of film is"
 NUMBERED = 0.85  # of the topics that are called by a number, those whose kind is said
 
 
@@ -49,12 +50,15 @@ class Grammar(TwoTopics):
                 "?", " ?", ""
             )
         said, before = self._topic(path), 0
-        while before < len(path.steps) - 1:
+        while before < len(path.steps) - 1 and not (before == len(path.steps) - 2 and self._shares(path, before)):
             said, before = self._described(path, said, before)
-        if before == len(path.steps) - 1 and self._chance(0.55):
+        shared = self._shared_asked(path, said) if before == len(path.steps) - 2 and self._chance(0.4) else ""
+        if shared:
+            asked = shared
+        elif before == len(path.steps) - 1 and self._chance(0.55):
             asked = self._interrogative(self._phrases(relation, inverse, label), said, path)
         else:
-            if before < len(path.steps):
+            while before < len(path.steps):
                 said, before = self._described(path, said, before)
             asked = f"{self._pick(*OPENERS)} {said}" if self._chance(0.75) else said
             if self._chance(0.12):
@@ -72,14 +76,17 @@ class Grammar(TwoTopics):
         numbered = path.topic.replace("-", "").isdecimal()
         return self._called(TOPIC, path.labels[0], bool(path.only), NUMBERED if numbered else 0.3)
 
+    def _shares(self, path: Path, at: int) -> bool:
+        """Whether the step at ``at`` and the next one go there and back."""
+        relation, inverse = path.steps[at]
+        return path.steps[at + 1 : at + 2] == ((relation, not inverse),)
+
     def _described(self, path: Path, said: str, at: int) -> tuple[str, int]:
         """What the step at ``at``, or it and the next one if they go there and back, leads to; how far that is."""
-        relation, inverse = path.steps[at]
-        if at + 1 < len(path.steps) and path.steps[at + 1] == (relation, not inverse):
-            shared = self._phrases(relation, inverse, path.labels[at + 1])
-            if shared.nouns or shared.whose:
-                return self._sharing(shared, said, path, at), at + 2
-        return self._step(self._phrases(relation, inverse, path.labels[at + 1]), said, path, at), at + 1
+        shared = self._phrases(*path.steps[at], path.labels[at + 1])
+        if self._shares(path, at) and (shared.nouns or shared.whose) and self._chance(0.6):
+            return self._sharing(shared, said, path, at), at + 2
+        return self._step(shared, said, path, at), at + 1
 
     def _step(self, how: Phrases, said: str, path: Path, at: int) -> str:
         several = path.several[at + 1]
@@ -116,25 +123,78 @@ class Grammar(TwoTopics):
 
     def _sharing(self, how: Phrases, said: str, path: Path, at: int) -> str:
         """What shares something with ``said``: a step there and the same step back."""
-        things = self._things(path.labels[at + 2], path.several[at + 2] or self._chance(0.5))
+        who = self._phrases(*path.steps[at + 1], path.labels[at + 2]).who
+        things = self._things(path.labels[at + 2], path.several[at + 2] or self._chance(0.5), who)
+        between = number(self._kind(path.labels[at + 1]), self._chance(0.8))
+        is_, like = self._pick("is", "was", "are", "were"), self._pick("as", "as", "of")
         made = []
         for noun in how.nouns:
             one, many = number(noun, False), number(noun, self._chance(0.5))
+            same = self._pick("", "a ", "the ", "the same ")
             made += [
-                f"{things} that share {self._pick('', 'a ', 'the ', 'the same ')}{many} with {said}",
-                f"{things} with the same {one} as {said}",
-                f"{things} that have the same {one} as {said}",
-                f"{things} whose {many} {self._pick('is', 'are')} also the {many} of {said}",
+                f"{things} that share {same}{many} with {said}",
+                f"{things} with the same {one} {like} {said}",
+                f"{things} that have the same {one} {like} {said}",
+                f"{things} whose {many} {is_} also the {many} of {said}",
                 f"other {things.removeprefix('the ')} of the {one} of {said}",
             ]
             for verb in how.verbs:
-                made.append(f"{things} whose {many} also {verb} {said}")
-                made.append(f"{things} that the {one} of {said} also {verb}")
+                done = self._pick(verb, _now(verb))
+                made.append(f"{things} whose {many} also {done} {said}")
+                made.append(f"{things} that the {many} of {said} also {done}")
+            for done in how.passives:
+                whose = self._pick(f"the {many} of {said}", f"{self._possessive(said)} {many}", f"the {said} {many}")
+                made += [f"{things} {self._pick('', f'that {is_} ')}{done} {whose}"] * 2
+                made.append(f"{things} {self._pick('', f'that {is_} ')}{done} the same {one} {like} {said}")
         for noun in how.whose:
             made += [f"{things} that have the same {noun} as {said}", f"{things} that share {noun} with {said}"]
+            made += [f"{things} that share {between} with {said}", f"the co-{number(noun, True)} of {said}"]
         for verb in how.objects:
-            made += [f"{things} who {verb} {self._kind(path.labels[at + 1])}s together with {said}"]
+            with_ = self._pick("together with", "with", "alongside")
+            made += [f"{things} who {verb} {between} {with_} {said}", f"{things} who {_jointly(verb, between)} {said}"]
+            made.append(f"{things} who {verb} the same {between} as {said}")
         return self._any(made)
+
+    def _shared_asked(self, path: Path, said: str) -> str:
+        """What shares something with ``said``, asked for by a question word; empty where that can't be said."""
+        relation, inverse = path.steps[-1]
+        how = self._phrases(relation, not inverse, path.labels[-2])
+        who = self._phrases(relation, inverse, path.labels[-1]).who
+        several, kind = path.several[-1], self._kind(path.labels[-1], who)
+        which = f"{self._pick('what', 'which')} {number(kind, several or self._chance(0.6))}"
+        between = number(self._kind(path.labels[-2]), self._chance(0.8))
+        did, whom = self._pick("did", "does", "has"), self._pick("who", "whom", which)
+        made = []
+        for noun in how.nouns:
+            many = number(noun, self._chance(0.5))
+            made += [
+                f"{which} share {self._pick('', 'a ', 'the ', 'the same ')}{many} {self._pick('with', 'of')} {said}"
+            ]
+            made += [f"{which} have the same {many} {self._pick('as', 'of')} {said}"]
+            of = self._pick(f"the {many} of {said}", f"the {many} in {said}", f"{self._possessive(said)} {many}")
+            for verb in how.verbs:
+                made += [f"{of} also {self._pick(verb, _now(verb))} {which}"] * 2
+            for done in how.passives:
+                made.append(f"{which} {self._pick('are', 'were')} {self._pick('', 'also ')}{done} {of}")
+        for verb in how.objects:
+            first, *rest = verb.split()
+            base = _base_of(first)
+            people = (
+                self._pick("who", f"{self._pick('what', 'which')} {number(self._pick(*how.whose), True)}")
+                if how.whose
+                else "who"
+            )
+            made += [f"{people} {_jointly(verb, between)} {said}", f"{said} {_jointly(verb, between)} {whom}"]
+            made += [f"who {verb} {between} {self._pick('together with', 'with')} {said}"]
+            made += [f"{said} {verb} {between} together with {whom}", f"who {first} together with {said}"]
+            made.append(f"who {verb} the same {between} {self._pick('as', 'with')} {said}")
+            if did != "has":
+                made.append(f"with whom {did} {said} {' '.join((base, *rest))} {between}")
+        for noun in how.whose:
+            many = number(noun, several)
+            made += [f"who {self._pick('are', 'is')} the co-{many} of {said}"]
+            made += [f"who {self._pick('are', 'is')} {self._possessive(said)} co-{many}"]
+        return self._any(made) if made else ""
 
     def _interrogative(self, how: Phrases, said: str, path: Path) -> str:
         several, label = path.several[-1], path.labels[-1]
@@ -142,11 +202,16 @@ class Grammar(TwoTopics):
         what = self._pick("who", "who", "what", "which person") if how.who else self._pick("what", "what", "which")
         kind = self._pick("what", "which") + f" {number(self._kind(label, how.who), several or self._chance(0.4))}"
         which = self._pick(what, kind)
-        made = self._by_noun(how, said, several, is_, what)
+        made = self._by_noun(how, said, path, is_, what)
         for like in how.like:
             as_ = f"{self._pick('', 'the ', 'a ')}{like} {self._pick('in', 'in', 'of', 'for')} {said}"
             made += [f"{kind} {is_} {as_}"] * 2
         for noun, done in how.happened:
+            kept = f"{said} {is_} {done} in {self._pick('what', 'which')} {number(noun, self._chance(0.4))}"
+            made += [
+                kept,
+                f"{'when' if noun in WHEN else 'where'} {self._pick('did', 'do', 'does')} {_split(said, done)}",
+            ]
             made += [f"what {noun} {is_} {said} {done}", f"{'when' if noun in WHEN else 'where'} {is_} {said} {done}"]
             made.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
         for verb in how.verbs:
@@ -163,6 +228,8 @@ class Grammar(TwoTopics):
                 made += [f"{which} {self._pick('did', 'does', 'do')} {said} {base}"] * 2
             made += [f"{which} {said} {verb}", f"{said} {verb} {which}"]
         for done in how.passives:
+            this = self._pick("this person", "which person", "who") if how.who else "what"
+            made.append(f"{said} {is_} {self._pick('a', 'the')} {self._kind(path.labels[-2])} {done} {this}")
             made += [f"{which} {is_} {said} {done}", f"by {which} {is_} {said} {done.removesuffix(' by')}"]
             made.append(f"{said} {is_} {done} {which}")
             where = done.split()[-1] in ("in", "at")
@@ -178,9 +245,9 @@ class Grammar(TwoTopics):
         made += [asked.replace("\0", said) for asked in self._unnamed.get(relation, ()) if not inverse] * 2
         return self._any(made)
 
-    def _by_noun(self, how: Phrases, said: str, several: bool, is_: str, what: str) -> list[str]:
+    def _by_noun(self, how: Phrases, said: str, path: Path, is_: str, what: str) -> list[str]:
         """What is asked for by a noun: "what is the director of"."""
-        made = []
+        made, several = [], path.several[-1]
         for noun in how.nouns:
             one = number(noun, several) if self._chance(0.7) else noun
             made += [
@@ -190,7 +257,14 @@ class Grammar(TwoTopics):
                 f"{self._pick('what', 'which')} {one} {self._pick('does', 'do', 'did')} {said} have",
                 f"{self._pick('what', 'which')} {one} {is_} {self._pick('that', 'those')} of {said}",
                 f"{self._possessive(said)} {one} {is_} {what}",
+                f"{said} {self._pick('has', 'have', 'had')} {self._pick('what', 'which')} {one}",
+                f"{said} {is_} {self._pick('in', 'in', 'of')} {self._pick('what', 'which')} {one}",
+                f"{what} is listed as {self._pick('', 'the ')}{one} {self._pick('of', 'for')} {said}",
             ]
+            if singular(noun) in KINDS_OF:
+                kinds = number(self._kind(path.labels[-2]), several)
+                made += [f"{self._pick('what', 'which')} {one} of {kinds} {is_} {said}"] * 2
+                made.append(f"what {one} {is_} {said}")
             for of in self._emptier:
                 made.append(
                     f"what is the {of} of {self._pick(f'the {one} of {said}', f'{self._possessive(said)} {one}')}"
@@ -217,7 +291,35 @@ class Grammar(TwoTopics):
                 f"{which} {self._pick('has', 'have', 'had')} {said} as {self._pick('', 'a ', 'the ', 'their ')}{one}"
             )
             made.append(f"in {kind} {is_} {said} {self._pick('a ', 'the ', 'one ')}{one}")
+            made.append(f"{kind} {is_} {said} {self._pick('a', 'the')} {one} {self._pick('of', 'on', 'in', 'for')}")
         return made
+
+
+def _base_of(past: str) -> str:
+    known = verb_of(past)
+    return known.base if known else past
+
+
+def _now(verb: str) -> str:
+    """ "appear in", of "appeared in"."""
+    first, *rest = verb.split()
+    return " ".join((_base_of(first), *rest))
+
+
+def _jointly(verb: str, things: str) -> str:
+    """ "co-starred with", of "starred in"; "co-wrote films with", of "wrote"."""
+    first, *rest = verb.split()
+    return f"co-{first} with" if rest else f"co-{first} {things} with"
+
+
+def _split(said: str, done: str) -> str:
+    """What happened to something, with a relative clause put behind: "films release whose actors are ..."."""
+    base = _base_of(done)
+    for word in (" that ", " whose ", " which ", " who "):
+        head, found, clause = said.partition(word)
+        if found and TOPIC not in head:
+            return f"{head} {base}{found}{clause}"
+    return f"{said} {base}"
 
 
 def masked_text(question: Question) -> str:

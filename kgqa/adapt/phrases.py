@@ -14,7 +14,7 @@ from graph_schema.schema import PropertyType, RelationPropertySchema
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL
 from kgqa.adapt.thesaurus import done_with, other_verbs
-from kgqa.adapt.verbs import PASSIVE, agents_of, done_by, plural, singular, verb_of
+from kgqa.adapt.verbs import PASSIVE, Verb, agents_of, done_by, plural, singular, verb_of
 from kgqa.stores.foreign.plan import TAIL
 from kgqa.stores.foreign.wording import PREPOSITIONS, is_thing
 
@@ -78,7 +78,7 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
     heads = (*label_nouns(schema, known.head), *(ends if inverse else ()))
     tails = (*label_nouns(schema, known.tail), *(() if inverse else ends))
     for words in (schema.words(relation), *known.synonyms, *_everyday_verbs(schema, relation)):
-        forward, back = _said(words, tails)
+        forward, back = _between_ends(words, heads, tails) or _said(words, tails)
         own, other = own | forward, other | back
     for words in (known.inverse or "", *known.inverse_synonyms):
         if words:
@@ -201,6 +201,18 @@ def _by_label(schema: Schema, relation: str, inverse: bool, label: str) -> Phras
     return found
 
 
+def _between_ends(text: str, heads: tuple[str, ...], tails: tuple[str, ...]) -> tuple[Phrases, Phrases] | None:
+    """The same of a verb between what its ends are called ("compound binds gene"); None of other words."""
+    first, *verb, last = text.lower().split() if len(text.split()) == 3 else ("", "")
+    if first not in heads or last not in tails or not verb[0].endswith("s"):
+        return None
+    base = singular(verb[0])
+    done = base + "d" if base.endswith("e") else base[:-1] + "ied" if base.endswith("y") else base + "ed"
+    known = verb_of(done) or Verb(base, done, done)
+    said = (verb[0], base, known.past)
+    return Phrases(objects=said), Phrases(verbs=said, clauses=(f"{known.participle} by",))
+
+
 def _said(text: str, ends: tuple[str, ...]) -> tuple[Phrases, Phrases]:
     """Phrases for the step that these words say, and for the one back.
 
@@ -301,7 +313,7 @@ def _noun(words: list[str]) -> tuple[Phrases, Phrases]:
         verb = verb_of(first)
         by = f"{verb.participle if verb else first} by"
         if len(words) == 2 and words[0].endswith("ed"):  # "starred actors"
-            forward = forward | Phrases(verbs=(f"{words[0]} in",))
+            forward = forward | Phrases(verbs=(f"{words[0]} in",), objects=(words[0],))
             doing = f"{words[0].removesuffix('ed')}ing"  # "starring", spelled as "starred" is
             back = back | Phrases(objects=(f"{words[0]} in",), clauses=(f"{words[0]} by", doing))
         forward = forward | Phrases(verbs=(did,))

@@ -39,7 +39,7 @@ currency: money
 language: tongue, speech
 population: number of inhabitants, number of people
 author | writer: writer, author, screenwriter, scriptwriter
-director: film maker, filmmaker
+director: filmmaker
 actor | cast | cast member: star, performer, cast member, player, actor
 composer: songwriter
 singer | artist: performer, musician, singer, artist
@@ -77,7 +77,7 @@ size: measure
 # The same of verbs, as they lead from head to tail.
 _VERBS = """
 acted in | starred in: acted in, starred in, played in, appeared in, performed in
-wrote: penned, authored
+wrote: penned, authored, wrote the screenplay for, wrote the script for, wrote the story for
 produced: made
 founded: started
 resulted in: ended in
@@ -113,7 +113,7 @@ residence | address: where does \0 live
 institution | educated at | alma mater: where did \0 study, where did \0 go to school, where was \0 educated
 headquarters: where is \0 based
 language: what does \0 speak, what is spoken in \0
-tag: what is \0 about, what describes \0, how is \0 described
+tag: what is \0 about, what describes \0, how is \0 described, what words describe \0, describe \0 in a few words
 rating: how good is \0, how is \0 rated
 vote: how popular is \0, how many people voted for \0
 gender | sex: is \0 a man or a woman, is \0 male or female

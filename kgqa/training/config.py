@@ -31,6 +31,8 @@ class TrainConfig(BaseModel):
     distill_weight: float = Field(0.5, ge=0, le=1, description="with teachers: share of the loss that is theirs")
     temperature: float = Field(2.0, gt=0, description="with teachers: how far probabilities are softened")
     steps_weight: float = Field(0.0, ge=0, description="of the loss on the relations of known paths, see steps.py")
+    way_steps: int = Field(0, ge=0, description="steps before, on the relations of known paths alone: no walk")
+    way_batch: int = Field(256, gt=0, description="rows of such a step")
     link_steps: int = Field(200, ge=0, description="with guesses: steps that the link predictor is taught before")
     guess_from: float = Field(0.5, ge=0, le=1, description="with guesses: share of the steps without them, first")
     link_queries: int = Field(96, gt=0, description="facts that it has to find again in a step")

@@ -7,6 +7,8 @@ spreads its mass over several ways. Of a row with the directed relations r_1 ...
 
 the softmax being over all relations of the graph and "none of these", whatever is around the topic. Of several graphs
 side by side, each has its own relations.
+
+No graph is walked for it, so that steps on this loss alone, before all others (``way_steps``), cost next to nothing.
 """
 
 from __future__ import annotations
@@ -46,16 +48,17 @@ def steps_loss(
     plan: Plan,
     table: RelationTable,
     steps: Int[Tensor, "B T"],
-    taught: Bool[Tensor, " B"],
+    taught: Bool[Tensor, " B"] | None = None,
     part: Int[Tensor, " D"] | None = None,
 ) -> Float[Tensor, ""]:
-    """The sum over the rows that are ``taught`` and whose steps are known.
+    """The sum over the rows that are ``taught`` (all, if not given) and whose steps are known.
 
     Args:
         part: of several graphs side by side, the one that each directed relation is of.
     """
     length = (steps >= 0).sum(-1)
-    rows = torch.nonzero(taught & (length > 0)).squeeze(-1)
+    known = length > 0 if taught is None else taught & (length > 0)
+    rows = torch.nonzero(known).squeeze(-1)
     steps, length, plan = steps[rows], length[rows], plan.take(rows)
     total = plan.stop.new_zeros(())
     for hop in range(int(length.max()) if len(rows) else 0):

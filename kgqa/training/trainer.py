@@ -127,7 +127,8 @@ class Trainer:
                 "no training question has a topic and an answer that are in the graph",
                 fix="Check that the questions belong to this store, and that topics stand in [brackets]",
             )
-        self.steps = known_steps(train, snapshot, config.model.max_hops) if config.steps_weight else None
+        taught = config.steps_weight or config.way_steps
+        self.steps = known_steps(train, snapshot, config.model.max_hops) if taught else None
         self.unanswerable = Unanswerable(config, train, encoder, self.relation_text)
         dev_unanswerable = Unanswerable(config, dev, encoder, self.relation_text, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
@@ -136,7 +137,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
         self.guesser: LinkGuesser | None = None
-        self.step, self.looked, self.spent = 0, 0, 0.0
+        self.way_step, self.step, self.looked, self.spent = 0, 0, 0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
         self._settings = {
@@ -165,6 +166,7 @@ class Trainer:
         saved = began
         try:
             self._link(progress)
+            self._ways(texts, progress)
             self.spent = before + time.monotonic() - began
             self._look_if_due(dev_texts)  # a run may have been interrupted while it looked
             while self.step < self.config.steps:
@@ -196,10 +198,36 @@ class Trainer:
         links.requires_grad_(False)
         self.guesser = self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
 
+    def _ways(self, texts: TextStates, progress: Callable[[Progress], None]) -> None:
+        """Teach the known ways alone, if so many steps are wanted: nothing is walked, so a step is cheap."""
+        config, data = self.config, self.train
+        rows = torch.nonzero((self.steps >= 0).any(-1)).squeeze(-1) if self.steps is not None else torch.zeros(0)
+        while self.steps is not None and len(rows) and self.way_step < config.way_steps:
+            self._set_rate(self.way_step, config.way_steps)
+            row = rows[batch_at(self.way_step, len(rows), min(config.way_batch, len(rows)), config.seed + 2)]
+            text, of_text = torch.unique(data.row_text[row], return_inverse=True)
+            plan = self.network.plan(texts.take(text, self.device)).take(of_text.to(self.device))
+            table = self.network.relations.table(self.relation_text)
+            loss = steps_loss(self.network, plan, table, self.steps[row].to(self.device), part=self.expander.part)
+            self._learn(loss / len(row))
+            self.way_step += 1
+            progress(Progress(self.way_step, config.way_steps, float(loss.detach()) / len(row), None))
+
+    def _set_rate(self, step: int, steps: int) -> None:
+        """Linear warm-up, then linear decay to a twentieth."""
+        warm = min(1.0, (step + 1) / max(1, self.config.warmup))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * warm * max(0.05, 1 - step / steps)
+
+    def _learn(self, loss: Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimizer.step()
+
     def _step(self, texts: TextStates) -> float:
         config, data = self.config, self.train
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * self._schedule()
+        self._set_rate(self.step, config.steps)
         self.network.train()
         if self.guesser is not None:
             self.guesser.silent = self.step < config.guess_from * config.steps
@@ -208,10 +236,7 @@ class Trainer:
         ]
         question, row = data.rows.take(chosen)
         loss = self._answers(texts, chosen, question, row) + 0.2 * self._mentions(texts)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
-        self.optimizer.step()
+        self._learn(loss)
         return float(loss.detach())
 
     def _answers(self, texts: TextStates, chosen: Tensor, question: Tensor, row: Tensor) -> Tensor:
@@ -242,10 +267,10 @@ class Trainer:
         labelled = scores if self.teaching is None else self.teaching.with_answers(scores, chosen)
         loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
-        if self.steps is not None:
+        if self.steps is not None and self.config.steps_weight:
             steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
-            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part) / len(chosen)
-            loss = loss + self.config.steps_weight * each
+            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part)
+            loss = loss + self.config.steps_weight * each / len(chosen)
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
 
@@ -311,11 +336,6 @@ class Trainer:
         )
         return functional.binary_cross_entropy_with_logits(logits, data.mention_right[chosen].float().to(self.device))
 
-    def _schedule(self) -> float:
-        """Linear warm-up, then linear decay to a twentieth."""
-        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup))
-        return warm * max(0.05, 1 - self.step / self.config.steps)
-
     def _look_if_due(self, texts: TextStates) -> None:
         """Score the dev questions every so many steps and after the last one, and keep the best weights."""
         due = self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
@@ -342,6 +362,7 @@ class Trainer:
         write_atomically(self.run / SETTINGS, (json.dumps(self._settings, indent=1) + "\n").encode())
         state = {
             "step": self.step,
+            "way_step": self.way_step,
             "linked": self.linked,
             "looked": self.looked,
             "spent": self.spent,
@@ -375,7 +396,7 @@ class Trainer:
                 where=str(self.run),
                 fix="Give the same settings to go on with it, or another directory to start anew",
             )
-        self.linked = state["linked"]
+        self.linked, self.way_step = state["linked"], state["way_step"]
         self.step, self.looked, self.spent = state["step"], state["looked"], state["spent"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
