@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -14,7 +16,8 @@ from kgqa.model.network import ReaderNetwork
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import TextStates, prepare
 from kgqa.training.steps import known_steps, steps_loss
-from tests.model.small_run import snapshot
+from kgqa.training.trainer import STATE, Progress, Trainer
+from tests.model.small_run import CONFIG, snapshot
 
 LIVES = (("lives_in", False),)
 BACK = (("lives_in", False), ("lives_in", True))
@@ -73,3 +76,32 @@ def test_the_loss_is_of_the_known_way_and_of_where_it_ends(towns: Snapshot, enco
     assert steps_loss(network, plan, table, steps, untaught).item() == 0
     steps_loss(network, plan, table, steps, taught).backward()  # type: ignore[no-untyped-call]
     assert network.controller.query[0].weight.grad is not None
+    every = steps_loss(network, plan, table, steps)
+    torch.testing.assert_close(every, steps_loss(network, plan, table, steps, torch.ones(7, dtype=torch.bool)))
+
+
+def test_ways_alone_are_taught_before_and_gone_on_with(towns: Snapshot, encoder: Encoder, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"way_steps": 40, "way_batch": 3, "steps": 1, "evaluate_every": 1})
+    data = prepare(QUESTIONS[:3], towns)
+
+    def trained(run: Path, *stops: int) -> tuple[list[Progress], dict[str, torch.Tensor]]:
+        said: list[Progress] = []
+
+        def progress(now: Progress) -> None:
+            said.append(now)
+            if len(said) in stops:
+                raise KeyboardInterrupt
+
+        for _ in stops:
+            with pytest.raises(KeyboardInterrupt):
+                Trainer(config, encoder, towns, data, data, run).fit(progress)
+        Trainer(config, encoder, towns, data, data, run).fit(progress)
+        weights: dict[str, torch.Tensor] = torch.load(run / STATE, weights_only=True)["network"]
+        return said, weights
+
+    said, whole = trained(tmp_path / "whole")
+    assert [(one.step, one.steps) for one in said] == [*((step, 40) for step in range(1, 41)), (1, 1)]
+    assert said[39].loss < said[0].loss / 2
+    again, resumed = trained(tmp_path / "stopped", 7, 30)
+    assert [one.loss for one in again] == pytest.approx([one.loss for one in said], rel=1e-4)
+    assert all(torch.allclose(resumed[name], whole[name], atol=1e-5) for name in whole)
