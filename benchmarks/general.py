@@ -19,7 +19,7 @@ from pathlib import Path
 from kgqa.adapt.paths import bounded_snapshot
 from kgqa.adapt.questions import held_out, make_questions
 from kgqa.adapt.session import BUDGET, scores
-from kgqa.adapt.synonyms import synonyms
+from kgqa.adapt.synonyms import likely_kinds, synonyms
 from kgqa.cli.adapt import SETTINGS
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.evaluation.record import Recorder, append
@@ -50,7 +50,9 @@ def main() -> None:
         with closing(open_store(url)) as store:
             snapshot = bounded_snapshot(store, store.info())
         near = synonyms(encoder, snapshot.schema(), snapshot.relations())
-        made = held_out(make_questions(snapshot, given.number, given.seed, model.max_hops, near), given.seed)
+        kinds = likely_kinds(encoder, snapshot.schema(), snapshot.relations())
+        every = make_questions(snapshot, given.number, given.seed, model.max_hops, near, kinds)
+        made = held_out(every, given.seed)
         graphs.append(GraphQuestions(snapshot, made.train, made.choose))
         asked.append(made.score)
         print(

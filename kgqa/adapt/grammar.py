@@ -132,7 +132,7 @@ class Grammar(TwoTopics):
             one, many = number(noun, False), number(noun, self._chance(0.5))
             same = self._pick("", "a ", "the ", "the same ")
             made += [
-                f"{things} that share {same}{many} with {said}",
+                *[f"{things} that share {same}{many} with {said}"] * 2,
                 f"{things} with the same {one} {like} {said}",
                 f"{things} that have the same {one} {like} {said}",
                 f"{things} whose {many} {is_} also the {many} of {said}",

@@ -151,7 +151,7 @@ class PathSampler:
         taken = [self._kinds[at]]
         while len(taken) < hops:
             reached = self._walk(starts, taken)
-            following = self._next(reached[-1], taken[-1]) if reached else None
+            following = self._next(reached[-1], *taken[:-3:-1]) if reached else None
             if following is None:
                 return None
             taken.append(following)
@@ -300,8 +300,11 @@ class PathSampler:
             return np.zeros(0, np.int64)
         return graph.edge_target[graph.edge_start[place] : graph.edge_start[place + 1]]
 
-    def _next(self, nodes: Any, last: int | None) -> int | None:
-        """A relation around one of the nodes, drawn; seldom the one that was come by."""
+    def _next(self, nodes: Any, last: int | None, before: int | None = None) -> int | None:
+        """A relation around one of the nodes, drawn; of those that could turn back, about a quarter do.
+
+        None that goes there, back and there again: who directed films of the same director isn't asked.
+        """
         node = int(nodes[self._random.randrange(len(nodes))])
         begin, end = self._graph.group_start[node : node + 2].tolist()
         offered: list[int] = self._graph.group_relation[begin:end].tolist()
@@ -309,7 +312,12 @@ class PathSampler:
             if self._random.random() >= BACK:
                 offered = [kind for kind in offered if kind != last ^ 1]
             offered = [kind for kind in offered if not self._said_before(last, kind)]
+            if before == last ^ 1 and last % 2:
+                offered = [kind for kind in offered if kind != before]
         weights = [self._worth[kind] for kind in offered]
+        if last is not None and last ^ 1 in offered:
+            # What shares something with the topic is asked for more than any other way is.
+            weights[offered.index(last ^ 1)] = max(1.0, sum(weights) - self._worth[last ^ 1])
         return self._random.choices(offered, weights)[0] if offered else None
 
     def _said_before(self, last: int, kind: int) -> bool:

@@ -52,11 +52,12 @@ def make_questions(
     seed: int,
     hops: int,
     synonyms: Mapping[str, Sequence[str]] | None = None,
+    kinds: Sequence[str] = (),
 ) -> list[Question]:
     """About ``number`` questions, the same for the same seed; fewer where the graph hasn't as many.
 
     Args:
-        hops: of the longest. synonyms: other words for relations, see ``Grammar``.
+        hops: of the longest. synonyms: other words for relations. kinds: what things may be; for both, see ``Words``.
 
     Raises:
         InputError: the graph has no relations, or too few paths to ask for.
@@ -71,7 +72,7 @@ def make_questions(
             where=snapshot.url,
             fix="Adapt once there are more facts, or ask with the reader as it is (--any-schema)",
         )
-    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {})
+    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {}, kinds)
     wanted = min(WORDINGS, -(-number // len(paths)))
     between, both = sampler.between(round(BETWEEN * number)), sampler.both(round(BOTH * number))
     made = (

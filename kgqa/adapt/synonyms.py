@@ -22,9 +22,11 @@ from kgqa.adapt.phrases import phrases
 from kgqa.adapt.thesaurus import other_nouns
 from kgqa.adapt.verbs import singular
 from kgqa.adapt.vocabulary import vocabulary
+from kgqa.adapt.wording import KINDS
 from kgqa.model.encoder import Encoder
 
 LIKE, APART = 0.45, 0.05
+KIND = 6  # of the kinds
 MOST = 8  # of one relation, the nearest ones
 
 
@@ -50,6 +52,20 @@ def synonyms(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> dict
         if fits and relation in plain and len(found[relation]) < MOST:
             found[relation].append(words[place])
     return {relation: tuple(near) for relation, near in found.items() if near}
+
+
+def likely_kinds(encoder: Encoder, schema: Schema, relations: Sequence[str]) -> tuple[str, ...]:
+    """What things may be of which such relations are told: the ``KIND`` of ``KINDS`` that are most like their words.
+
+    A film is directed and has actors; a protein isn't, and a question that says so is read otherwise.
+    """
+    if not relations:
+        return ()
+    said = sorted({schema.words(relation) for relation in relations})
+    own = functional.normalize(encoder.embed(said), dim=-1).cpu()
+    kinds = functional.normalize(encoder.embed(KINDS), dim=-1).cpu()
+    like = (kinds @ own.T).mean(-1)
+    return tuple(KINDS[at] for at in like.topk(KIND).indices.tolist())
 
 
 def everyday(schema: Schema, relations: Sequence[str]) -> dict[str, list[str]]:

@@ -27,6 +27,7 @@ project recipe vehicle device word thing one entry item entity title work"""
 KINDS = tuple(_KINDS.split())
 EMPTIER = ("name", "type", "kind")  # of "the name of the director of": they say no more
 SYNONYMS = 0.4  # of the places where a synonym could stand
+LIKELY = 0.7  # of the things whose label says nothing, those that are called what they may well be
 PEOPLE = ("person", "person", "man", "woman", "artist", "one")
 
 
@@ -36,6 +37,7 @@ class Words:
     Args:
         schema: whose words are used. relations: of the graph. generator: what is random.
         synonyms: of some relations, words that now and then stand for its own, from head to tail.
+        kinds: what things whose label says nothing may well be; they are called so more than by any other word.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Words:
         relations: Sequence[str],
         generator: random.Random,
         synonyms: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        kinds: Sequence[str] = (),
     ) -> None:
         self._synonyms = synonyms
         self._schema, self._random = schema, generator
@@ -56,6 +59,7 @@ class Words:
             who: tuple(kind for kind in kinds if kind not in said) or ("one",)
             for who, kinds in ((False, KINDS), (True, PEOPLE))
         }
+        self._likely = tuple(kind for kind in kinds if kind in self._kinds[False])
         self._known: dict[tuple[str, bool, str], Phrases] = {}
         nouns = {r: phrases(schema, r, inverse=False, label=DEFAULT_LABEL).nouns for r in relations}
         asked = {r: asked_without((schema.words(r), *nouns[r], *synonyms.get(r, ()))) for r in relations}
@@ -85,7 +89,10 @@ class Words:
     def _kind(self, label: str, who: bool = False) -> str:
         """What a thing of a label is called; where the label says nothing, anything, or anything people are called."""
         known = label_nouns(self._schema, label)
-        return self._pick(*known) if known and self._chance(0.8) else self._pick(*self._kinds[who])
+        if known and self._chance(0.8):
+            return self._pick(*known)
+        likely = self._likely and not who and self._chance(LIKELY)
+        return self._pick(*self._likely) if likely else self._pick(*self._kinds[who])
 
     def _things(self, label: str, several: bool, who: bool = False) -> str:
         return self._pick("the ", "the ", "") + number(self._kind(label, who), several)

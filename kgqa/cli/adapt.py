@@ -81,7 +81,7 @@ def command(
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
         from kgqa.adapt.session import BUDGET, adapt, check_free  # noqa: PLC0415  as above
-        from kgqa.adapt.synonyms import synonyms  # noqa: PLC0415  as above
+        from kgqa.adapt.synonyms import likely_kinds, synonyms  # noqa: PLC0415  as above
         from kgqa.answering import checkpoint_for  # noqa: PLC0415  as above
         from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped  # noqa: PLC0415  as above
         from kgqa.model.config import ModelConfig  # noqa: PLC0415  as above
@@ -103,7 +103,8 @@ def command(
     with common.errors.status("making questions"):
         reading = common.encoder(chosen)
         near = synonyms(reading, snapshot.schema(), snapshot.relations())
-        asked = make_questions(snapshot, number, seed, model.max_hops, near)
+        kinds = likely_kinds(reading, snapshot.schema(), snapshot.relations())
+        asked = make_questions(snapshot, number, seed, model.max_hops, near, kinds)
     if out is None:
         _show(asked[:show], snapshot)
         return
