@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from graph_schema import RelationSchema, Schema
-from kgqa.adapt.synonyms import MOST, synonyms
+from kgqa.adapt.synonyms import KIND, MOST, likely_kinds, synonyms
 from kgqa.adapt.vocabulary import cache_path, vocabulary
+from kgqa.adapt.wording import KINDS
 from kgqa.model.encoder import Encoder
 
 
@@ -35,6 +36,16 @@ def test_words_are_near_to_one_relation_only(encoder: Encoder, tmp_path: Path, m
     # Everyday English stands first.
     assert found["spouse"][:2] == ("husband", "wife")
     assert synonyms(encoder, Schema(), []) == {}
+
+
+def test_kinds_of_thing_are_those_that_the_relations_are_told_of(encoder: Encoder) -> None:
+    films = likely_kinds(encoder, Schema(), ["directed_by", "starred_actors", "has_genre"])
+    assert {"film", "movie"} <= set(films[:3])
+    biology = likely_kinds(encoder, Schema(), ["binds", "is_expressed_in", "treats"])
+    assert {"gene", "protein", "drug"} & set(biology)
+    assert not {"film", "movie"} & set(biology)
+    assert all(len(found) == KIND and set(found) <= set(KINDS) for found in (films, biology))
+    assert likely_kinds(encoder, Schema(), []) == ()
 
 
 def test_a_vocabulary_is_embedded_once(encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

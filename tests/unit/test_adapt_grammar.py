@@ -99,6 +99,37 @@ def test_going_back_leads_to_others_and_never_to_the_topic(films: Snapshot, made
         assert not set(question.answers) & walker.ids(question.topics), question
 
 
+def test_there_and_back_is_not_followed_by_there_again(films: Snapshot) -> None:
+    paths = PathSampler(films, random.Random(0)).paths(1500, 3)
+    thrice = [
+        p.steps for p in paths if len(p.steps) == 3 and p.steps[0] == p.steps[2] and p.steps[1][1] != p.steps[0][1]
+    ]
+    back = [p.steps for p in paths if len(p.steps) == 3 and p.steps[1] == (p.steps[0][0], not p.steps[0][1])]
+    assert len(back) > 50
+    # "Who directed films of the director of" asks nothing; "in which films is who is in a film with" does.
+    assert all(inverse for steps in thrice if steps in back for _, inverse in steps[:1])
+
+
+def test_there_and_back_is_asked_as_people_ask(films: Snapshot) -> None:
+    made = make_questions(films, 4000, 0, 3, kinds=("film",))
+    said = {q.plain.lower() for q in made if any((r, not i) == after for (r, i), after in pairwise(steps_of(q)))}
+    for asked in (
+        r"who co-\w+ (films|with)",
+        r"also \w+ (what|which) films",
+        r"films that share (a |the |the same )?\w+ with",
+    ):
+        assert any(re.search(asked, one) for one in said), asked
+    assert any(re.search(r"directed by (the directors? of|the same director)", one) for one in said)
+
+
+def test_things_are_called_what_they_may_be(films: Snapshot) -> None:
+    def share(kinds: tuple[str, ...]) -> float:
+        texts = [q.plain.lower() for q in make_questions(films, 1000, 0, 2, kinds=kinds)]
+        return sum("recipe" in text for text in texts) / len(texts)
+
+    assert share(("recipe",)) > 3 * share(())
+
+
 def test_a_way_that_comes_back_by_other_relations_may_lead_to_the_topic() -> None:
     family = [(f"{child} {at}", f"Parent {at}") for at in range(30) for child in ("Ann", "Bob")]
     facts = [fact for a, b in family for fact in (Fact(a, "parents", b), Fact(b, "children", a))]
