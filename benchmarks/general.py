@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
     parser.add_argument("--number", type=int, default=10000, help="questions to make from each graph, about")
     parser.add_argument("--way-steps", type=int, default=3000, help="steps before, on the ways alone")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--looks", type=int, default=5, help="how often the held-out questions are asked")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")

@@ -40,6 +40,7 @@ from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 STATE = "state.pt"
 SETTINGS = "train.json"
 UNANSWERABLE = 300  # dev questions, about, that are asked in words of no relation, for the calibration
+SAVED_EVERY = 30.0  # seconds
 LOST = 3.0  # a question is lost whose answers have got less than exp(-3) of the mass
 FAINT = 1e-30  # mass that counts as none: the gradient of its logarithm must be finite
 
@@ -137,7 +138,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
         self.guesser: LinkGuesser | None = None
-        self.way_step, self.step, self.looked, self.spent = 0, 0, 0, 0.0
+        self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, 0, 0.0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
         self._settings = {
@@ -161,9 +162,8 @@ class Trainer:
         """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
         texts = TextStates(self.encoder, self.unanswerable.texts)
         dev_texts = TextStates(self.encoder, self.dev_texts)
-        began = time.monotonic()
+        began = self.saved = time.monotonic()
         before = self.spent
-        saved = began
         try:
             self._link(progress)
             self._ways(texts, progress)
@@ -174,9 +174,7 @@ class Trainer:
                 self.step += 1
                 self.spent = before + time.monotonic() - began
                 self._look_if_due(dev_texts)
-                if time.monotonic() - saved > 30:
-                    self._save()
-                    saved = time.monotonic()
+                self._save_if_due()
                 progress(Progress(self.step, self.config.steps, loss, self.best))
         finally:
             self._save()
@@ -211,6 +209,7 @@ class Trainer:
             loss = steps_loss(self.network, plan, table, self.steps[row].to(self.device), part=self.expander.part)
             self._learn(loss / len(row))
             self.way_step += 1
+            self._save_if_due()
             progress(Progress(self.way_step, config.way_steps, float(loss.detach()) / len(row), None))
 
     def _set_rate(self, step: int, steps: int) -> None:
@@ -356,6 +355,11 @@ class Trainer:
             self.best = score
             self.best_weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
         self.looked = self.step
+
+    def _save_if_due(self) -> None:
+        if time.monotonic() - self.saved > SAVED_EVERY:
+            self._save()
+            self.saved = time.monotonic()
 
     def _save(self) -> None:
         self.run.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.stores.snapshot import Snapshot
+from kgqa.training import trainer
 from kgqa.training.prepare import TextStates, prepare
 from kgqa.training.steps import known_steps, steps_loss
 from kgqa.training.trainer import STATE, Progress, Trainer
@@ -105,3 +106,17 @@ def test_ways_alone_are_taught_before_and_gone_on_with(towns: Snapshot, encoder:
     again, resumed = trained(tmp_path / "stopped", 7, 30)
     assert [one.loss for one in again] == pytest.approx([one.loss for one in said], rel=1e-4)
     assert all(torch.allclose(resumed[name], whole[name], atol=1e-5) for name in whole)
+
+
+def test_of_a_process_that_is_killed_among_the_ways_little_is_lost(
+    towns: Snapshot, encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "SAVED_EVERY", 0.0)
+    data, kept = prepare(QUESTIONS[:3], towns), []
+
+    def progress(now: Progress) -> None:  # what lies there at this moment is all that a killed one leaves
+        kept.append(torch.load(tmp_path / STATE, weights_only=True)["way_step"])
+
+    config = CONFIG.model_copy(update={"way_steps": 3, "steps": 1, "evaluate_every": 1})
+    Trainer(config, encoder, towns, data, data, tmp_path).fit(progress)
+    assert kept == [1, 2, 3, 3]
