@@ -111,6 +111,9 @@ class RelationSchema(_Part):
     properties: dict[Name, RelationPropertySchema] = Field(default_factory=dict)
 
 
+_UNSAID = RelationSchema()  # of a relation that a schema says nothing of
+
+
 class GoneSchema(_Part):
     """What was said of labels, relations and properties that the database no longer has, kept for when they return."""
 
@@ -177,13 +180,13 @@ class Schema(_Part):
 
     def words(self, relation: str, *, inverse: bool = False) -> str:
         """How a relation is said, in the direction given; the forward words where no inverse ones are known."""
-        known = self.relations.get(relation, RelationSchema())
+        known = self.relations.get(relation, _UNSAID)
         forward = known.words or relation_words(relation)
         return (known.inverse or forward) if inverse else forward
 
     def has_inverse_words(self, relation: str) -> bool:
         """Whether the direction from tail to head has words of its own."""
-        return bool(self.relations.get(relation, RelationSchema()).inverse)
+        return bool(self.relations.get(relation, _UNSAID).inverse)
 
     def with_relations(self, names: Iterable[str]) -> Self:
         """This schema with these relations added, if they aren't there, in sorted order."""

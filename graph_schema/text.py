@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _WORD = re.compile(r"\w+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -46,6 +47,7 @@ def tokens(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+@lru_cache(maxsize=4096)  # names of relations are few, and split again and again
 def relation_words(name: str) -> str:
     """A relation's name as words: ``directed_by``, ``DIRECTED_BY`` and ``directedBy`` all give "directed by".
 

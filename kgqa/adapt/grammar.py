@@ -74,7 +74,9 @@ class Grammar(TwoTopics):
         if path.labels[0] in VALUES:
             return TOPIC
         numbered = path.topic.replace("-", "").isdecimal()
-        return self._called(TOPIC, path.labels[0], bool(path.only), NUMBERED if numbered else 0.3)
+        relation, inverse = path.steps[0]
+        who = (relation, not inverse) in self._people
+        return self._called(TOPIC, path.labels[0], bool(path.only), NUMBERED if numbered else 0.3, who)
 
     def _shares(self, path: Path, at: int) -> bool:
         """Whether the step at ``at`` and the next one go there and back."""

@@ -30,7 +30,11 @@ WHERE = frozenset(("place", "location", "city", "country", "birthplace", "town",
 VALUES = frozenset(get_args(PropertyType))  # labels of values, of which no kind is said ("the integer 7")
 _OLD = {"age": "old", "height": "tall", "length": "long", "duration": "long", "weight": "heavy", "depth": "deep"}
 _PERSONS = """person people child parent spouse father mother brother sister sibling son daughter husband wife partner
-    friend couple relative ancestor student president employee artist musician politician colleague member"""
+    friend couple relative ancestor student president employee artist musician politician colleague member
+    customer user pupil teacher professor boss client guest lawyer judge driver pilot coach trainer athlete captain
+    mayor minister king queen leader chief poet painter scientist researcher engineer gardener farmer chef journalist
+    critic detective suspect witness victim passenger tenant landlord mentor hero astronaut soldier tutor supervisor
+    advisor adviser inventor applicant"""
 _PEOPLE = frozenset(_PERSONS.split())
 
 

@@ -15,6 +15,7 @@ from zlib import crc32
 from graph_schema import InputError
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import PathSampler
+from kgqa.adapt.people import ways_to_people
 from kgqa.data import Question
 from kgqa.data.graph import Steps
 from kgqa.stores.snapshot import Snapshot
@@ -72,7 +73,8 @@ def make_questions(
             where=snapshot.url,
             fix="Adapt once there are more facts, or ask with the reader as it is (--any-schema)",
         )
-    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {}, kinds)
+    people = ways_to_people(snapshot)
+    grammar = Grammar(snapshot.schema(), snapshot.relations(), generator, synonyms or {}, kinds, people)
     wanted = min(WORDINGS, -(-number // len(paths)))
     between, both = sampler.between(round(BETWEEN * number)), sampler.both(round(BOTH * number))
     made = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 
 from graph_schema import Schema
@@ -38,6 +38,7 @@ class Words:
         schema: whose words are used. relations: of the graph. generator: what is random.
         synonyms: of some relations, words that now and then stand for its own, from head to tail.
         kinds: what things whose label says nothing may well be; they are called so more than by any other word.
+        people: (relation, inverse) of the steps that lead to people, beside those whose words say it.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Words:
         generator: random.Random,
         synonyms: Mapping[str, Sequence[str]] = MappingProxyType({}),
         kinds: Sequence[str] = (),
+        people: Set[tuple[str, bool]] = frozenset(),
     ) -> None:
-        self._synonyms = synonyms
+        self._synonyms, self._people = synonyms, people
         self._schema, self._random = schema, generator
         said = {w for r in relations for inverse in (False, True) for w in schema.words(r, inverse=inverse).split()}
         said |= {word for r in relations for words in synonyms.get(r, ()) for word in words.split()}
@@ -67,19 +69,20 @@ class Words:
         # What could ask for two relations says neither.
         self._unnamed = {r: [one for one in of if times[one] == 1] for r, of in asked.items()}
 
-    def _called(self, name: str, label: str, must: bool, share: float = 0.5) -> str:
+    def _called(self, name: str, label: str, must: bool, share: float = 0.5, who: bool = False) -> str:
         """A name, in some cases with its kind; its own one if that must be said."""
         if must and (known := label_nouns(self._schema, label)):
             return self._pick(f"{known[0]} {name}", f"{known[0]} {name}", f"the {known[0]} {name}")
         if self._chance(share):
-            kind = self._kind(label)
+            kind = self._kind(label, who)
             return self._pick(f"the {kind} {name}", f"{kind} {name}", f"{kind} {name}", f"the {name} {kind}")
         return name
 
     def _phrases(self, relation: str, inverse: bool, label: str) -> Phrases:
         key = (relation, inverse, label)
         if key not in self._known:
-            self._known[key] = phrases(self._schema, relation, inverse, label)
+            known = phrases(self._schema, relation, inverse, label)
+            self._known[key] = known | Phrases(who=(relation, inverse) in self._people)
         how, near = self._known[key], self._synonyms.get(relation)
         if near and (how.nouns or how.whose) and self._chance(SYNONYMS):
             word = (self._pick(*near),)
