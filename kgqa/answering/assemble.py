@@ -29,7 +29,8 @@ from graph_schema import (
 from kgqa.answering.namesakes import Apart, topic_notes
 from kgqa.answering.run import Ranked, Run, rank
 from kgqa.linking.topics import Linked
-from kgqa.model.decision import DIGITS, Calibration, decide
+from kgqa.model.checkpoint import CheckpointConfig
+from kgqa.model.decision import DIGITS, decide
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.evidence import Chains, trace
 from kgqa.retrieval.expander import Expander
@@ -52,13 +53,13 @@ class Assembler:
 
     Args:
         reader: the store that evidence is checked against. encoder: says what the tokens are.
-        calibration: of the scores. question_weight: of the fusion.
+        config: of the checkpoint. question_weight: of the fusion.
         budget_edges: what one question may expand at one hop.
     """
 
     reader: GraphReader
     encoder: Encoder
-    calibration: Calibration
+    config: CheckpointConfig
     question_weight: float
     budget_edges: int
 
@@ -71,7 +72,7 @@ class Assembler:
         rows: list[list[int]] = [[] for _ in linked]
         for row, question in enumerate(run.row_question.tolist()):
             rows[question].append(row)
-        ranked = rank(run.scores, run.expander, self.calibration)
+        ranked = rank(run.scores, run.expander, self.config.calibration, self.config.guesses)
         said, _ = decide(ranked.question, ranked.score, len(linked))
         apart = Apart.of([topic for one in linked for topic in one.topics], run.expander)
         entities, evidence, names = self._proved(run, ranked, said, rows, apart)

@@ -23,7 +23,7 @@ from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
-from kgqa.retrieval.scores import combine, read
+from kgqa.retrieval.scores import read_again
 from kgqa.retrieval.walk import Budget
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
@@ -132,9 +132,11 @@ class Answerer:
         began = time.perf_counter()
         with torch.inference_mode():
             start = torch.tensor(topic_row, dtype=torch.int64, device=device)
-            reached, reading = read(self.network, plan, table, expander, start, topic_node.to(device), self.budget)
             row_question = torch.tensor([q for q, _ in rows], dtype=torch.int64, device=device)
-            scores = combine(reached, reading, row_question)
+            reached, reading, scores = read_again(
+                self.network, plan, table, expander, start, topic_node.to(device), self.budget, row_question,
+                self.checkpoint.config.calibration,
+            )  # fmt: skip
         inside = expander.seconds - before
         watch.add("retrieval", inside)
         watch.add("reading", time.perf_counter() - began - inside)
@@ -176,7 +178,7 @@ class Answerer:
         assembler = Assembler(
             self.reader,
             self.encoder,
-            self.checkpoint.config.calibration,
+            self.checkpoint.config,
             float(self.network.fusion.weight),
             self.budget_edges,
         )

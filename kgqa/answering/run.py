@@ -65,12 +65,15 @@ class Ranked:
     place: Tensor
 
 
-def rank(scores: Scores, expander: Expander, calibration: Calibration) -> Ranked:
+def rank(scores: Scores, expander: Expander, calibration: Calibration, guesses: Calibration | None = None) -> Ranked:
     """Order by score, those that are equal in ``DIGITS`` digits by entity id.
 
     A score is the calibrated probability of being an answer.
+
+    Args:
+        calibration, guesses: see ``Scores.probability``.
     """
-    score = calibration(scores.log_probability).exp()
+    score = scores.probability(calibration, guesses)
     tie = expander.rank(scores.node)
     order = torch.arange(len(score), device=score.device)
     for by in (tie, -(score * 10**DIGITS).round(), scores.question):

@@ -62,12 +62,12 @@ def evaluate(
     """
     parts, right, done = [], [], 0
     expander = answerer.expander(snapshot)
-    calibration = answerer.checkpoint.config.calibration
+    config = answerer.checkpoint.config
     for some, tokens in linked_batches(answerer, questions, snapshot, brackets=brackets):
         run = answerer.run(some, tokens, expander, Stopwatch())
         right += right_topics(some if run is None else run.linked, questions[done : done + len(some)], snapshot)
         if run is not None:
-            ranked = rank(run.scores, expander, calibration)
+            ranked = rank(run.scores, expander, config.calibration, config.guesses)
             parts.append(replace(ranked, question=ranked.question + done))
         done += len(some)
         progress(done)

@@ -34,8 +34,8 @@ FORMAT = 2
 class CheckpointConfig(BaseModel):
     """What stands in ``config.json``; unknown keys are refused.
 
-    ``calibration``: of the scores, fitted on dev. ``trained``: what it was trained on and how well it did there, for
-    people to read.
+    ``calibration``: of the scores, fitted on dev; ``guesses``: of those that rest on guesses. ``trained``: what it was
+    trained on and how well it did there, for people to read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +43,7 @@ class CheckpointConfig(BaseModel):
     format: int = FORMAT
     model: ModelConfig
     calibration: Calibration
+    guesses: Calibration | None = None
     encoder: str
     encoder_fingerprint: str
     relations: tuple[str, ...]

@@ -64,7 +64,6 @@ class ReaderNetwork(nn.Module):
         self.topic = TopicScorer(config)
         self.links = LinkPredictor(config) if config.guesses else None
         self.vectors = NodeVectors(config) if config.vector_dim else None
-        self.doubt = nn.Parameter(torch.tensor(2.0)) if config.guesses else None
 
     @property
     def device(self) -> torch.device:
@@ -115,7 +114,6 @@ class ReaderNetwork(nn.Module):
         memory: Memory | None,
         owner: Int[Tensor, " G"],
         relation: Int[Tensor, " G"],
-        proven: Bool[Tensor, " M"],
         vectors: Float[Tensor, "M X"] | None = None,
     ) -> Reading:
         """Score the M entities that B rows have reached.
@@ -124,7 +122,6 @@ class ReaderNetwork(nn.Module):
             row: the row of each reached entity. mass: its path score in [0, 1]. memory: the slots; None without.
             owner, relation: the relations around each reached entity (position in M, directed relation).
             vectors: those that the entities have, 0 where one has none; for a network that reads them.
-            proven: which were reached over facts alone; a learned doubt is taken off the graph's side of the others.
         """
         question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
         odds = log_odds(mass)
@@ -135,8 +132,6 @@ class ReaderNetwork(nn.Module):
                 graph = graph + fit
             correction, attention = self.reader(memory.slots, memory.row, odds, question, memory.of)
             graph = graph + correction
-        if self.doubt is not None:
-            graph = graph - self.doubt * ~proven
         prior, kind = torch.zeros_like(odds), question.new_zeros(len(question), 0)
         if self.config.question_side:
             kind = self.fusion.fit(question, table.key)

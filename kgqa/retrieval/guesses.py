@@ -34,9 +34,7 @@ class Guessed:
 
 @runtime_checkable
 class Guesser(Protocol):
-    """Says which facts there may be besides those that there are. ``silent``: it isn't asked."""
-
-    silent: bool
+    """Says which facts there may be besides those that there are."""
 
     def fitting(self, node: Int[Tensor, " F"]) -> Bool[Tensor, "F D"]:
         """Which directed relations each node is of a kind to have."""
@@ -54,7 +52,6 @@ class LinkGuesser:
 
     def __init__(self, links: LinkPredictor, relation_text: Float[Tensor, "D E"], expander: SnapshotExpander) -> None:
         self._links, self._expander = links, expander
-        self.silent = False
         with torch.no_grad():
             self._keys = links.keys(relation_text)
         self._kind = kinds(expander.group_start, expander.group_relation, len(relation_text))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from kgqa.model.controller import Plan
+from kgqa.model.decision import Calibration, decide
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
@@ -23,11 +24,24 @@ class Scores:
 
     Attributes:
         question: [N], ascending. node: [N], ascending within a question. log_probability: [N], of being an answer.
+        supposed: [N], which were reached over guesses only, from one topic at least; None: none was.
     """
 
     question: Int[Tensor, " N"]
     node: Int[Tensor, " N"]
     log_probability: Float[Tensor, " N"]
+    supposed: Bool[Tensor, " N"] | None = None
+
+    def probability(self, facts: Calibration, guesses: Calibration | None = None) -> Float[Tensor, " N"]:
+        """Calibrated probabilities of being an answer.
+
+        Args:
+            facts: of what facts lead to. guesses: of the others; None: the same.
+        """
+        sure = facts(self.log_probability)
+        if self.supposed is not None and guesses is not None:
+            sure = torch.where(self.supposed, guesses(self.log_probability), sure)
+        return sure.exp()
 
 
 def read(
@@ -39,15 +53,17 @@ def read(
     topic_node: Int[Tensor, " K"],
     budget: Budget,
     hide: Int[Tensor, " B"] | None = None,
+    guessing: Bool[Tensor, " B"] | None = None,
 ) -> tuple[Walk, Reading]:
     """Walk from the topics and score what was reached; M of the walk and of the reading are the same.
 
     Args:
+        guessing: see ``walk``.
         hide: see ``walk``; the plan of a row with something hidden is frozen, so that it isn't unlearned.
     """
     if hide is not None:
         plan = plan.frozen(hide >= 0)
-    reached = walk(network, plan, table, expander, topic_row, topic_node, budget, hide)
+    reached = walk(network, plan, table, expander, topic_row, topic_node, budget, hide, guessing=guessing)
     none = topic_row.new_zeros(0)
     owner, relation = none, none
     if network.config.question_side and len(reached.key):
@@ -56,10 +72,41 @@ def read(
     config, vectors = network.config, None
     if config.vector_dim:
         vectors = expander.vectors(key_node(reached.key), config.vector_property, config.vector_dim)
-    reading = network.read(
-        plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, reached.proven, vectors
-    )
+    reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, vectors)
     return reached, reading
+
+
+def read_again(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Int[Tensor, " K"],
+    topic_node: Int[Tensor, " K"],
+    budget: Budget,
+    row_question: Int[Tensor, " B"],
+    facts: Calibration,
+) -> tuple[Walk, Reading, Scores]:
+    """Read by facts, and the questions of which they say nothing once more, with guesses at what the graph lacks.
+
+    So a guess never stands beside what is known, nor against it.
+
+    Args:
+        row_question: the question of each row, ascending. facts: calibration of what facts lead to.
+    """
+    reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
+    scores = combine(reached, reading, row_question)
+    if expander.guesser is None or not len(row_question):
+        return reached, reading, scores
+    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
+    order = order[torch.sort(scores.question[order], stable=True).indices]
+    question = scores.question[order]
+    said, _ = decide(question, scores.probability(facts)[order], int(row_question[-1]) + 1)
+    guessing = ~torch.isin(row_question, question[said])
+    if bool(guessing.any()):
+        reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing)
+        scores = combine(reached, reading, row_question)
+    return reached, reading, scores
 
 
 def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) -> Scores:
@@ -70,13 +117,15 @@ def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) ->
     """
     # A topic that no hop came back to is remembered, but wasn't reached: nothing could prove it.
     got = reached.mass > 0
-    log_probability = functional.logsigmoid(reading.logits[got])
+    log_probability, supposed = functional.logsigmoid(reading.logits[got]), ~reached.proven[got]
     row, node = key_row(reached.key[got]), key_node(reached.key[got])
     question = row_question[row]
     if len(torch.unique(row_question)) == len(row_question):
-        return Scores(question, node, log_probability)
+        return Scores(question, node, log_probability, supposed)
     key, position = torch.unique(make_key(question, node), return_inverse=True)
     total = log_probability.new_zeros(len(key)).index_add(0, position, log_probability)
     rows = torch.bincount(row_question, minlength=int(row_question.max()) + 1)
     met = torch.bincount(position, minlength=len(key)) == rows[key_row(key)]
-    return Scores(key_row(key)[met], key_node(key)[met], total[met])
+    any_supposed = torch.zeros(len(key), dtype=torch.bool, device=key.device)
+    any_supposed[position[supposed]] = True
+    return Scores(key_row(key)[met], key_node(key)[met], total[met], any_supposed[met])

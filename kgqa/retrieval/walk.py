@@ -97,10 +97,12 @@ def walk(
     hide: Int[Tensor, " B"] | None = None,
     *,
     soften: bool = False,
+    guessing: Bool[Tensor, " B"] | None = None,
 ) -> Walk:
     """Follow a plan from the topics of B rows.
 
     Args:
+        guessing: which rows may follow facts that the graph lacks, if the expander has who guesses them; None: no row.
         hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
             what is then left can't answer the question, which is how "the graph doesn't know" is learned.
             How relations score isn't learned from such a row.
@@ -124,7 +126,9 @@ def walk(
         key, mass, proven = key[going], mass[going], proven[going]
         if not len(key):
             break
-        taken = _hop(network, plan, hop, table, expander, key, mass, proven, topics, budget, hide, soften=soften)
+        taken = _hop(
+            network, plan, hop, table, expander, key, mass, proven, topics, budget, hide, guessing, soften=soften
+        )
         hops.append(taken)
         old_key = memory_key
         memory_key, position = torch.unique(torch.cat([old_key, taken.key]), return_inverse=True)
@@ -160,21 +164,21 @@ def _hop(
     topics: Tensor,
     budget: Budget,
     hide: Tensor | None,
+    guessing: Tensor | None,
     *,
     soften: bool,
 ) -> Hop:
     """One hop: offer, choose, expand, guess, add up."""
     rows = len(plan.stop)
-    guesser = expander.guesser if network.config.guesses and not soften else None
-    if guesser is not None and guesser.silent:
-        guesser = None
+    guesser = None if guessing is None else expander.guesser
     groups = expander.offer(key_node(key))
     row = key_row(key)[groups.owner]
     offered = torch.zeros(rows, len(table.key), dtype=torch.bool, device=key.device)
     offered[row, groups.relation] = True
-    if guesser is not None:
-        fits = guesser.fitting(key_node(key))
-        owner, relation = torch.nonzero(fits, as_tuple=True)
+    if guesser is not None and guessing is not None:
+        may = torch.nonzero(guessing[key_row(key)]).squeeze(-1)
+        at, relation = torch.nonzero(guesser.fitting(key_node(key)[may]), as_tuple=True)
+        owner = may[at]
         offered[key_row(key)[owner], relation] = True
     weights = _weights(network, plan, hop, table, offered, expander.part, hide, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
@@ -199,8 +203,7 @@ def _hop(
     facts = len(chosen)
     if guesser is not None:
         worth = asked.detach() >= network.config.prune * best[key_row(key)[owner]]
-        # Where to go is learned from facts alone, else a guess at what lies several hops away would become a shortcut.
-        found = _guessed(guesser, key, owner[worth], relation[worth], asked[worth].detach())
+        found = _guessed(guesser, key, owner[worth], relation[worth], asked[worth])
         edge_group = torch.cat([edge_group, torch.arange(len(found[0]), device=key.device) + facts])
         source, directed, weight, target = (
             torch.cat(both) for both in zip((source, directed, weight, target), found, strict=True)

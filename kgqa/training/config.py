@@ -34,7 +34,6 @@ class TrainConfig(BaseModel):
     way_steps: int = Field(0, ge=0, description="steps before, on the relations of known paths alone: no walk")
     way_batch: int = Field(256, gt=0, description="rows of such a step")
     link_steps: int = Field(200, ge=0, description="with guesses: steps that the link predictor is taught before")
-    guess_from: float = Field(0.5, ge=0, le=1, description="with guesses: share of the steps without them, first")
     link_queries: int = Field(96, gt=0, description="facts that it has to find again in a step")
     link_hidden: float = Field(0.5, gt=0, lt=1, description="share of the facts that is hidden meanwhile, at most")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")

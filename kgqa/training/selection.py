@@ -12,7 +12,7 @@ from kgqa.model.decision import Calibration, decide, fit_calibration
 from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import make_key
-from kgqa.retrieval.scores import Scores, combine, read
+from kgqa.retrieval.scores import Scores, combine, read, read_again
 from kgqa.retrieval.walk import Budget
 from kgqa.training.prepare import Prepared, TextStates
 
@@ -70,8 +70,14 @@ def dev_scores(
     chosen: Tensor,
     budget: Budget,
     batch: int = 256,
+    *,
+    facts: Calibration | None = None,
 ) -> Scored:
-    """Score the questions at ``chosen`` (positions in ``data``); one that nothing was linked in scores nothing."""
+    """Score the questions at ``chosen`` (positions in ``data``); one that nothing was linked in scores nothing.
+
+    Args:
+        facts: guess where facts say nothing, under this calibration of theirs; None: don't.
+    """
     network.eval()
     table = network.relations.table(relation_text)
     parts, golds, counts = [], [], []
@@ -82,22 +88,44 @@ def dev_scores(
             tokens = texts.take(data.row_text[row], network.device)
             topic_row, topic_node = (t.to(network.device) for t in data.row_topics.take(row))
             plan = network.plan(tokens)
-            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
-            found = combine(reached, reading, question.to(network.device))
+            asked = question.to(network.device)
+            if facts is None:
+                found = combine(*read(network, plan, table, expander, topic_row, topic_node, budget), asked)
+            else:
+                found = read_again(network, plan, table, expander, topic_row, topic_node, budget, asked, facts)[2]
             gold_question, gold_node = (t.to(network.device) for t in data.answers.take(some))
             key = make_key(found.question, found.node)
             golds.append(torch.isin(key, make_key(gold_question, gold_node)).cpu())
-            parts.append(Scores(found.question.cpu() + begin, found.node.cpu(), found.log_probability.cpu()))
+            parts.append(
+                Scores(
+                    found.question.cpu() + begin,
+                    found.node.cpu(),
+                    found.log_probability.cpu(),
+                    found.supposed.cpu() if found.supposed is not None else None,
+                )
+            )
         counts.append(data.answers.start[some + 1] - data.answers.start[some] + data.missing[some])
     if not parts:
-        parts.append(Scores(*(torch.zeros(0, dtype=torch.int64),) * 2, torch.zeros(0)))
+        none = torch.zeros(0, dtype=torch.int64)
+        parts.append(Scores(none, none, torch.zeros(0), none.bool()))
         golds.append(torch.zeros(0, dtype=torch.bool))
     scores = Scores(
         torch.cat([p.question for p in parts]),
         torch.cat([p.node for p in parts]),
         torch.cat([p.log_probability for p in parts]),
+        torch.cat([p.supposed for p in parts if p.supposed is not None]),
     )
     return Scored(scores, torch.cat(golds), torch.cat(counts))
+
+
+def fit_guesses(scored: Scored) -> Calibration | None:
+    """The calibration of what rests on guesses; None if nothing does.
+
+    Args:
+        scored: with guesses where facts say nothing.
+    """
+    score, right, weight, supposed = _counted(scored)
+    return fit_calibration(score[supposed], right[supposed], weight[supposed]) if bool(supposed.any()) else None
 
 
 def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
@@ -111,9 +139,9 @@ def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
     """
     questions = len(scored.gold_count)
     scores = scored.scores
-    score, right, weight = _counted(scored)
+    score, right, weight, _ = _counted(scored)
     if unanswerable is not None:
-        more = _counted(unanswerable)
+        more = _counted(unanswerable)[:3]
         share = UNANSWERABLE * questions / max(1, len(unanswerable.gold_count))
         score, right, weight = (
             torch.cat([score, more[0]]), torch.cat([right, more[1]]), torch.cat([weight, share * more[2]])
@@ -147,9 +175,11 @@ def _ordered(scores: Scores, calibration: Calibration) -> tuple[Tensor, Tensor, 
     return scores.question[order], calibration(scores.log_probability[order]).exp(), order
 
 
-def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor]:
-    """Log probability, whether it is gold, and weight of the entities that count in a calibration."""
-    counted = part.scores.log_probability > COUNTED
-    number = torch.bincount(part.scores.question[counted], minlength=len(part.gold_count))
-    weight = 1 / number[part.scores.question[counted]].float()
-    return part.scores.log_probability[counted], part.gold[counted], weight
+def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the entities that count in a calibration: log probability, whether it is gold, weight, whether supposed."""
+    scores = part.scores
+    counted = scores.log_probability > COUNTED
+    number = torch.bincount(scores.question[counted], minlength=len(part.gold_count))
+    weight = 1 / number[scores.question[counted]].float()
+    supposed = torch.zeros_like(counted) if scores.supposed is None else scores.supposed
+    return scores.log_probability[counted], part.gold[counted], weight, supposed[counted]

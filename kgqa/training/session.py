@@ -104,6 +104,7 @@ def train_graphs(
         CheckpointConfig(
             model=config.model,
             calibration=trained.dev.calibration,
+            guesses=trained.guesses,
             encoder=encoder.name,
             encoder_fingerprint=encoder.fingerprint(),
             relations=relations,

@@ -19,6 +19,7 @@ from torch.nn import functional
 from graph_schema import CheckpointError, InputError
 from kgqa.files import write_atomically
 from kgqa.model.controller import Plan
+from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
@@ -33,7 +34,7 @@ from kgqa.training.distill import Teaching
 from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss, none_loss
 from kgqa.training.prepare import Prepared, TextStates
-from kgqa.training.selection import DevScore, dev_scores, judge
+from kgqa.training.selection import DevScore, dev_scores, fit_guesses, judge
 from kgqa.training.steps import known_steps, steps_loss
 from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 
@@ -57,12 +58,16 @@ class Progress:
 
 @dataclass
 class Trained:
-    """The outcome: the best network seen on dev, its score, and the seconds spent in this and earlier sittings."""
+    """The outcome: the best network seen on dev, its score, and the seconds spent in this and earlier sittings.
+
+    ``guesses``: the calibration of what rests on guesses.
+    """
 
     network: ReaderNetwork
     dev: DevScore
     seconds: float
     step: int
+    guesses: Calibration | None = None
 
 
 def batch_at(step: int, size: int, batch: int, seed: int) -> Tensor:
@@ -137,7 +142,6 @@ class Trainer:
         learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
-        self.guesser: LinkGuesser | None = None
         self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, 0, 0.0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
@@ -180,7 +184,7 @@ class Trainer:
             self._save()
         self.network.load_state_dict(self.best_weights)
         assert self.best is not None
-        return Trained(self.network, self.best, self.spent, self.step)
+        return Trained(self.network, self.best, self.spent, self.step, self._guesses(dev_texts))
 
     def _link(self, progress: Callable[[Progress], None]) -> None:
         """Teach the link predictor, if there is one, and guess by it from then on."""
@@ -194,7 +198,24 @@ class Trainer:
             self.linked = True
             self._save()
         links.requires_grad_(False)
-        self.guesser = self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
+        self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
+
+    def _guesses(self, texts: TextStates) -> Calibration | None:
+        """The calibration of guesses on the dev questions, if there are any."""
+        if self.network.links is None or self.best is None:
+            return None
+        budget = Budget(self.config.budget_edges)
+        return fit_guesses(
+            dev_scores(
+                self.network, self.expander, self.relation_text, self.dev, texts, self._spread(), budget,
+                facts=self.best.calibration,
+            )
+        )  # fmt: skip
+
+    def _spread(self) -> Tensor:
+        """Which dev questions are looked at."""
+        size = len(self.dev.questions)
+        return torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
 
     def _ways(self, texts: TextStates, progress: Callable[[Progress], None]) -> None:
         """Teach the known ways alone, if so many steps are wanted: nothing is walked, so a step is cheap."""
@@ -228,8 +249,6 @@ class Trainer:
         config, data = self.config, self.train
         self._set_rate(self.step, config.steps)
         self.network.train()
-        if self.guesser is not None:
-            self.guesser.silent = self.step < config.guess_from * config.steps
         chosen = self.usable[
             batch_at(self.step, len(self.usable), min(config.batch_size, len(self.usable)), config.seed)
         ]
@@ -340,10 +359,7 @@ class Trainer:
         due = self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
         if not due or self.step == self.looked:
             return
-        if self.guesser is not None:
-            self.guesser.silent = False
-        size = len(self.dev.questions)
-        spread = torch.arange(0, size, max(1, -(-size // self.config.dev_questions)))
+        spread = self._spread()
         budget = Budget(self.config.budget_edges)
         scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread, budget)
         unknown = None
