@@ -170,6 +170,7 @@ def experiment(
                 recorder,
                 seed=seed,
                 also=wanted.also,
+                trained=training,
             )
             seconds = float(checkpoint.config.trained["seconds"])
             figures = [*measured.rows, recorder.row(opened.name, "train_seconds", seconds, len(training))]

@@ -55,9 +55,11 @@ def accuracy_rows(name: str, found: Evaluated, recorder: Recorder, *, brackets: 
             yield recorder.row(f"{name}/{part}", "right_topic", float(found.right_topic[chosen].mean()), n)
 
 
-def slice_rows(name: str, found: Evaluated, walker: Walker, recorder: Recorder) -> Iterator[Row]:
-    """A row for each slice and metric of SLICED."""
-    for slicing, values in slices(found.questions, walker).items():
+def slice_rows(
+    name: str, found: Evaluated, walker: Walker, recorder: Recorder, trained: Sequence[Question] = ()
+) -> Iterator[Row]:
+    """A row for each slice and metric of SLICED. ``trained``: the training questions."""
+    for slicing, values in slices(found.questions, walker, trained).items():
         for value, chosen in values.items():
             metrics = found.scores.means(chosen)
             for metric in SLICED:

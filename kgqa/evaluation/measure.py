@@ -36,6 +36,7 @@ def measure(
     seed: int,
     brackets: bool = True,
     also: Sequence[Also] = (),
+    trained: Sequence[Question] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Measured:
     """Answer every question and score it.
@@ -43,14 +44,15 @@ def measure(
     Args:
         name: of the set, for the rows. walker: over the graph that is asked.
         seed: draws the unanswerable questions. brackets: use the topics marked in the questions.
-        also: besides accuracy and calibration. say: told what is being done.
+        also: besides accuracy and calibration. trained: the training questions, for the slices.
+        say: told what is being done.
     """
     snapshot = walker.snapshot
     say(f"answering {len(questions):,} questions")
     found = evaluate(answerer, questions, snapshot, brackets=brackets)
     rows = list(accuracy_rows(name, found, recorder, brackets=brackets))
     if "slices" in also:
-        rows += slice_rows(name, found, walker, recorder)
+        rows += slice_rows(name, found, walker, recorder, trained)
     if "evidence" in also:
         say("walking the evidence again")
         rows += evidence_rows(name, evidence(answerer, questions, snapshot, brackets=brackets), recorder)

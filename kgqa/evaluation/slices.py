@@ -6,6 +6,7 @@ topic facts  how many facts are around the topic, the most popular one if there 
 answers      size of the gold set
 gold path    whether it leads to all the answers in the graph asked (whole), to some (partly), or to none (broken)
 namesakes    how many entities bear the topic's name, the most if there are several topics
+trained      whether a training question has its gold path (path), all relations of it (relations), or neither (new)
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ NAMESAKES = (1, 2)
 Slices = dict[str, dict[str, Bool[Tensor, " Q"]]]
 
 
-def slices(questions: Sequence[Question], walker: Walker) -> Slices:
-    """For each slicing its values, and which questions have each; what isn't known of a question puts it in none."""
+def slices(questions: Sequence[Question], walker: Walker, trained: Sequence[Question] = ()) -> Slices:
+    """For each slicing its values, and which questions have each; what isn't known of a question puts it in none.
+
+    Args:
+        trained: the training questions.
+    """
     snapshot = walker.snapshot
     around = [_topics(question, snapshot) for question in questions]
     labels: dict[str, list[tuple[str, ...]]] = {
@@ -42,6 +47,7 @@ def slices(questions: Sequence[Question], walker: Walker) -> Slices:
         "answers": [(binned(len(q.answers), SIZES, 0),) for q in questions],
         "gold path": [(_path(question, walker),) if question.paths else () for question in questions],
         "namesakes": [(binned(bearers, NAMESAKES),) if bearers else () for _, bearers in around],
+        "trained": _trained(questions, trained),
     }
     return {
         name: {
@@ -63,6 +69,18 @@ def binned(value: int, ends: Sequence[int], low: int = 1) -> str:
             return str(end) if low == end else f"{low}-{end}"
         low = end + 1
     return f"{low}+"
+
+
+def _trained(questions: Sequence[Question], trained: Sequence[Question]) -> list[tuple[str, ...]]:
+    """What training has of each question's gold path; nothing of one whose path isn't known, or without training."""
+    paths = {path.steps for question in trained for path in question.paths}
+    relations = {step for steps in paths for step in steps}
+    found: list[tuple[str, ...]] = []
+    for question in questions:
+        own = [path.steps for path in question.paths] if paths else []
+        known = all(step in relations for steps in own for step in steps)
+        found.append(("path" if paths.issuperset(own) else "relations" if known else "new",) if own else ())
+    return found
 
 
 def _path(question: Question, walker: Walker) -> str:

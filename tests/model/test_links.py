@@ -264,12 +264,32 @@ def test_what_the_graph_says_is_proven_and_surer(answerer: Answerer) -> None:
     assert max(guessed) < min(answer.score for answer in sure)
 
 
+def test_guesses_change_nothing_where_facts_answer(answerer: Answerer) -> None:
+    asked = [f"where does [{fact.head}] live" for fact in (*SAID, *MISSING) if fact.relation == "lives in"]
+    together = answerer.ask_many(asked)
+    snapshot = answerer.reader
+    assert isinstance(snapshot, Snapshot)
+    expander = answerer.expander(snapshot)
+    guesser, expander.guesser = expander.guesser, None
+    try:
+        by_facts = answerer.ask_many(asked, snapshot)
+    finally:
+        expander.guesser = guesser
+    known = [one for one in by_facts if one.answers]
+    assert 20 <= len(known) < len(asked)
+    for one, other in zip(by_facts, together, strict=True):
+        if one.answers:
+            assert [(a.entity.id, a.score) for a in other.answers] == [(a.entity.id, a.score) for a in one.answers]
+        else:
+            assert all(answer.supposed for answer in other.answers)
+
+
 def test_without_slots_nothing_is_guessed(answerer: Answerer, encoder: Encoder) -> None:
     config = answerer.checkpoint.config
     own = ModelConfig.model_validate({**config.model.model_dump(), "slots": False})
     assert not own.guesses
     network = type(answerer.network)(own)
-    state = {k: v for k, v in answerer.network.state_dict().items() if not k.startswith(("links.", "doubt"))}
+    state = {k: v for k, v in answerer.network.state_dict().items() if not k.startswith("links.")}
     network.load_state_dict(state)
     network.eval().requires_grad_(False)
     plain = Checkpoint(network, config.model_copy(update={"model": own}))

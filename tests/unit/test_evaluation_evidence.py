@@ -89,8 +89,28 @@ def test_slices() -> None:
         },
         "gold path": {"whole": [True, True, True, False]},
         "namesakes": {"1": [True, True, True, False]},
+        "trained": {},
     }
     assert slices([], Walker(GRAPH))["hops"] == {}
+
+
+def test_what_training_had_of_a_path() -> None:
+    def asked(*steps: tuple[str, bool]) -> Question:
+        return Question("q", (), ("x",), paths=(GoldPath("ann", steps),))
+
+    trained = [asked(("parent", False), ("lives_in", False)), asked(("knows", True))]
+    questions = [
+        asked(("parent", False), ("lives_in", False)),
+        asked(("lives_in", False), ("knows", True)),
+        asked(("knows", False)),
+        Question("no path", (), ("x",)),
+    ]
+    found = {value: of.tolist() for value, of in slices(questions, Walker(GRAPH), trained)["trained"].items()}
+    assert found == {
+        "new": [False, False, True, False],
+        "path": [True, False, False, False],
+        "relations": [False, True, False, False],
+    }
 
 
 def test_namesakes_are_counted() -> None:
