@@ -62,7 +62,7 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
         quoting = options.quoting
     elif name == "csv" or all(_quoted(cell) for row in plain for cell in row):
         quoting = "yes"
-    rows = [quoted_fields(line, delimiter) or [line] for line in lines] if quoting == "yes" else plain
+    rows = plain if quoting != "yes" else [_fields(*pair, delimiter) for pair in zip(lines, plain, strict=True)]
     header = tuple(cell.strip() for cell in rows[0]) if is_header(rows[0], options) else None
     widths = Counter(map(len, rows))
     width = 3
@@ -78,6 +78,13 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
         found = width > 1
     seen = sum(len(row) - 1 for row in plain)
     return (found, widths[width], seen), Dialect(name, quoting, header, width, options.table)
+
+
+def _fields(line: str, plain: list[str], delimiter: str) -> list[str]:
+    """The fields of a line whose quotes count, given those of one whose don't."""
+    if '"' not in line and "\r" not in line:
+        return [cell.lstrip(" ") for cell in plain]
+    return quoted_fields(line, delimiter) or [line]
 
 
 def _quoted(cell: str) -> bool:

@@ -6,7 +6,9 @@ What a transaction would change in memory is kept apart, and comes into force on
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count as counting
 from itertools import repeat
 
 import numpy as np
@@ -45,6 +47,7 @@ class EmbeddedWriter:
         self._changed_origins: dict[int, KeySet] = {}
         self._as_of = -1
         self._changes = -1
+        self._repeating = True  # whether most ids of a batch come several times in it; the last one tells
         self.index = FactIndex()
         self.undisturbed = False
 
@@ -101,7 +104,7 @@ class EmbeddedWriter:
         said = said_of_entities(batch)
         facts = Facts.of(batch.facts)
         count = len(facts)
-        ids = [*facts.heads, *facts.tails, *said]
+        ids, places = self._distinct([*facts.heads, *facts.tails, *said])
         rows = self.entities.rows_of(ids)
         missing = np.flatnonzero(rows == NO_ROW)
         unknown = [ids[place] for place in missing.tolist()]
@@ -109,7 +112,9 @@ class EmbeddedWriter:
         rows[missing] = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
         if (rows[missing] == NO_ROW).any():
             rows[missing] = self.entities.rows_of(unknown)
-        mentioned = len(distinct(rows))
+        mentioned = len(distinct(rows)) if places is None else len(rows)
+        rows = rows if places is None else rows[places]
+        self._repeating = 2 * mentioned < len(rows)
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
         altered = self.entities.say(known, batch.origin)
         ends = rows[:count], rows[count : 2 * count]
@@ -122,6 +127,16 @@ class EmbeddedWriter:
             self.count_change()
         merged, again = count - new, mentioned - len(created)
         return Written(new, merged, len(created), again, merged - changed, again - altered)
+
+    def _distinct(self, ids: list[str]) -> tuple[list[str], Int64s | None]:
+        """Each id once, and the place of each given one among them; the same ids and None if few are to be expected
+        to come again: looking for them would take longer than to take each for itself.
+        """
+        if not self._repeating:
+            return ids, None
+        numbers: defaultdict[str, int] = defaultdict(counting().__next__)
+        places = np.fromiter(map(numbers.__getitem__, ids), np.int64, len(ids))
+        return [*numbers], places
 
     # ---- its facts
 
