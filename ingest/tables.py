@@ -147,12 +147,12 @@ class Relationship:
             )
         ids = self.head.texts(records, nodes), self.tail.texts(records, nodes)
         rows: Sequence[Row] = range(len(types))
-        lines, columns = records.lines, (ids[0], types, ids[1])
-        if not all(map(all, columns)):
+        lines, said = records.lines, [ids[0], types, ids[1]]
+        if not all(map(all, said)):
             rows = [row for row in rows if None not in (ids[0][row], types[row], ids[1][row])]
-            self._missing(len(types), rows, columns, faults)
-            lines, columns = [lines[row] for row in rows], tuple([column[row] for row in rows] for column in columns)
-        head_ids, names, tail_ids = (cast("list[str]", column) for column in columns)
+            self._missing(len(types), rows, (ids[0], types, ids[1]), faults)
+            lines, said = [lines[row] for row in rows], [[column[row] for row in rows] for column in said]
+        head_ids, names, tail_ids = (cast("list[str]", column) for column in said)
         return Triples(
             records.source,
             lines,

@@ -9,7 +9,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count as counting
-from itertools import repeat
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from kgqa.stores.batches import check_relations, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
-from kgqa.stores.idtable import NO_ROW
 from kgqa.stores.keys import KeySet, distinct
 from kgqa.stores.properties import check_properties, decoded, encoded
 
@@ -105,13 +103,7 @@ class EmbeddedWriter:
         facts = Facts.of(batch.facts)
         count = len(facts)
         ids, places = self._distinct([*facts.heads, *facts.tails, *said])
-        rows = self.entities.rows_of(ids)
-        missing = np.flatnonzero(rows == NO_ROW)
-        unknown = [ids[place] for place in missing.tolist()]
-        created = self.entities.create(set(unknown), said, batch.origin)
-        rows[missing] = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
-        if (rows[missing] == NO_ROW).any():
-            rows[missing] = self.entities.rows_of(unknown)
+        rows, created = self.entities.rows_for(ids, said, batch.origin)
         mentioned = len(distinct(rows)) if places is None else len(rows)
         rows = rows if places is None else rows[places]
         self._repeating = 2 * mentioned < len(rows)
