@@ -167,12 +167,13 @@ class Known:
         for column, wanted in ((part.heads, part.ends.head), (part.tails, part.ends.tail)):
             if wanted == DEFAULT_LABEL and part.ends.create:
                 continue
-            found = {*map(labels.get, column)}
+            ids = {*column}
+            found = {*map(labels.get, ids)}
             if None in found:
                 if len(labels) > HELD:
                     labels.clear()
-                labels.update(self._there({*column}.difference(labels)))
-                found = {*map(labels.get, column)}
+                labels.update(self._there(ids.difference(labels)))
+                found = {*map(labels.get, ids)}
             fitting = {wanted} if part.ends.create else {wanted, DEFAULT_LABEL}
             if None in found or (wanted != DEFAULT_LABEL and not found <= fitting):
                 return False

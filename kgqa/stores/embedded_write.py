@@ -135,11 +135,11 @@ class EmbeddedWriter:
     def _write_facts(self, batch: Batch, facts: Facts, ends: tuple[Int64s, Int64s]) -> tuple[int, int, int]:
         """Returns how many were created; of the others, how many were changed; and how many marks were set."""
         given = self._packed(facts.relations, *ends)
-        order = np.argsort(given, kind="stable")
+        order = np.argsort(given)
         ordered = given[order]
         first = np.ones(len(ordered), bool)
         first[1:] = ordered[1:] != ordered[:-1]
-        keys, places = ordered[first], order[first]
+        keys, places = ordered[first], np.minimum.reduceat(order, np.flatnonzero(first))
         there = self.index.forward.contains(keys)
         marked = self._marked(batch.origin, keys, there)
         lines = np.fromiter(batch.fact_lines, np.int64, len(facts))[places] if batch.fact_lines else None
