@@ -217,10 +217,10 @@ def keys_of_names(names: Sequence[str]) -> list[str]:
     text = "\n".join(plain).encode().translate(_WORDS).decode()
     while "  " in text:
         text = text.replace("  ", " ")
-    keys = text.split("\n")
+    keys = text.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")
     if len(keys) != len(names):  # some have a line break in them
         return list(map(name_key, names))
-    return [key.strip(" ") or name_key(name) for key, name in zip(keys, names, strict=True)]
+    return [key or name_key(name) for key, name in zip(keys, names, strict=True)]
 
 
 def by_relation(facts: Sequence[Fact]) -> dict[str, list[Pair]]:
