@@ -13,6 +13,7 @@ from ingest.records import Cell, Fault, Reason, Records
 from ingest.values import Parser, as_text
 
 REMEMBERED = 100_000  # cells of a column, at most
+REMEMBERED_CHARACTERS = 200  # of a cell, at most
 
 Texts = list[str | None]
 Row = int
@@ -115,7 +116,7 @@ class IdColumns:
             new = [*{*cells}.difference(self.known)]
         except TypeError:  # a list, which can't be looked up
             return None
-        if 2 * len(new) > len(cells) or {*map(type, new)} != {str}:
+        if 2 * len(new) > len(cells) or {*map(type, new)} != {str} or max(map(len, new)) > REMEMBERED_CHARACTERS:
             return None
         if len(self.known) + len(new) > REMEMBERED:
             self.known.clear()

@@ -137,9 +137,7 @@ class EntityWriter:
             return {}
         check_ids([*unknown])
         names = self._names()
-        bare = [*unknown.difference(said)]
-        if not self._scratch:
-            bare.sort()  # so that the index of ids is filled in order
+        bare = sorted(unknown.difference(said))
         declared = [id_ for id_ in said if id_ in unknown]
         (last,) = self._connection.execute(sql.GET_META, ("last_entity",)).fetchone()
         self._connection.execute(sql.ADD_BARE, (last + 1, text_list(bare)))
