@@ -18,7 +18,9 @@ T = TypeVar("T")
 _NOTHING: Properties = {}
 
 
-def batches(blocks: Iterable[Mapped], size: int, schema: Schema, origin: int = 0) -> Iterator[Batch]:
+def batches(
+    blocks: Iterable[Mapped], size: int, schema: Schema, origin: int = 0, first: int | None = None
+) -> Iterator[Batch]:
     """Batches of at most ``size`` facts and declared entities, in the order of the rows.
 
     What one row gives stays together, so that ``through`` says of whole lines that they are in; a row that gives more
@@ -27,8 +29,10 @@ def batches(blocks: Iterable[Mapped], size: int, schema: Schema, origin: int = 0
     Args:
         schema: gives the ends of a relation their labels.
         origin: as in ``Batch``.
+        first: instead of ``size``, for the first batch.
     """
     labels = _labels(schema)
+    usual, size = size, first or size
     waiting: list[Mapped] = []
     count = through = 0
     for block in blocks:
@@ -36,7 +40,7 @@ def batches(blocks: Iterable[Mapped], size: int, schema: Schema, origin: int = 0
         while rest is not None and (there := _size(rest)) + count >= size:
             piece, rest = _cut(rest, size - count, there, at_least_one=not count)
             yield _batch([*waiting, piece], labels, origin)
-            waiting, count = [], 0
+            waiting, count, size = [], 0, usual
         if rest is not None:
             waiting.append(rest)
             count += _size(rest)

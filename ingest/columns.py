@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from graph_schema import MappingError, Value
@@ -11,6 +11,9 @@ from ingest.ids import Template
 from ingest.mapping_file import Choice, ColumnRef
 from ingest.records import Cell, Fault, Reason, Records
 from ingest.values import Parser, as_text
+
+REMEMBERED = 100_000  # cells of a column, at most
+REMEMBERED_CHARACTERS = 200  # of a cell, at most
 
 Texts = list[str | None]
 Row = int
@@ -74,11 +77,17 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class IdColumns:
-    """An id, or a name, that is made from columns. ``nulls``: texts that mean nothing."""
+    """An id, or a name, that is made from columns.
+
+    Attributes:
+        nulls: texts that mean nothing.
+        known: what was made of the texts of the only column; rows that have the same one share it.
+    """
 
     template: Template
     places: tuple[Place, ...]
     nulls: frozenset[str]
+    known: dict[str, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def found(cls, template: Template, finder: Finder, nulls: frozenset[str]) -> IdColumns:
@@ -90,14 +99,37 @@ class IdColumns:
 
     def texts(self, records: Records) -> Texts:
         """One for each row; None where a column has nothing."""
-        return self.template.filled([texts(place.cells(records), self.nulls) for place in self.places])
+        columns = [place.cells(records) for place in self.places]
+        if len(columns) == 1 and (found := self._remembered(columns[0])) is not None:
+            return found
+        return self._filled(columns)
+
+    def _filled(self, columns: Sequence[Sequence[Cell]]) -> Texts:
+        return self.template.filled([texts(column, self.nulls) for column in columns])
+
+    def _remembered(self, column: Sequence[Cell]) -> Texts | None:
+        """The same for one column of texts in which most come again; None for any other."""
+        cells = cast("Sequence[str]", column)  # anything else isn't found, for it equals no text
+        try:
+            return [*map(self.known.__getitem__, cells)]
+        except KeyError:
+            new = [*{*cells}.difference(self.known)]
+        except TypeError:  # a list, which can't be looked up
+            return None
+        if 2 * len(new) > len(cells) or {*map(type, new)} != {str} or max(map(len, new)) > REMEMBERED_CHARACTERS:
+            return None
+        if len(self.known) + len(new) > REMEMBERED:
+            self.known.clear()
+            new = [*{*cells}]
+        self.known.update(zip(new, self._filled([new]), strict=True))
+        return [*map(self.known.__getitem__, cells)]
 
     def several(self, records: Records, separator: str) -> list[Texts] | None:
         """The same where cells are lists, or texts with a separator: columns that hold one give an id for each of its
         items, in step; None if no cell of the block is a list.
         """
         columns = [place.cells(records) for place in self.places]
-        if not separator and not any(isinstance(cell, list) for column in columns for cell in column):
+        if not separator and not any(list in {*map(type, column)} for column in columns):
             return None
         return [
             self._of_row([items(cell, separator, self.nulls) for cell in row]) for row in zip(*columns, strict=True)

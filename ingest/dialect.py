@@ -56,15 +56,18 @@ def detect(source: str, start: bytes, options: LoadOptions) -> Dialect:
 def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[bool, int, int], Dialect]:
     """How well one format fits the lines (columns found, lines that fit, delimiters seen), and its dialect."""
     delimiter = DELIMITERS[name]
-    plain = [line.split(delimiter) for line in lines]
+    counts = [line.count(delimiter) for line in lines]
     quoting: Literal["yes", "no", "rescue"] = "rescue"
     if options.quoting != "auto":
         quoting = options.quoting
-    elif name == "csv" or all(_quoted(cell) for row in plain for cell in row):
+    elif name == "csv" or all(line[0] == '"' and all(map(_quoted, line.split(delimiter))) for line in lines):
         quoting = "yes"
-    rows = [quoted_fields(line, delimiter) or [line] for line in lines] if quoting == "yes" else plain
-    header = tuple(cell.strip() for cell in rows[0]) if is_header(rows[0], options) else None
-    widths = Counter(map(len, rows))
+    first = _fields(lines[0], delimiter, quoting)
+    header = tuple(cell.strip() for cell in first) if is_header(first, options) else None
+    widths = Counter(
+        count + 1 if '"' not in line and "\r" not in line else len(_fields(line, delimiter, quoting))
+        for count, line in zip(counts, lines, strict=True)
+    )
     width = 3
     found = True
     if options.columns is not None:
@@ -76,8 +79,11 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
     if options.table:
         width = len(header) if header is not None else max(widths, key=lambda w: (widths[w], w))
         found = width > 1
-    seen = sum(len(row) - 1 for row in plain)
-    return (found, widths[width], seen), Dialect(name, quoting, header, width, options.table)
+    return (found, widths[width], sum(counts)), Dialect(name, quoting, header, width, options.table)
+
+
+def _fields(line: str, delimiter: str, quoting: str) -> list[str]:
+    return line.split(delimiter) if quoting != "yes" else quoted_fields(line, delimiter) or [line]
 
 
 def _quoted(cell: str) -> bool:

@@ -110,6 +110,7 @@ class Known:
         self._nodes = Spilled()
         self._ahead = Spilled()
         self._values = Spilled()
+        self._labels: dict[str, str] = {}  # of ids that are ends of facts, as far as they came lately
         self._shapes: dict[_Shape, int] = {}
         self._by_number: list[_Shape] = []
 
@@ -130,6 +131,10 @@ class Known:
 
         What the other rows declare is known from then on; what faulty ones declare isn't expected any more.
         """
+        if not block.entities and all(self._ends_fit(part) for part in block.facts):
+            return {}
+        if block.entities or any(part.ends is not None and part.ends.create for part in block.facts):
+            self._labels.clear()
         faults: dict[int, Fault] = {}
         declared: dict[str, bytes] = {}
         for part in block.entities:
@@ -153,6 +158,26 @@ class Known:
         for facts in parts:
             self._keep_created(facts, {**there, **here}, faults)
         return faults
+
+    def _ends_fit(self, part: Triples) -> bool:
+        """Whether the ends of all facts are known to be as they should be, so that there is nothing to learn either."""
+        if part.ends is None:
+            return True
+        labels = self._labels
+        for column, wanted in ((part.heads, part.ends.head), (part.tails, part.ends.tail)):
+            if wanted == DEFAULT_LABEL and part.ends.create:
+                continue
+            ids = {*column}
+            found = {*map(labels.get, ids)}
+            if None in found:
+                if len(labels) > HELD:
+                    labels.clear()
+                labels.update(self._there(ids.difference(labels)))
+                found = {*map(labels.get, ids)}
+            fitting = {wanted} if part.ends.create else {wanted, DEFAULT_LABEL}
+            if None in found or (wanted != DEFAULT_LABEL and not found <= fitting):
+                return False
+        return True
 
     def _check_nodes(self, part: EntityRows, declared: dict[str, bytes], faults: dict[int, Fault]) -> None:
         """Ids that were declared before with another label or other values; and values that must be unique."""

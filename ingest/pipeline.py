@@ -209,7 +209,8 @@ class _Run:
                 self._files.append(file)
                 self._open = file
                 for place, blocks in file.parts():
-                    for batch in batches(blocks, self._options.batch_size, self._schema):
+                    first = None if self._writing or self._facts else self._options.first_batch
+                    for batch in batches(blocks, self._options.batch_size, self._schema, first=first):
                         yield from self._to_write(number, place, file, batch)
             self._open = None
             number += len(item.called)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import product
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from ingest.columns import Finder, IdColumns, LabelColumn, Place, PropertyColumn, Row, Texts, items
@@ -146,15 +147,18 @@ class Relationship:
             )
         ids = self.head.texts(records, nodes), self.tail.texts(records, nodes)
         rows: Sequence[Row] = range(len(types))
-        if None in types or None in ids[0] or None in ids[1]:
+        lines, said = records.lines, [ids[0], types, ids[1]]
+        if not all(map(all, said)):
             rows = [row for row in rows if None not in (ids[0][row], types[row], ids[1][row])]
             self._missing(len(types), rows, (ids[0], types, ids[1]), faults)
+            lines, said = [lines[row] for row in rows], [[column[row] for row in rows] for column in said]
+        head_ids, names, tail_ids = (cast("list[str]", column) for column in said)
         return Triples(
             records.source,
-            [records.lines[row] for row in rows],
-            [ids[0][row] or "" for row in rows],
-            [types[row] or "" for row in rows],
-            [ids[1][row] or "" for row in rows],
+            lines,
+            head_ids,
+            names,
+            tail_ids,
             records.through,
             {column.name: column.values(records, rows, None, faults) for column in self.properties},
             rows,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
@@ -33,7 +32,10 @@ __all__ = [
 MAX_ID_BYTES = 8_000  # of UTF-8; Neo4j's index takes 8,167 and stops the whole database beyond its limits
 MAX_NAME_CHARACTERS = 500  # of a relation or label; the same limit as in a schema file
 Pair = tuple[str, str]
-_NO_WORD = re.compile(r"[^\w\n]+")
+_WORDS = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() or chr(code) in "_\n" else ord(" ") for code in range(128)
+).ljust(256)
+"""What stands for each ASCII character in a key."""
 
 
 @dataclass(slots=True)
@@ -212,10 +214,13 @@ def name_keys(entity: Entity) -> tuple[str, ...]:
 def keys_of_names(names: Sequence[str]) -> list[str]:
     """``text.name_key`` of each, many at once: ASCII names are folded as one text."""
     plain = [name if name.isascii() else "" for name in names]
-    keys = _NO_WORD.sub(" ", "\n".join(plain).lower()).split("\n")
+    text = "\n".join(plain).encode().translate(_WORDS).decode()
+    while "  " in text:
+        text = text.replace("  ", " ")
+    keys = text.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")
     if len(keys) != len(names):  # some have a line break in them
         return list(map(name_key, names))
-    return [key.strip(" ") or name_key(name) for key, name in zip(keys, names, strict=True)]
+    return [key or name_key(name) for key, name in zip(keys, names, strict=True)]
 
 
 def by_relation(facts: Sequence[Fact]) -> dict[str, list[Pair]]:

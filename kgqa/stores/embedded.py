@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,14 +22,14 @@ from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_file import connect, translated
+from kgqa.stores.embedded_finish import indexing_names
 from kgqa.stores.embedded_log import FactIndex, origin_set
-from kgqa.stores.embedded_names import alike, entity_of, index_likeness, new_names
+from kgqa.stores.embedded_names import alike, entity_of
 from kgqa.stores.embedded_write import EmbeddedWriter
 from kgqa.stores.keys import KeySet
 from kgqa.stores.likeness import most_alike
 
 CANDIDATES = 100  # names that are compared closely for a suggestion
-PAUSE = 0.02  # seconds between two writes of ``finish``, for others that wait to write
 
 
 class EmbeddedStore:
@@ -189,14 +188,7 @@ class EmbeddedStore:
 
     def finish(self) -> None:
         """Bring the arrays beside the file up to date, which reads the whole graph, and the index of similar names."""
-        with self._reading() as connection:
-            through, last = new_names(connection)
-            more = last > through
-            while more:
-                with self._transaction("BEGIN IMMEDIATE"):
-                    more = index_likeness(connection)
-                if more:
-                    time.sleep(PAUSE)
+        with self._reading() as connection, indexing_names(connection, self._path, self._timeout):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # what the arrays know is on the disk before they are
             with self._transaction("BEGIN"):
                 index = self._current(connection)

@@ -6,13 +6,14 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import repeat
 
 import numpy as np
 
 from graph_schema.types import Entity, Int64s
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import Said, check_ids, combined, name_keys
-from kgqa.stores.embedded_log import NO_ORIGIN, key_list
+from kgqa.stores.embedded_log import NO_ORIGIN, key_list, text_list
 from kgqa.stores.embedded_names import Names, NoNames, columns_of, entity_of
 from kgqa.stores.idtable import NO_ROW, IdTable
 from kgqa.stores.properties import encoded, together
@@ -99,9 +100,32 @@ class EntityWriter:
         """
         return self._rows.find(self._rows.prints(ids))
 
+    def rows_for(self, ids: Sequence[str], said: Mapping[str, Said], origin: int) -> tuple[Int64s, dict[str, int]]:
+        """The row key of each; those that aren't there are made, and returned with their row keys, too.
+
+        Args:
+            said: what is said of some of them.
+
+        Raises:
+            InputError: an id that can't be kept in every store.
+        """
+        prints = self._rows.prints(ids)
+        rows = self._rows.find(prints)
+        missing = np.flatnonzero(rows == NO_ROW)
+        unknown = [ids[place] for place in missing.tolist()]
+        created = self._create(set(unknown), said, origin)
+        made = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
+        rows[missing] = made
+        new, first = np.unique(made, return_index=True)
+        places = missing[first[new != NO_ROW]]
+        self._rows.add((prints[0][places], prints[1][places]), rows[places])
+        if len(created) < len(unknown) and (made == NO_ROW).any():
+            rows[missing] = self.rows_of(unknown)
+        return rows, created
+
     # ---- writing
 
-    def create(self, unknown: set[str], said: Mapping[str, Said], origin: int) -> dict[str, int]:
+    def _create(self, unknown: set[str], said: Mapping[str, Said], origin: int) -> dict[str, int]:
         """Make those entities that aren't there, of some whose rows aren't known; returns their ids and row keys.
 
         Raises:
@@ -116,7 +140,7 @@ class EntityWriter:
         bare = sorted(unknown.difference(said))
         declared = [id_ for id_ in said if id_ in unknown]
         (last,) = self._connection.execute(sql.GET_META, ("last_entity",)).fetchone()
-        self._connection.execute(sql.ADD_BARE, (last + 1, json.dumps(bare)))
+        self._connection.execute(sql.ADD_BARE, (last + 1, text_list(bare)))
         names.add_ids(last + 1, bare)
         entities = [
             (key, combined(None, said[id_].told), said[id_].line or None)
@@ -130,7 +154,6 @@ class EntityWriter:
         rows = range(last + 1, last + 1 + len(unknown))
         created = dict(zip((*bare, *declared), rows, strict=True))
         self._made = True
-        self._rows.add(self._rows.prints([*created]), np.array(rows))
         self._connection.execute(sql.SET_META, ("last_entity", last + len(created)))
         self._connection.execute(sql.SET_META, ("last_name", names.last))
         return created
@@ -217,6 +240,10 @@ class EntityWriter:
     def _look_up(self, ids: set[str]) -> set[str]:
         """Learn the rows of these ids, or of all if these are many; returns those that have none."""
         (count,) = self._connection.execute(sql.COUNT_ENTITIES).fetchone()
+        if not count:
+            self._rows.clear()
+            self._all_rows = True
+            return ids
         if count <= min(REMEMBERED_IDS, 20 * len(ids)):
             self._rows.clear()
             self._rows.learn(self._connection.execute(sql.ALL_KEYS))

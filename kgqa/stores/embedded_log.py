@@ -6,6 +6,7 @@ is; that is for ``FactIndex``, in memory and in the arrays beside the file.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -22,6 +23,7 @@ ROW_FACTS = 100_000  # at most, in a row of the log
 GATHERED = 1_000_000  # facts that are taken up at once
 INT32 = np.dtype("<i4")
 INT64 = np.dtype("<i8")
+_CONTROLS = bytes(set(range(32)) - {ord("\n")})
 
 
 def log_rows(kind: int, origin: int, keys: Int64s, layout: Layout, lines: Int64s | None) -> Iterator[Sequence[object]]:
@@ -141,6 +143,16 @@ def origin_set(connection: sqlite3.Connection, origin: int, layout: Layout) -> K
         else:
             found.discard(distinct(keys))
     return found
+
+
+def text_list(texts: Sequence[str]) -> str:
+    """Texts as a JSON list, to be given to a statement."""
+    joined = "\n".join(texts)
+    encoded = joined.encode()
+    if joined.count("\n") != len(texts) - 1 or len(encoded.translate(None, _CONTROLS)) < len(encoded):
+        return json.dumps(texts)
+    escaped = joined.replace("\\", "\\\\").replace('"', '\\"')
+    return '["' + escaped.replace("\n", '","') + '"]'
 
 
 def key_list(values: npt.NDArray[np.int64]) -> str:

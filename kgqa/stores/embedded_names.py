@@ -15,6 +15,7 @@ from rapidfuzz import fuzz, process
 from graph_schema.types import DEFAULT_LABEL, Entity
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import keys_of_names, name_keys
+from kgqa.stores.embedded_log import text_list
 from kgqa.stores.properties import decoded, encoded
 
 Columns = tuple[int, str, str | None, str | None, str | None, str | None]  # key, id, name, label, aliases, properties
@@ -59,7 +60,7 @@ class Names:
     def add_ids(self, first: int, ids: Sequence[str]) -> None:
         """Entities that are called by their ids; their row keys are ``first`` and those that follow."""
         if ids:
-            keys = json.dumps(keys_of_names(ids))
+            keys = text_list(keys_of_names(ids))
             self._connection.execute(sql.ADD_BARE_NAMES, (self.last + 1, first, keys))
             self.last += len(ids)
 

@@ -6,8 +6,9 @@ What a transaction would change in memory is kept apart, and comes into force on
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import count as counting
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from kgqa.stores.batches import check_relations, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
-from kgqa.stores.idtable import NO_ROW
 from kgqa.stores.keys import KeySet, distinct
 from kgqa.stores.properties import check_properties, decoded, encoded
 
@@ -45,6 +45,7 @@ class EmbeddedWriter:
         self._changed_origins: dict[int, KeySet] = {}
         self._as_of = -1
         self._changes = -1
+        self._repeating = True  # whether most ids of a batch come several times in it; the last one tells
         self.index = FactIndex()
         self.undisturbed = False
 
@@ -101,15 +102,11 @@ class EmbeddedWriter:
         said = said_of_entities(batch)
         facts = Facts.of(batch.facts)
         count = len(facts)
-        ids = [*facts.heads, *facts.tails, *said]
-        rows = self.entities.rows_of(ids)
-        missing = np.flatnonzero(rows == NO_ROW)
-        unknown = [ids[place] for place in missing.tolist()]
-        created = self.entities.create(set(unknown), said, batch.origin)
-        rows[missing] = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
-        if (rows[missing] == NO_ROW).any():
-            rows[missing] = self.entities.rows_of(unknown)
-        mentioned = len(distinct(rows))
+        ids, places = self._distinct([*facts.heads, *facts.tails, *said])
+        rows, created = self.entities.rows_for(ids, said, batch.origin)
+        mentioned = len(distinct(rows)) if places is None else len(rows)
+        rows = rows if places is None else rows[places]
+        self._repeating = 2 * mentioned < len(rows)
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
         altered = self.entities.say(known, batch.origin)
         ends = rows[:count], rows[count : 2 * count]
@@ -123,16 +120,26 @@ class EmbeddedWriter:
         merged, again = count - new, mentioned - len(created)
         return Written(new, merged, len(created), again, merged - changed, again - altered)
 
+    def _distinct(self, ids: list[str]) -> tuple[list[str], Int64s | None]:
+        """Each id once, and the place of each given one among them; the same ids and None if few are to be expected
+        to come again: looking for them would take longer than to take each for itself.
+        """
+        if not self._repeating:
+            return ids, None
+        numbers: defaultdict[str, int] = defaultdict(counting().__next__)
+        places = np.fromiter(map(numbers.__getitem__, ids), np.int64, len(ids))
+        return [*numbers], places
+
     # ---- its facts
 
     def _write_facts(self, batch: Batch, facts: Facts, ends: tuple[Int64s, Int64s]) -> tuple[int, int, int]:
         """Returns how many were created; of the others, how many were changed; and how many marks were set."""
         given = self._packed(facts.relations, *ends)
-        order = np.argsort(given, kind="stable")
+        order = np.argsort(given)
         ordered = given[order]
         first = np.ones(len(ordered), bool)
         first[1:] = ordered[1:] != ordered[:-1]
-        keys, places = ordered[first], order[first]
+        keys, places = ordered[first], np.minimum.reduceat(order, np.flatnonzero(first))
         there = self.index.forward.contains(keys)
         marked = self._marked(batch.origin, keys, there)
         lines = np.fromiter(batch.fact_lines, np.int64, len(facts))[places] if batch.fact_lines else None

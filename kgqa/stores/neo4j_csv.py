@@ -76,9 +76,13 @@ class Tables:
         tables = self._of[kind if types and kind in self._of else ""]
         return next(table for table in tables if types.items() <= table.types.items())
 
+    def ordered(self) -> list[Table]:
+        """All of them, in the order in which ``open`` names their files."""
+        return [table for tables in self._of.values() for table in tables]
+
     def open(self, folder: Path, stack: ExitStack) -> tuple[str, ...]:
         """Begin all files; returns their names."""
-        tables = [table for tables in self._of.values() for table in tables]
+        tables = self.ordered()
         for table in tables:
             table.file = stack.enter_context((folder / table.name).open("w", encoding="utf-8", newline=""))
             table.file.write(table.header())

@@ -20,7 +20,7 @@ from graph_schema.schema import Schema
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.embedded_scratch import ScratchStore
 from kgqa.stores.neo4j_csv import DELIMITERS, TYPES, Tables, Written, field_of, quoted
-from kgqa.stores.neo4j_export_entities import NODES, export_entities
+from kgqa.stores.neo4j_export_entities import NODES, export_entities, number_entities
 from kgqa.stores.neo4j_export_facts import FACTS_FILE, export_facts
 from kgqa.stores.neo4j_later import LATER
 
@@ -51,11 +51,12 @@ def export(store: ScratchStore, folder: Path) -> Exported:
     path = Path(store.url.removeprefix("sqlite:///"))
     with _read(path) as connection, _read(path) as second, ThreadPoolExecutor(1) as pool:
         delimiter = _delimiter(connection)
-        facts = pool.submit(export_facts, second, folder, delimiter)
-        entities = export_entities(connection, folder, delimiter)
+        numbered = number_entities(connection)
+        facts = pool.submit(export_facts, second, folder, delimiter, numbered.numbers)
+        entities = export_entities(connection, folder, delimiter, numbered)
         both = entities, facts.result()
         later = [note for written in both for note in written.later]
-        beside = _bookkeeping(store, connection, folder, delimiter, later)
+        beside = _bookkeeping(store, connection, folder, delimiter, later, numbered.count)
     return Exported(
         entities.files + beside.files,
         both[1].files,
@@ -92,9 +93,13 @@ def _delimiter(connection: sqlite3.Connection) -> str:
 
 
 def _bookkeeping(
-    store: ScratchStore, connection: sqlite3.Connection, folder: Path, delimiter: str, later: list[str]
+    store: ScratchStore, connection: sqlite3.Connection, folder: Path, delimiter: str, later: list[str], number: int
 ) -> Written:
-    """What stands beside the graph: loads, their sources, the schema, the change counter, what is left to be done."""
+    """What stands beside the graph: loads, their sources, the schema, the change counter, what is left to be done.
+
+    Args:
+        number: of the first node; ids ascend over all files.
+    """
     loads = store.loads()
     origins = [source.origin for load in loads for source in load.sources]
     stored = connection.execute(sql.GET_META, ("schema",)).fetchone()
@@ -119,7 +124,6 @@ def _bookkeeping(
         for load in loads
         for place, s in enumerate(load.sources, 1)
     ]
-    (last,) = connection.execute(sql.MAX_ENTITY).fetchone()
     tables = Tables(f"{NODES}-kgqa", (":ID", ":LABEL"))
     named: list[tuple[str, Mapping[str, object]]] = [("KgqaMeta", row) for row in meta]
     named += [("KgqaLoad", row) for row in load_rows] + [("KgqaOrigin", row) for row in source_rows]
@@ -128,8 +132,12 @@ def _bookkeeping(
     written = Written()
     with ExitStack() as stack:
         written.files = tables.open(folder, stack)
-        for number, (label, row) in enumerate(named, last + 1):
-            table = tables.find(label, {name: TYPES[type(value)] for name, value in row.items()})
+        found = [
+            (tables.find(label, {name: TYPES[type(value)] for name, value in row.items()}), label, row)
+            for label, row in named
+        ]
+        order = {table.name: place for place, table in enumerate(tables.ordered())}
+        for at, (table, label, row) in enumerate(sorted(found, key=lambda one: order[one[0].name]), number):
             values = (field_of(row.get(name), delimiter) for name in table.types)
-            written.put(table, ",".join((str(number), quoted(label), *values)))
+            written.put(table, ",".join((str(at), quoted(label), *values)))
     return written

@@ -30,19 +30,21 @@ Columns = tuple[Int64s, Int64s, Int64s, Int64s]
 """Heads, relations, tails, marks, of the same length."""
 
 
-def export_facts(connection: sqlite3.Connection, folder: Path, delimiter: str) -> Written:
+def export_facts(connection: sqlite3.Connection, folder: Path, delimiter: str, numbers: Int64s) -> Written:
     """Write all of them, in parts by their heads, so that each part fits into memory.
 
     Args:
         delimiter: of lists.
+        numbers: of entities in the files, by row key.
     """
-    return _Facts(connection, delimiter).write(folder)
+    return _Facts(connection, delimiter, numbers).write(folder)
 
 
 class _Facts:
-    def __init__(self, connection: sqlite3.Connection, delimiter: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, delimiter: str, numbers: Int64s) -> None:
         self._connection = connection
         self._delimiter = delimiter
+        self._numbers = numbers
         self._names: dict[int, str] = {key: name for name, key in connection.execute(sql.RELATION_KEYS)}
         (self._last,) = connection.execute(sql.MAX_ENTITY).fetchone()
         self._layout = Layout.fitting(self._last, max(self._names, default=0))
@@ -92,7 +94,7 @@ class _Facts:
             facts, marked = facts[usual], marked[usual]
         kinds, codes = np.unique(self._layout.kind(facts), return_inverse=True)
         types = pa.array([self._names[kind] for kind in kinds.tolist()], pa.string()).take(pa.array(codes))
-        ends = pa.array(self._layout.near(facts)), pa.array(self._layout.far(facts))
+        ends = (pa.array(self._numbers[end]) for end in (self._layout.near(facts), self._layout.far(facts)))
         table = pa.table([*ends, types, pa.array(marked)], names=["head", "tail", "type", "mark"])
         csv.write_csv(table, plain, csv.WriteOptions(include_header=False, batch_size=65_536))
 
@@ -109,7 +111,7 @@ class _Facts:
         table = self._tables.find(name, types_of(properties))
         values = (*ours, *(properties.get(column) for column in table.types))
         fields = (field_of(value, self._delimiter) for value in values)
-        self._written.put(table, ",".join((str(head), str(tail), quoted(name), *fields)))
+        self._written.put(table, ",".join((str(self._numbers[head]), str(self._numbers[tail]), quoted(name), *fields)))
 
     def _id(self, key: int) -> str:
         return str(self._connection.execute("SELECT id FROM entity WHERE key = ?", (key,)).fetchone()[0])

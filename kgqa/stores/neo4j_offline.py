@@ -176,7 +176,7 @@ class OfflineWriter:
 
 
 def _options(written: Exported) -> Iterator[str]:
-    yield "--id-type=integer"
+    yield "--id-type=actual"
     yield f"--array-delimiter=U+{ord(written.delimiter):04X}"
     yield f"--multiline-fields={'true' if written.multiline else 'false'}"
     yield "--bad-tolerance=0"

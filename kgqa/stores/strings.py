@@ -128,13 +128,13 @@ def _columns(parts: Iterable[Sequence[str]]) -> tuple[Bytes, Int64s]:
     lengths: list[Int64s] = []
     for strings in parts:
         joined = "".join(strings)
-        if joined.isascii():
-            texts.append(joined.encode())
-            lengths.append(np.fromiter(map(len, strings), np.int64, len(strings)))
-        else:
-            encoded = [string.encode() for string in strings]
-            texts.append(b"".join(encoded))
-            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+        texts.append(joined.encode())
+        sizes = np.fromiter(map(len, strings), np.int64, len(strings))
+        if not joined.isascii():
+            for place, string in enumerate(strings):
+                if not string.isascii():
+                    sizes[place] = len(string.encode())
+        lengths.append(sizes)
     return np.frombuffer(b"".join(texts), np.uint8), _offsets(np.concatenate(lengths or [np.zeros(0, np.int64)]))
 
 

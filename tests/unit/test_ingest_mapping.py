@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from graph_schema import Entity, MappingError
+from ingest import columns, lines
 from ingest.ids import Template
 from ingest.mapping_file import MappingFile
 from ingest.records import Reason
@@ -184,6 +186,51 @@ def test_a_row_may_refer_to_later_rows_and_files_to_each_other(tmp_path: Path) -
         ("d1", "led_by", "e2"),
         ("d2", "led_by", "e3"),
     }
+
+
+@pytest.mark.parametrize("block", [40, 262_144])
+@pytest.mark.parametrize("remembered", [0, 2, 100_000])
+@pytest.mark.parametrize("dangling", ["reject", "create"])
+def test_ids_that_come_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, remembered: int, dangling: str
+) -> None:
+    """However many of them are remembered, and whether or not a block has anything new in it."""
+    monkeypatch.setattr(lines, "BLOCK", block)
+    monkeypatch.setattr(columns, "REMEMBERED", remembered)
+    mapping = f"""
+sources:
+  - files: nodes.csv
+    nodes: [{{label: {{column: label}}, id: id}}]
+  - files: edges.csv
+    relationships:
+      - type: r
+        head: {{label: A, id: a}}
+        tail: {{label: B, id: b}}
+        dangling: {dangling}
+        optional: true
+"""
+    plain = [(f"a{number % 3}", f"b{number % 2}") for number in range(60)]
+    rows = [*plain, ("a0", "a1"), *plain, (" a0 ", "new"), ("", "b0"), *plain, ("new", "b0"), ("a1", "b1")]
+    nodes = "id,label\n" + "".join(f"{label}{number},{label.upper()}\n" for label in "ab" for number in range(3))
+    edges = "a,b\n" + "".join(f"{head},{tail}\n" for head, tail in rows)
+    graph = load_mapped(mapping, tmp_path, {"nodes.csv": nodes, "edges.csv": edges})
+    wrong = [("edges.csv", 62, Reason.WRONG_LABEL)]
+    if dangling == "reject":
+        wrong += [("edges.csv", 123, Reason.DANGLING), ("edges.csv", 185, Reason.DANGLING)]
+    else:
+        wrong += [("edges.csv", 185, Reason.WRONG_LABEL)]
+    assert graph.reasons == wrong
+    made = {("a0", "r", "new")} if dangling == "create" else set()
+    assert graph.triples == {(head, "r", tail) for head, tail in plain} | made
+
+
+def test_cells_that_are_equal_and_not_the_same(tmp_path: Path) -> None:
+    mapping = "sources: [{files: t.jsonl, nodes: [{label: T, id: x}]}]"
+    cells = ["1", 1, True, 1.0, "1", "true", None, "1"] * 3
+    rows = "".join(json.dumps({"x": cell}) + "\n" for cell in cells)
+    graph = load_mapped(mapping, tmp_path, {"t.jsonl": rows})
+    assert {*graph.entities} == {"1", "true"}
+    assert len(graph.rejected) == 3
 
 
 def test_composite_keys_do_not_collide() -> None:

@@ -31,6 +31,7 @@ from graph_schema import (
 from graph_schema.text import name_key
 from kgqa.stores import EmbeddedStore, embedded_sql, open_store
 from kgqa.stores.batches import keys_of_names
+from kgqa.stores.embedded_log import text_list
 from kgqa.stores.keys import KeySet, Layout
 
 FACTS = [Fact(f"h{number % 7}", f"r{number % 3}", f"t{number}") for number in range(50)]
@@ -283,6 +284,18 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 @given(st.lists(names | st.sampled_from(["İstanbul", "ẞ", "a\nb", "...", " ", "É é", "x_y-z", "Ⅷ\u0301", "\x1c"])))
 def test_keys_of_many_names_are_those_of_each(given_names: list[str]) -> None:
     assert keys_of_names(given_names) == [name_key(name) for name in given_names]
+
+
+@given(
+    st.lists(
+        names.map(lambda text: text.replace("\0", ""))
+        | st.sampled_from(['"', "\\", 'a\\"b', "a\nb", "", "\x1f", "\x7f"])
+    )
+)
+def test_texts_for_a_statement_are_read_as_they_are(given_texts: list[str]) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        read = connection.execute("SELECT value FROM json_each(?)", (text_list(given_texts),)).fetchall()
+    assert read == [(text,) for text in given_texts]
 
 
 class KeysMachine(RuleBasedStateMachine):
