@@ -31,9 +31,9 @@ def test_it_learns_this_graph_and_answers(kgqa: Kgqa, small_films: SmallFilms, t
     words = ("adapt", *store, "--number", "1200", "--threads", "1", "--steps", "200")
     out = kgqa(*words, "--out", "made", "--questions", small_films.questions).succeeded()
     before, after, f1_before, f1_after = scores(out)
-    # The general reader, which it is compared with, knows films: there is little to gain here, and nothing to lose.
-    assert after > max(0.7, before - 0.05)
-    assert f1_after > max(0.7, f1_before - 0.05)
+    # The general reader, which it is compared with, knows films: made questions have little to gain from those given.
+    assert after > max(0.7, before - 0.1)
+    assert f1_after > max(0.7, f1_before - 0.1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["config.json", "model.safetensors"]
     made = load_checkpoint(tmp_path / "made").config
