@@ -13,6 +13,7 @@ from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores, combine, read, read_again
+from kgqa.retrieval.surroundings import likeliest
 from kgqa.retrieval.walk import Budget
 from kgqa.training.prepare import Prepared, TextStates
 
@@ -119,13 +120,19 @@ def dev_scores(
 
 
 def fit_guesses(scored: Scored) -> Calibration | None:
-    """The calibration of what rests on guesses; None if nothing does.
+    """The calibration of what rests on guesses, by the likeliest one of each question; None if nothing does.
+
+    Hardly ever is more than one said, and of several that are guessed the others tell little of how sure that one is.
 
     Args:
         scored: with guesses where facts say nothing.
     """
-    score, right, weight, supposed = _counted(scored)
-    return fit_calibration(score[supposed], right[supposed], weight[supposed]) if bool(supposed.any()) else None
+    scores = scored.scores
+    if scores.supposed is None or not bool(scores.supposed.any()):
+        return None
+    at = torch.nonzero(scores.supposed).squeeze(-1)
+    at = at[likeliest(scores.question[at], scores.log_probability[at], 1)]
+    return fit_calibration(scores.log_probability[at], scored.gold[at], torch.ones(len(at)))
 
 
 def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
@@ -139,9 +146,9 @@ def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
     """
     questions = len(scored.gold_count)
     scores = scored.scores
-    score, right, weight, _ = _counted(scored)
+    score, right, weight = _counted(scored)
     if unanswerable is not None:
-        more = _counted(unanswerable)[:3]
+        more = _counted(unanswerable)
         share = UNANSWERABLE * questions / max(1, len(unanswerable.gold_count))
         score, right, weight = (
             torch.cat([score, more[0]]), torch.cat([right, more[1]]), torch.cat([weight, share * more[2]])
@@ -175,11 +182,9 @@ def _ordered(scores: Scores, calibration: Calibration) -> tuple[Tensor, Tensor, 
     return scores.question[order], calibration(scores.log_probability[order]).exp(), order
 
 
-def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the entities that count in a calibration: log probability, whether it is gold, weight, whether supposed."""
-    scores = part.scores
-    counted = scores.log_probability > COUNTED
-    number = torch.bincount(scores.question[counted], minlength=len(part.gold_count))
-    weight = 1 / number[scores.question[counted]].float()
-    supposed = torch.zeros_like(counted) if scores.supposed is None else scores.supposed
-    return scores.log_probability[counted], part.gold[counted], weight, supposed[counted]
+def _counted(part: Scored) -> tuple[Tensor, Tensor, Tensor]:
+    """Log probability, whether it is gold, and weight of the entities that count in a calibration."""
+    counted = part.scores.log_probability > COUNTED
+    number = torch.bincount(part.scores.question[counted], minlength=len(part.gold_count))
+    weight = 1 / number[part.scores.question[counted]].float()
+    return part.scores.log_probability[counted], part.gold[counted], weight
