@@ -142,8 +142,7 @@ class Trainer:
         learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
-        self.way_step, self.step, self.spent, self.saved = 0, 0, 0.0, 0.0
-        self.looked = 0 if start is None else -1  # a reader that is given may be the best there is
+        self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, 0, 0.0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
         self._settings = {
@@ -173,7 +172,7 @@ class Trainer:
             self._link(progress)
             self._ways(texts, progress)
             self.spent = before + time.monotonic() - began
-            self._look_if_due(dev_texts)  # the reader it begins with; or a run was interrupted while it looked
+            self._look_if_due(dev_texts)  # a run may have been interrupted while it looked
             while self.step < self.config.steps:
                 loss = self._step(texts)
                 self.step += 1
