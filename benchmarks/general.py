@@ -99,7 +99,7 @@ def main() -> None:
     recorder = Recorder("made", given.seed, given.device, settings)
     rows = []
     scored = [*zip(names, (one.snapshot for one in real), asked, strict=True)]
-    scored += [(f"unseen {at}", *one) for at, one in enumerate(unseen)]
+    scored += [(f"unseen {at}", snapshot, tuple(made_of)) for at, (snapshot, made_of) in enumerate(unseen)]
     for name, snapshot, questions in scored:
         for score in scores(trained, encoder, snapshot, questions):
             print(f"{name:16} {score.part:6} {score.questions:5,}  Hits@1 {score.hits_at_1:.4f}  F1 {score.f1:.4f}")
