@@ -328,7 +328,7 @@ def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, gr
     row, mass = torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.3, 1.0])
     memory = Memory(torch.randn(3, SLOT), row, torch.arange(3)) if slots else None
     around = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])
-    got = reader.read(plan, table, row, mass, memory, *around, torch.tensor([True, False, True]))
+    got = reader.read(plan, table, row, mass, memory, *around)
     question = torch.cat([plan.pooled, plan.state[:, -1]], -1)
     graph, prior = log_odds(mass), torch.zeros(3)
     if memory is not None:
