@@ -75,7 +75,7 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
     # Nothing is linked to a name that nobody bears, so nothing is said, and the reader is not sure of it at all.
     assert of_one["families/unknown entity", "abstained"]["value"] == 1
     assert {row["config"]["slice"] for row in rows if "slice" in row["config"]} == {
-        *("hops", "relation", "topic facts", "answers", "gold path", "namesakes"),
+        *("hops", "relation", "topic facts", "answers", "gold path", "namesakes", "trained"),
     }
 
     again = ("bench", "set", "directory", "--data", data, "--by", "path", "--checkpoint", "runs/small/full-1")
