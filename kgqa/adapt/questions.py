@@ -1,7 +1,7 @@
-"""Questions made from a graph, and which of them are trained on: the others have paths or wordings of their own.
+"""Questions made from a graph, and which of them are trained on: the others have wordings of their own.
 
-Of the paths of several hops some patterns (the relations, in their order) are held out with all their questions; of one
-hop, where each pattern is needed, some wordings. No wording of a held-out question is trained on.
+Ways, the relations in their order, aren't held out: a reader that has never been asked for some takes them to be ways
+that nobody asks for, and answers by another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kgqa.data.graph import Steps
 from kgqa.stores.snapshot import Snapshot
 
 LEAST = 20  # distinct paths that there must be
-HELD = 0.08  # of the patterns and of the wordings, held out for choosing, and as many for the score
+HELD = 0.08  # of the wordings, held out for choosing, and as many for the score
 MOST_HELD = 600  # questions of each held-out part
 BOTH = 0.1  # questions about what two things have in common, beside as many others
 BETWEEN = 0.15  # questions about what relationships say, beside as many others; none where they say nothing
@@ -101,26 +101,17 @@ def conjunctions(snapshot: Snapshot, number: int, seed: int) -> list[Question]:
 
 
 def held_out(questions: Sequence[Question], seed: int) -> Made:
-    """Divide questions, see the module's text. Two that are worded alike are never on different sides.
+    """Divide questions by their wordings, see the module's text.
 
     Raises:
         InputError: they are too few to be divided.
     """
     generator = random.Random(f"held out {seed}")
-    patterns = sorted({steps_of(one) for one in questions if len(steps_of(one)) > 1})
-    generator.shuffle(patterns)
-    some = round(HELD * len(patterns))
-    apart = {pattern: 1 + (at >= some) for at, pattern in enumerate(patterns[: 2 * some])}
     parts: tuple[list[Question], ...] = ([], [], [])
     for one in questions:
-        # Where there are too few patterns of several hops to spare any, these are held out by wording, too.
-        by_pattern = len(steps_of(one)) > 1 and some > 0
-        parts[apart.get(steps_of(one), 0) if by_pattern else _by_wording(one, seed)].append(one)
-    said = {masked_text(one) for one in parts[0]}
-    train, *held = parts[0], *([one for one in part if masked_text(one) not in said] for part in parts[1:])
-    chosen = {masked_text(one) for one in held[0]}
-    held[1] = [one for one in held[1] if masked_text(one) not in chosen]
-    if not train or not all(held):
+        parts[_part_of(masked_text(one), seed)].append(one)
+    train, *held = parts
+    if not all(parts):
         raise InputError(f"{len(questions)} questions are too few to hold some out", fix="Make more of them: --number")
     return Made(tuple(train), *(tuple(generator.sample(part, min(len(part), MOST_HELD))) for part in held))
 
@@ -141,6 +132,7 @@ def with_given(made: Made, given: Sequence[Question], seed: int) -> Made:
     return Made((*made.train, *train * times), (*made.choose, *choose), made.score)
 
 
-def _by_wording(question: Question, seed: int) -> int:
-    share = crc32(f"{seed} {masked_text(question)}".encode()) / 2**32
+def _part_of(wording: str, seed: int) -> int:
+    """0 to train on, 1 to choose by, 2 to score."""
+    share = crc32(f"{seed} {wording}".encode()) / 2**32
     return 1 if share < HELD else 2 if share < 2 * HELD else 0

@@ -56,8 +56,7 @@ class Answerer:
 
     def __post_init__(self) -> None:
         self.network = self.checkpoint.network
-        model = self.checkpoint.config.model
-        self.encoder = self.encoder.reading(contextual=model.contextual, alone=model.words_alone)
+        self.encoder = self.encoder.reading(self.checkpoint.config.model)
         self.budget = Budget(self.budget_edges)
         self._relations(self.reader.relations())
 

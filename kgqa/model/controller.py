@@ -4,7 +4,7 @@ For hops t = 1..T, with token states x_1..x_L of the frozen encoder and its own 
 tokens):
 
     e_tj = <W_q s_{t-1}, W_k x_j> / sqrt(d)      a_t = softmax_j(e_t)      c_t = sum_j a_tj x_j
-    s_t = GRU(W_c c_t, s_{t-1})         u_t = sum_j a_tj w_j, of the words alone
+    s_t = GRU(W_c c_t, s_{t-1})         u_t = sum_j a_tj w_j, of the words by themselves
 
 (a_t even over the tokens without ``token_attention``)
 
@@ -30,7 +30,8 @@ class Plan:
 
     Attributes:
         attention: [B, T, L], weight of each token at each hop; sums to 1 over the unpadded tokens.
-        context: [B, T, E], attended token states c_t. words: [B, T, W], attended words alone u_t; W = 0 without them.
+        context: [B, T, E], attended token states c_t. words: [B, T, W], attended words by themselves u_t (and v_t, see
+            ``RelationScorer``); W = 0 without them.
         state: [B, T, S], controller states s_t.
         query: [B, T, R], what is compared with relation texts at hop t.
         stop: [B, T], probability that hop t is the last one; sums to 1 over T.

@@ -25,8 +25,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from graph_schema import EncoderError, QuestionError, Schema
+from kgqa.model.config import ModelConfig
 from kgqa.model.english import PACKAGE
-from kgqa.model.words import WordsAlone
+from kgqa.model.words import CODE, WordsAlone
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -44,8 +45,8 @@ class TokenStates:
 
     Attributes:
         states: [B, L, E], zero at padding. mask: [B, L], True at real tokens. ids: [B, L], the tokenizer's token ids.
-        words: [B, L, E], the embedding of the word that each token is of, encoded alone; zero at padding and at the
-            tokenizer's own tokens. [B, L, 0] of an encoder that reads no words alone.
+        words: [B, L, W], the word that each token is of by itself, see ``WordsAlone``; zero at padding and at the
+            tokenizer's own tokens. [B, L, 0] of an encoder that reads no words by themselves.
     """
 
     states: Float[Tensor, "B L E"]
@@ -125,21 +126,24 @@ class Encoder:
         if width is None:
             raise EncoderError("the model doesn't say how wide its embeddings are", where=where)
         self.width: int = width
-        self.contextual, self.alone = True, True
+        self.reads = (True, True, True)  # the switches ``contextual``, ``words_alone``, ``spelled``
         self._fingerprint: str | None = None
-        self._alone = WordsAlone(self._tokenizer, self.embed, width)
+        self._words = WordsAlone(self._tokenizer, self.embed, width, spelled=True)
+        self._spelt = WordsAlone(self._tokenizer, None, width, spelled=True)
 
-    def reading(self, *, contextual: bool, alone: bool) -> Encoder:
-        """The same encoder, loaded once.
+    def reading(self, config: ModelConfig) -> Encoder:
+        """The same encoder, loaded once, as a network of these settings reads it.
 
-        Args:
-            contextual: without, a token's state is its input embedding alone. alone: also read each word alone.
+        Without ``contextual``, a token's state is its input embedding; with ``words_alone`` and ``spelled``, words are
+        read by themselves, too.
         """
-        if (contextual, alone) == (self.contextual, self.alone):
+        reads = config.contextual, config.words_alone, config.spelled
+        if reads == self.reads:
             return self
         other = copy.copy(self)
-        other.contextual, other.alone = contextual, alone
-        other._alone = WordsAlone(self._tokenizer, other.embed, self.width)
+        other.reads = reads
+        embed = other.embed if config.words_alone else None
+        other._words = WordsAlone(self._tokenizer, embed, self.width, spelled=config.spelled)
         return other
 
     def fingerprint(self) -> str:
@@ -164,7 +168,7 @@ class Encoder:
         if not texts:
             none = torch.zeros(0, 0, dtype=torch.int64, device=self.device)
             empty = torch.zeros(0, 0, self.width, device=self.device)
-            return TokenStates(empty, none.bool(), none, empty[..., : self.words_width])
+            return TokenStates(empty, none.bool(), none, self._words(none))
         batch = self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False)
         length = batch["input_ids"].shape[1]
         if length > MAX_TOKENS:
@@ -178,7 +182,7 @@ class Encoder:
     def _states(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """States, mask and ids of a tokenized batch."""
         features = {key: value.to(self.device) for key, value in batch.items()}
-        if self.contextual:
+        if self.reads[0]:
             states = self._transformer(features)["token_embeddings"]
         else:
             words = self._transformer.auto_model.get_input_embeddings()(features["input_ids"])
@@ -186,16 +190,9 @@ class Encoder:
         mask = features["attention_mask"].bool()
         return states * mask.unsqueeze(-1), mask, features["input_ids"]
 
-    @property
-    def words_width(self) -> int:
-        """Width of ``TokenStates.words``."""
-        return self.width if self.alone else 0
-
     def words_alone(self, ids: Int[Tensor, "*S L"]) -> Float[Tensor, "*S L W"]:
         """The ``words`` of ``TokenStates``, of rows of token ids; a word is looked up that was encoded before."""
-        if not self.alone:
-            return torch.zeros(*ids.shape, 0, device=ids.device)
-        return self._alone(ids)
+        return self._words(ids)
 
     def words(self, ids: Sequence[int]) -> list[str]:
         """Token ids as readable word pieces."""
@@ -213,12 +210,25 @@ class Encoder:
         states, mask, _ = self._states(self._tokenizer(list(texts), padding=True, return_tensors="pt", verbose=False))
         return states.sum(1) / mask.sum(1, keepdim=True)
 
-    def relation_texts(self, schema: Schema, relations: Sequence[str]) -> Float[Tensor, "D E"]:
-        """Embeddings of the words of each directed relation, [2 R, E] (2 r forward, 2 r + 1 inverse)."""
+    def relation_texts(self, schema: Schema, relations: Sequence[str]) -> Float[Tensor, "D X"]:
+        """The words of each directed relation, [2 R, X] (2 r forward, 2 r + 1 inverse).
+
+        The first E of the X numbers are their embedding; then comes, if words are read as they are spelt, the mean of
+        their codes.
+        """
         said = [schema.words(name, inverse=inverse) for name in relations for inverse in (False, True)]
         if not said:
-            return torch.zeros(0, self.width, device=self.device)
-        return torch.cat([self.embed(said[i : i + 256]) for i in range(0, len(said), 256)])
+            return torch.zeros(0, self.width + (CODE if self.reads[2] else 0), device=self.device)
+        return torch.cat([self._relation_texts(said[i : i + 256]) for i in range(0, len(said), 256)])
+
+    def _relation_texts(self, said: Sequence[str]) -> Tensor:
+        found = self.embed(said)
+        if not self.reads[2]:
+            return found
+        batch = self._tokenizer(list(said), padding=True, return_tensors="pt", verbose=False)
+        spelt = self._spelt(batch["input_ids"])
+        real = spelt.any(-1, keepdim=True).sum(1).clamp(min=1)
+        return torch.cat([found, (spelt.sum(1) / real).to(self.device)], -1)
 
 
 def _loaded(where: str, device: str) -> SentenceTransformer:

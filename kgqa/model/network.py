@@ -73,7 +73,7 @@ class ReaderNetwork(nn.Module):
         """What the question alone says; see ``Controller``.
 
         Args:
-            tokens: with words alone if, and only if, the network reads them.
+            tokens: with words by themselves as the network reads them, see ``Encoder.reading``.
         """
         plan: Plan = self.controller(tokens.states, tokens.mask, tokens.words)
         return plan

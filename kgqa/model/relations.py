@@ -3,7 +3,7 @@
 With text embeddings E_r (the encoder's, of the relation's words in the direction walked):
 
     key_r = W_fwd E_r  from head to tail,   W_inv E_r  from tail to head
-    score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r) + w' cos(u_t, E_r)
+    score_t,r = <query_t, key_r> / sqrt(d) + w cos(c_t, E_r) + w' cos(u_t, E_r) + w" cos(v_t, F_r)
 
     none_t = log( exp(<v, query_t> + b + 0.3 (w + w')) + e^a sum over the absent r of exp(score_t,r) )
 
@@ -14,10 +14,11 @@ take its place. What they count is learned, from a = -3 on, so that of two relat
 that is there is followed (not without ``absent``: then there is no such sum).
 
 The cosines compare what the controller attends to with the relation's words directly, as it stands in the question
-(c_t) and each word alone (u_t; not without ``words_alone``). Their weights are learned, from 5 and 10 on: training
-begins with the relation whose words are said, and the learned comparison, which knows nothing of words that training
-lacks, is added to that. "None of these" weighs as much as a relation that is as unlike as most are: a likeness of 0.3
-(not without ``words_alone``).
+(c_t), each word alone (u_t; not without ``words_alone``) and whether they are the same words (v_t, the code of the
+words attended to, with F_r, that of the relation's; not without ``spelled``). Their weights are learned, from 5, 10 and
+5 on: training begins with the relation whose words are said, and the learned comparison, which knows nothing of words
+that training lacks, is added to that. "None of these" weighs as much as a relation that is as unlike as most are: a
+likeness of 0.3 (not without ``words_alone``).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from torch.nn import functional
 
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Plan
+from kgqa.model.words import CODE
 
 UNLIKE = 0.3
 _NOTHING = -1e4
@@ -41,17 +43,19 @@ class RelationTable:
     """Texts of the R relations of one graph in both directions.
 
     Attributes:
-        text: [2 R, E], the encoder's embedding of the words of directed relation 2 r (forward) and 2 r + 1 (inverse).
-        key: [2 R, K], the same, transformed by direction.
+        text: [2 R, X], of the words of directed relation 2 r (forward) and 2 r + 1 (inverse) the encoder's embedding
+            and then, if words are read as they are spelt, their code.
+        key: [2 R, K], the embedding, transformed by direction.
     """
 
-    text: Float[Tensor, "D E"]
+    text: Float[Tensor, "D X"]
     key: Float[Tensor, "D K"]
 
 
-def directed_keys(forward: nn.Linear, inverse: nn.Linear, text: Float[Tensor, "D E"]) -> Float[Tensor, "D K"]:
+def directed_keys(forward: nn.Linear, inverse: nn.Linear, text: Float[Tensor, "D X"]) -> Float[Tensor, "D K"]:
     """Keys of directed relations: text embeddings of one length, transformed by direction."""
-    unit = functional.normalize(text, dim=-1) * text.shape[-1] ** 0.5
+    embedding = text[:, : forward.in_features]
+    unit = functional.normalize(embedding, dim=-1) * embedding.shape[-1] ** 0.5
     return torch.stack([forward(unit[0::2]), inverse(unit[1::2])], 1).flatten(0, 1)
 
 
@@ -65,23 +69,27 @@ class RelationScorer(nn.Module):
         self.cosine_weight = nn.Parameter(torch.tensor(5.0))
         # Made only where it is used: a checkpoint has no weights that aren't read.
         self.words_weight = nn.Parameter(torch.tensor(10.0)) if config.words_alone else None
+        self.spelled_weight = nn.Parameter(torch.tensor(5.0)) if config.spelled else None
         self.none = nn.Linear(config.relation_dim, 1)
         nn.init.zeros_(self.none.weight)
         nn.init.constant_(self.none.bias, -3.0)
         self.absent_weight = nn.Parameter(torch.tensor(-3.0)) if config.absent else None
 
-    def table(self, text: Float[Tensor, "D E"]) -> RelationTable:
+    def table(self, text: Float[Tensor, "D X"]) -> RelationTable:
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
         return RelationTable(text, directed_keys(self.forward_key, self.inverse_key, text))
 
     def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
         """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""
         dot = plan.query[:, hop] @ table.key.T / table.key.shape[-1] ** 0.5
-        unit, none = functional.normalize(table.text, dim=-1), self.none(plan.query[:, hop])
-        score = dot + self.cosine_weight * (functional.normalize(plan.context[:, hop], dim=-1) @ unit.T)
+        width, words = plan.context.shape[-1], plan.words[:, hop]
+        text, none = table.text[:, :width], self.none(plan.query[:, hop])
+        score = dot + self.cosine_weight * _cosines(plan.context[:, hop], text)
         if self.words_weight is not None:
-            score = score + self.words_weight * (functional.normalize(plan.words[:, hop], dim=-1) @ unit.T)
+            score = score + self.words_weight * _cosines(words[:, :width], text)
             none = none + UNLIKE * (self.cosine_weight + self.words_weight)
+        if self.spelled_weight is not None:
+            score = score + self.spelled_weight * _cosines(words[:, -CODE:], table.text[:, width:])
         return torch.cat([score, none], -1)
 
     def choose(
@@ -99,6 +107,10 @@ class RelationScorer(nn.Module):
             absent = logits[:, :-1].masked_fill(there, _NOTHING).logsumexp(-1, keepdim=True)
             logits = torch.cat([logits[:, :-1], torch.logaddexp(logits[:, -1:], absent + self.absent_weight)], -1)
         return logits, torch.cat([offered, offered.new_ones(len(offered), 1)], -1)
+
+
+def _cosines(these: Float[Tensor, "B N"], those: Float[Tensor, "D N"]) -> Float[Tensor, "B D"]:
+    return functional.normalize(these, dim=-1) @ functional.normalize(those, dim=-1).T
 
 
 def _beside(offered: Bool[Tensor, "B D"], part: Int[Tensor, " D"]) -> Bool[Tensor, "B D"]:

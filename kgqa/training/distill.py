@@ -121,17 +121,16 @@ def teach(
         encoder: that all of them were trained with. weight, temperature: w and T of the module's text.
     """
     found: list[tuple[Tensor, Tensor]] = []
-    states: dict[tuple[bool, bool], TextStates] = {}
+    states: dict[tuple[bool, bool, bool], TextStates] = {}
     everything = torch.arange(len(data.questions))
     for teacher in teachers:
-        reads = teacher.config.model.contextual, teacher.config.model.words_alone
-        reading = encoder.reading(contextual=reads[0], alone=reads[1])
-        if reads not in states:
-            states[reads] = TextStates(reading, data.texts)
+        reading = encoder.reading(teacher.config.model)
+        if reading.reads not in states:
+            states[reading.reads] = TextStates(reading, data.texts)
         device = teacher.network.device
         words = reading.relation_texts(snapshot.schema(), snapshot.relations()).to(device)
         expander = SnapshotExpander(snapshot, device)
-        scores = dev_scores(teacher.network, expander, words, data, states[reads], everything, Budget()).scores
+        scores = dev_scores(teacher.network, expander, words, data, states[reading.reads], everything, Budget()).scores
         p = teacher.config.calibration(scores.log_probability).exp()
         kept = p > COUNTED / 10
         found.append((make_key(scores.question[kept], scores.node[kept]), p[kept]))

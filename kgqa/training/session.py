@@ -84,7 +84,7 @@ def train_graphs(
         check_encoder(teacher, encoder)
     if not teachers and any(one.unlabelled for one in graphs):
         raise ConfigError("questions without answers teach nothing without teachers", fix="Give a teacher")
-    encoder = encoder.reading(contextual=config.model.contextual, alone=config.model.words_alone)
+    encoder = encoder.reading(config.model)
     say(f"linking {sum(len(one.train) + len(one.unlabelled) + len(one.dev) for one in graphs):,} questions")
     snapshot, prepared, prepared_dev = prepare_graphs(graphs, config.mixture, config.mention_questions)
     weights = None if start is None else start.network.state_dict()

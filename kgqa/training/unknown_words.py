@@ -81,7 +81,7 @@ def _words(text: str) -> list[tuple[str, int, int]]:
 
 def _likeness(words: Sequence[str], encoder: Encoder, relation_text: Tensor) -> list[float]:
     """Cosine of each word to the relation that it is likest to."""
-    unit = functional.normalize(relation_text, dim=-1)
+    unit = functional.normalize(relation_text[:, : encoder.width], dim=-1)
     found: list[float] = []
     for start in range(0, len(words), _BATCH):
         own = functional.normalize(encoder.embed(words[start : start + _BATCH]), dim=-1)

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from graph_schema import EncoderError, QuestionError, Schema
 from graph_schema.schema import RelationSchema
+from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import DEFAULT_ENCODER, MASK, MAX_TOKENS, Encoder, _packaged
-from kgqa.model.words import WordsAlone
+from kgqa.model.words import CODE, WordsAlone, codes
 
 SCHEMA = Schema(relations={"directed_by": RelationSchema(words="directed by", inverse="director of")})
 
@@ -58,7 +59,7 @@ def test_one_other_weight_is_another_encoder(encoder: Encoder, copy: Path) -> No
 
 
 def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None:
-    static = encoder.reading(contextual=False, alone=True)
+    static = encoder.reading(ModelConfig(contextual=False))
     one, other = static.encode(["who directed [MASK]"]), static.encode(["[MASK] directed the man"])
     assert torch.equal(one.ids[0, 2], other.ids[0, 2])
     assert torch.equal(one.states[0, 2], other.states[0, 2])
@@ -66,7 +67,7 @@ def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None
     assert static.fingerprint() == encoder.fingerprint()
     # The encoder that it was made from reads on in context, and so does one made back from it.
     texts = ["who directed [MASK]", "[MASK] directed the man"]
-    for contextual in (encoder, static.reading(contextual=True, alone=True)):
+    for contextual in (encoder, static.reading(ModelConfig())):
         found = contextual.encode(texts).states
         assert not torch.allclose(found[0, 2], found[1, 2], atol=0.1)
     # Relations are read the same way, or nothing could be compared.
@@ -75,7 +76,7 @@ def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None
     )
 
 
-def test_a_word_alone_is_what_a_relation_of_that_name_is(encoder: Encoder) -> None:
+def test_a_word_by_itself_is_what_a_relation_of_that_name_is(encoder: Encoder) -> None:
     found = encoder.encode(["who is the cinematographer of [MASK]'s films", "films"])
     pieces = encoder.words(found.ids[0].tolist())
     schema = Schema(relations={word: RelationSchema(words=word) for word in ("cinematographer", "films")})
@@ -88,15 +89,42 @@ def test_a_word_alone_is_what_a_relation_of_that_name_is(encoder: Encoder) -> No
     own = [pieces.index(piece) for piece in ("[CLS]", "[MASK]", "[SEP]")]
     assert not bool(found.words[0, own].any())
     assert not bool(found.words[~found.mask].any())
-    assert encoder.words_alone(found.ids[:0, :0]).shape == (0, 0, 384)
-    without = encoder.reading(contextual=True, alone=False).encode(["films"])
-    assert without.words.shape == (1, 3, 0)
-    assert torch.allclose(without.states, found.states[1:, :3], atol=1e-5)
+    assert encoder.words_alone(found.ids[:0, :0]).shape == (0, 0, 384 + CODE)
+    for alone, spelled in ((False, False), (True, False), (False, True)):
+        reading = encoder.reading(ModelConfig(words_alone=alone, spelled=spelled))
+        part = found.words[1:, :3, 0 if alone else 384 : None if spelled else 384]
+        without = reading.encode(["films"])
+        assert torch.allclose(without.words, part, atol=1e-5) and without.words.shape == part.shape  # noqa: PT018
+        assert torch.allclose(without.states, found.states[1:, :3], atol=1e-5)
+        told = reading.relation_texts(schema, ["films"])
+        assert told.shape == (2, 384 + CODE * spelled)
+        assert torch.allclose(told[0], films[: told.shape[1]], atol=1e-5)
+
+
+def test_words_are_told_apart_by_how_they_are_spelt(encoder: Encoder) -> None:
+    said = {"release": "release", "releases": "releases", "both": "Release date", "other": "published"}
+    schema = Schema(relations={name: RelationSchema(words=words) for name, words in said.items()})
+    found = encoder.encode(["when was the release date of [MASK]"])
+    pieces = encoder.words(found.ids[0].tolist())
+    word, date = (found.words[0, pieces.index(one), 384:] for one in ("release", "date"))
+    spelt = encoder.relation_texts(schema, list(said))[::2, 384:]
+    assert torch.cosine_similarity(spelt, word).tolist()[0] == pytest.approx(1)
+    assert torch.cosine_similarity(spelt, word).abs()[[1, 3]].max() < 0.3
+    assert torch.cosine_similarity(spelt, word + date).tolist()[2] == pytest.approx(1)
+    assert torch.cosine_similarity(spelt, word).tolist()[2] == pytest.approx(2**-0.5, abs=0.15)
+
+
+def test_codes_are_of_one_length_and_the_same_wherever_they_are_made() -> None:
+    made = codes(["release", "releases", ""])
+    assert made.shape == (3, CODE)
+    assert torch.allclose(made.norm(dim=-1), torch.ones(3))
+    assert "".join("01"[int(bit > 0)] for bit in made[0, :24]) == "001111110010101111100001"
+    assert codes([]).shape == (0, CODE)
 
 
 def test_no_more_words_are_kept_than_there_is_room_for(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kgqa.model.words.KEPT", 4)
-    fresh = WordsAlone(encoder._tokenizer, encoder.embed, encoder.width)
+    fresh = WordsAlone(encoder._tokenizer, encoder.embed, encoder.width, spelled=True)
     for text in ("who directed this", "who wrote that film", "a", "one two three four five six"):
         ids = encoder.encode([text]).ids
         assert torch.allclose(fresh(ids), encoder.words_alone(ids), atol=1e-5)
@@ -127,8 +155,8 @@ def test_the_mask_is_one_token_and_words_can_be_read(encoder: Encoder) -> None:
 def test_no_text_at_all(encoder: Encoder) -> None:
     none = encoder.encode([])
     assert (none.states.shape, none.mask.shape, none.ids.shape) == ((0, 0, 384), (0, 0), (0, 0))
-    assert none.words.shape == (0, 0, 384)
-    assert encoder.relation_texts(SCHEMA, []).shape == (0, 384)
+    assert none.words.shape == (0, 0, 384 + CODE)
+    assert encoder.relation_texts(SCHEMA, []).shape == (0, 384 + CODE)
 
 
 def test_the_longest_question_is_read_and_a_longer_one_refused(encoder: Encoder) -> None:
@@ -142,8 +170,8 @@ def test_the_longest_question_is_read_and_a_longer_one_refused(encoder: Encoder)
 
 def test_relations_are_embedded_as_their_words_in_each_direction(encoder: Encoder) -> None:
     found = encoder.relation_texts(SCHEMA, ["directed_by", "releaseYear"])
-    assert found.shape == (4, 384)
-    for text, words in zip(found, ["directed by", "director of", "release year", "release year"], strict=True):
+    assert found.shape == (4, 384 + CODE)
+    for text, words in zip(found[:, :384], ["directed by", "director of", "release year", "release year"], strict=True):
         assert torch.allclose(text, encoder.encode([words]).states[0].mean(0), atol=1e-5)
 
 

@@ -15,10 +15,12 @@ from kgqa.model.controller import softened
 from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, log_odds
 from kgqa.model.slots import Memory
+from kgqa.model.words import CODE
 
 WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
 SMALL = ModelConfig(encoder_dim=WIDTH, state_dim=STATE, relation_dim=KEY, slot_dim=SLOT, max_hops=3)
 SEEDS = [0, 1, 2]
+CODES = torch.randn(WIDTH, CODE, generator=torch.Generator().manual_seed(5))
 
 
 def network(seed: int, **changes: bool) -> ReaderNetwork:
@@ -41,8 +43,18 @@ def padded(seed: int, lengths: list[int]) -> tuple[list[Tensor], Tensor, Tensor]
 
 
 def read(states: Tensor, mask: Tensor) -> TokenStates:
-    """What an encoder would give; the words alone are other numbers than the states."""
-    return TokenStates(states, mask, torch.zeros(mask.shape, dtype=torch.int64), states.roll(1, -1))
+    """What an encoder would give; the words by themselves are other numbers than the states."""
+    return TokenStates(states, mask, torch.zeros(mask.shape, dtype=torch.int64), by_themselves(states))
+
+
+def by_themselves(states: Tensor) -> Tensor:
+    """Words made of states: as wide as these, and then a code."""
+    return torch.cat([states.roll(1, -1), states @ CODES], -1)
+
+
+def spelt(texts: Tensor) -> Tensor:
+    """Relation texts with codes."""
+    return torch.cat([texts, texts @ CODES.flip(0)], -1)
 
 
 def close(one: Tensor, other: Tensor) -> bool:
@@ -76,7 +88,7 @@ def test_one_distribution_over_the_hops_for_all_questions(seed: int) -> None:
 def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
     control = network(seed).controller
     texts, tokens, mask = padded(seed, [3, 7, 1, 5])
-    plan = control(tokens, mask, tokens.roll(1, -1))
+    plan = control(tokens, mask, by_themselves(tokens))
     assert bool((plan.attention.transpose(1, 2)[~mask] == 0).all())
     assert close(plan.attention.sum(-1), torch.ones(4, 3))
     assert close(plan.stop.sum(-1), torch.ones(4))
@@ -92,7 +104,7 @@ def test_the_controller_reads_real_tokens_by_its_formula(seed: int) -> None:
             both = torch.cat([state, taken])
             assert close(plan.attention[row, hop, : len(text)], attention)
             assert close(plan.context[row, hop], context)
-            assert close(plan.words[row, hop], context.roll(1))
+            assert close(plan.words[row, hop], by_themselves(context))
             assert close(plan.state[row, hop], state)
             assert close(plan.query[row, hop], control.query(both))
             assert close(plan.back[row, hop], control.back(both).sigmoid()[0])
@@ -122,39 +134,58 @@ def test_relations_are_scored_by_their_words(seed: int) -> None:
     reader = network(seed)
     score = reader.relations
     assert score.words_weight is not None
+    assert score.spelled_weight is not None
     _, tokens, mask = padded(seed, [3, 6])
     plan, text = reader.plan(read(tokens, mask)), torch.randn(8, WIDTH)
-    table = score.table(text)
+    table = score.table(spelt(text))
     for hop in range(3):
         got = score(plan, hop, table)
         assert got.shape == (2, 9)
         for row in range(2):
-            query, context, alone = plan.query[row, hop], plan.context[row, hop], plan.words[row, hop]
+            query, context = plan.query[row, hop], plan.context[row, hop]
+            alone, code = plan.words[row, hop].split([WIDTH, CODE])
             for directed in range(8):
                 transform = score.inverse_key if directed % 2 else score.forward_key
                 key = transform(text[directed] / text[directed].norm() * math.sqrt(WIDTH))
                 assert close(table.key[directed], key)
                 cosine = context @ text[directed] / context.norm() / text[directed].norm()
                 like = alone @ text[directed] / alone.norm() / text[directed].norm()
-                likeness = score.cosine_weight * cosine + score.words_weight * like
+                said = table.text[directed, WIDTH:]
+                same = code @ said / code.norm() / said.norm()
+                likeness = score.cosine_weight * cosine + score.words_weight * like + score.spelled_weight * same
                 assert close(got[row, directed], query @ key / math.sqrt(KEY) + likeness)
             assert close(got[row, -1], score.none(query)[0] + 0.3 * (score.cosine_weight + score.words_weight))
 
 
 def test_without_words_alone_there_is_no_weight_for_them_and_they_are_not_read() -> None:
-    reader = network(1, words_alone=False)
-    assert "relations.words_weight" not in reader.state_dict()
+    reader = network(1, words_alone=False, spelled=False)
+    assert not {"relations.words_weight", "relations.spelled_weight"} & set(reader.state_dict())
     _, tokens, mask = padded(1, [3, 6])
-    one, table = read(tokens, mask), reader.relations.table(torch.randn(4, WIDTH))
-    other = replace(one, words=torch.randn(2, 6, WIDTH))
+    one, table = read(tokens, mask), reader.relations.table(spelt(torch.randn(4, WIDTH)))
+    other = replace(one, words=torch.randn(one.words.shape))
     assert close(reader.relations(reader.plan(one), 1, table), reader.relations(reader.plan(other), 1, table))
+
+
+def test_what_is_spelt_alike_is_told_from_what_means_the_same() -> None:
+    reader = network(2)
+    assert reader.relations.spelled_weight is not None
+    reader.relations.spelled_weight.data.fill_(5.0)
+    _, tokens, mask = padded(2, [3])
+    plan = reader.plan(read(tokens, mask))
+    text = torch.randn(WIDTH).expand(4, -1)
+    code = torch.stack([plan.words[0, 0, WIDTH:] * 7, *torch.randn(3, CODE)])
+    logits = reader.relations(plan, 0, reader.relations.table(torch.cat([text, code], -1)))[0]
+    assert float(logits[0] - logits[2]) > 3.5  # both from head to tail
+    without = network(2, spelled=False)
+    one, other = (without.relations(plan, 0, without.relations.table(text))[0, at] for at in (0, 2))
+    assert close(one, other)
 
 
 @pytest.mark.parametrize("absent", [True, False])
 def test_only_what_is_offered_is_followed_and_none_takes_its_share_and_that_of_what_is_absent(absent: bool) -> None:
     reader = network(3, absent=absent)
     _, tokens, mask = padded(3, [3, 6, 2])
-    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(spelt(torch.randn(4, WIDTH)))
     offered = torch.tensor([[True, False, True, True], [True, True, True, True], [False] * 4])
     weights = reader.follow(plan, 1, table, offered)
     assert bool((weights[~offered] == 0).all())
@@ -180,11 +211,11 @@ def test_a_relation_that_is_asked_for_and_absent_is_missed_and_one_of_the_same_w
         weight.data.fill_(value)
     _, tokens, mask = padded(3, [3])
     plan = reader.plan(read(tokens, mask))
-    asked = 40 * plan.words[0, 0]
+    asked = 40 * plan.words[0, 0, :WIDTH]
     other = torch.randn(WIDTH)
     other -= (other @ asked) / (asked @ asked) * asked
     text = torch.stack([asked, asked, other, other])
-    table = reader.relations.table(text)
+    table = reader.relations.table(spelt(text))
     logits = reader.relations(plan, 0, table)
     assert float(logits[0, :2].min() - logits[0, 2:4].max()) > 4  # else there is nothing to be told apart
     missed = reader.follow(plan, 0, table, torch.tensor([[False, False, True, True]]))
@@ -196,7 +227,7 @@ def test_a_relation_that_is_asked_for_and_absent_is_missed_and_one_of_the_same_w
 def test_where_nothing_is_absent_gradients_are_finite() -> None:
     reader = network(3).requires_grad_(True)
     _, tokens, mask = padded(3, [3, 6])
-    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(spelt(torch.randn(4, WIDTH)))
     for offered in (torch.ones(2, 4, dtype=torch.bool), torch.zeros(2, 4, dtype=torch.bool)):
         weights = reader.follow(plan, 0, table, offered)
         used = [p for p in reader.relations.parameters() if p.requires_grad]
@@ -210,7 +241,7 @@ def test_a_frozen_row_learns_only_when_to_take_none() -> None:
     plan, text = reader.plan(read(tokens, mask)), torch.randn(4, WIDTH)
     learned = []
     for frozen in ([True, True], [False, True]):
-        table = reader.relations.table(text)
+        table = reader.relations.table(spelt(text))
         offered = torch.ones(2, 4, dtype=torch.bool)
         weights = reader.follow(plan, 0, table, offered, None, torch.tensor(frozen))
         assert torch.equal(weights, reader.follow(plan, 0, table, offered))
@@ -241,7 +272,7 @@ def test_a_softened_plan_takes_every_number_of_hops_and_a_softened_choice_every_
     assert close(soft.stop.sum(-1), torch.ones(3))
     with torch.no_grad():
         reader.relations.forward_key.weight.mul_(1000)
-    table = reader.relations.table(torch.randn(4, WIDTH))
+    table = reader.relations.table(spelt(torch.randn(4, WIDTH)))
     offered = torch.tensor([[True, False, True, True], [True, True, True, True], [True, False, False, False]])
     weights = reader.follow(plan, 1, table, offered, soften=True)
     assert bool((weights[~offered] == 0).all())
@@ -324,7 +355,7 @@ def test_the_question_side_is_the_mean_fit_of_the_relations_around(seed: int) ->
 def test_the_switches_take_their_parts_out_of_the_logits(question_side: bool, graph_side: bool, slots: bool) -> None:
     reader = network(5, question_side=question_side, graph_side=graph_side, slots=slots)
     _, tokens, mask = padded(5, [3, 6])
-    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(torch.randn(4, WIDTH))
+    plan, table = reader.plan(read(tokens, mask)), reader.relations.table(spelt(torch.randn(4, WIDTH)))
     row, mass = torch.tensor([0, 1, 1]), torch.tensor([0.0, 0.3, 1.0])
     memory = Memory(torch.randn(3, SLOT), row, torch.arange(3)) if slots else None
     around = torch.tensor([0, 1, 2]), torch.tensor([0, 3, 1])

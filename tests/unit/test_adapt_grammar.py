@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from itertools import combinations, pairwise
 
@@ -150,16 +151,13 @@ def test_a_way_that_comes_back_by_other_relations_may_lead_to_the_topic() -> Non
 def test_what_is_held_out_is_not_trained_on(made: list[Question]) -> None:
     parts = held_out(made, 0)
     assert parts == held_out(made, 0)
-    texts: list[set[object]] = [{masked_text(q) for q in part} for part in (parts.train, parts.choose, parts.score)]
-    several: list[set[object]] = [
-        {steps_of(question) for question in part if len(steps_of(question)) > 1}
-        for part in (parts.train, parts.choose, parts.score)
-    ]
-    for sides in (texts, several):
-        assert all(sides)
-        assert all(not one & other for one, other in combinations(sides, 2))
-    # Of one hop, every pattern is trained on.
-    assert {steps_of(q) for q in parts.score if q.part == "1-hop"} <= {steps_of(q) for q in parts.train}
+    texts = [{masked_text(q) for q in part} for part in (parts.train, parts.choose, parts.score)]
+    assert all(texts)
+    assert all(not one & other for one, other in combinations(texts, 2))
+    # Every way that there are some questions about is trained on.
+    often = {way for way, number in Counter(map(steps_of, made)).items() if number > 5}
+    assert len(often) > 30
+    assert often <= {steps_of(question) for question in parts.train}
 
 
 def test_questions_of_people_weigh(made: list[Question]) -> None:
