@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import count, repeat
 
 import numpy as np
 
 from graph_schema.errors import InputError
 from graph_schema.text import name_key
+from graph_schema.texts import Texts, distinct
 from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Int64s, Properties, Value
 from kgqa.stores.properties import check_properties, storable
 
@@ -21,8 +23,10 @@ __all__ = [
     "check_ids",
     "check_relations",
     "combined",
+    "id_texts",
     "keys_of_names",
     "name_keys",
+    "numbered",
     "prepare",
     "said_of_entities",
     "shown",
@@ -104,9 +108,9 @@ def prepare(batch: Batch) -> Prepared:
     """
     said = said_of_entities(batch)
     facts = Facts.of(batch.facts)
-    ids = sorted({*said, *facts.heads, *facts.tails})
+    ids = sorted({*said}.union(distinct(facts.heads), distinct(facts.tails)))
     check_ids(ids)
-    relations = sorted(set(facts.relations))
+    relations = sorted(distinct(facts.relations))
     check_relations(relations)
     if batch.fact_properties:
         check_properties(batch.fact_properties)
@@ -147,7 +151,17 @@ def _pairs(batch: Batch, facts: Facts, ids: Sequence[str], relations: Sequence[s
 def _places(texts: Sequence[str], among: Sequence[str]) -> Int64s:
     """Position of each in a list that has all of them."""
     place = dict(zip(among, range(len(among)), strict=True))
-    return np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+    names, which = numbered(texts)
+    return np.fromiter(map(place.__getitem__, names), np.int64, len(names))[which]
+
+
+def numbered(texts: Sequence[str]) -> tuple[Sequence[str], Int64s]:
+    """Each of some texts at least once, and for each place which of them stands there."""
+    if isinstance(texts, Texts):
+        return texts.distinct()
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    places = np.fromiter(map(numbers.__getitem__, texts), np.int64, len(texts))
+    return [*numbers], places
 
 
 def said_of_entities(batch: Batch) -> dict[str, Said]:
@@ -249,6 +263,19 @@ def check_ids(ids: Sequence[str]) -> None:
                 f"the entity id {id_[:60]!r}... is longer than {MAX_ID_BYTES:,} bytes",
                 fix="Use a shorter id and keep the text as the entity's name",
             )
+
+
+def id_texts(ids: Sequence[str]) -> Texts:
+    """Ids as a column of texts.
+
+    Raises:
+        InputError: one has half of a surrogate pair.
+    """
+    try:
+        return Texts.of(ids)
+    except UnicodeEncodeError:
+        _check_texts(ids)
+        raise
 
 
 def check_relations(names: Iterable[str]) -> None:
