@@ -25,6 +25,7 @@ __all__ = [
     "combined",
     "id_texts",
     "keys_of_names",
+    "line_numbers",
     "name_keys",
     "numbered",
     "prepare",
@@ -126,7 +127,7 @@ def prepare(batch: Batch) -> Prepared:
 def _pairs(batch: Batch, facts: Facts, ids: Sequence[str], relations: Sequence[str]) -> dict[str, Pairs]:
     """The facts of a batch by relation, given all ids and relations that it has, ascending."""
     heads, tails, kinds = _places(facts.heads, ids), _places(facts.tails, ids), _places(facts.relations, relations)
-    lines = np.fromiter(batch.fact_lines or repeat(0, len(facts)), np.int64, len(facts))
+    lines = line_numbers(batch)
     order = np.lexsort((tails, heads, kinds))  # stable: of a fact that comes twice, the first stays before the second
     first = np.ones(len(order), bool)
     for column in (kinds, heads, tails):
@@ -164,22 +165,30 @@ def numbered(texts: Sequence[str]) -> tuple[Sequence[str], Int64s]:
     return [*numbers], places
 
 
+def line_numbers(batch: Batch) -> Int64s:
+    """Of the facts of a batch."""
+    lines = batch.fact_lines
+    if isinstance(lines, range):
+        return np.arange(lines.start, lines.stop, lines.step)
+    return np.fromiter(lines or repeat(0, len(batch.facts)), np.int64, len(batch.facts))
+
+
 def said_of_entities(batch: Batch) -> dict[str, Said]:
     """What a batch says of entities, by id, in its order; checked, but for the ids.
 
     Raises:
         InputError: a name, alias, label or property that can't be kept in every store.
     """
-    said: dict[str, Said] = {}
-    lines = batch.entity_lines or [0] * len(batch.entities)
-    for entity, line in zip(batch.entities, lines, strict=True):
-        if (known := said.get(entity.id)) is None:
-            said[entity.id] = Said(line, [entity])
-        else:
-            known.told.append(entity)
-    _check_texts(text for entity in batch.entities for text in (entity.name, *entity.aliases))
-    _check_identifiers("label", {entity.label for entity in batch.entities} - {""})
-    check_properties(entity.properties for entity in batch.entities if entity.properties)
+    entities, lines = batch.entities, batch.entity_lines or [0] * len(batch.entities)
+    said = {entity.id: Said(line, [entity]) for entity, line in zip(entities, lines, strict=True)}
+    if len(said) < len(entities):
+        said = {}
+        for entity, line in zip(entities, lines, strict=True):
+            said.setdefault(entity.id, Said(line, [])).told.append(entity)
+    _check_texts([entity.name for entity in entities])
+    _check_texts([alias for entity in entities if entity.aliases for alias in entity.aliases])
+    _check_identifiers("label", {entity.label for entity in entities} - {""})
+    check_properties([entity.properties for entity in entities if entity.properties])
     return said
 
 
@@ -227,8 +236,10 @@ def name_keys(entity: Entity) -> tuple[str, ...]:
 
 def keys_of_names(names: Sequence[str]) -> list[str]:
     """``text.name_key`` of each, many at once: ASCII names are folded as one text."""
-    plain = [name if name.isascii() else "" for name in names]
-    text = "\n".join(plain).encode().translate(_WORDS).decode()
+    text = "\n".join(names)
+    if not text.isascii():
+        text = "\n".join([name if name.isascii() else "" for name in names])
+    text = text.encode().translate(_WORDS).decode()
     while "  " in text:
         text = text.replace("  ", " ")
     keys = text.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")

@@ -106,14 +106,15 @@ class EntityWriter:
         prints = self._rows.prints(ids)
         rows = self._rows.find(prints)
         missing = np.flatnonzero(rows == NO_ROW)
-        unknown = ids.take(missing)
+        first, which = self._rows.alike((prints[0][missing], prints[1][missing]))
+        once = missing[first]
+        unknown = ids.take(once)
         created = self._create(set(unknown), said, origin)
         made = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
-        rows[missing] = made
-        new, first = np.unique(made, return_index=True)
-        places = missing[first[new != NO_ROW]]
-        self._rows.add((prints[0][places], prints[1][places]), rows[places])
-        if len(created) < len(unknown) and (made == NO_ROW).any():
+        rows[missing] = made[which]
+        new = once[made != NO_ROW]
+        self._rows.add((prints[0][new], prints[1][new]), rows[new])
+        if len(created) < len(unknown):
             rows[missing] = self._rows.find((prints[0][missing], prints[1][missing]))
         return rows, created
 
@@ -142,7 +143,7 @@ class EntityWriter:
         ]
         self._connection.executemany(
             sql.ADD_ENTITY,
-            ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
+            [(key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities],
         )
         names.add_entities([(key, entity) for key, entity, _ in entities])
         rows = range(last + 1, last + 1 + len(unknown))

@@ -13,7 +13,7 @@ import numpy as np
 from graph_schema.texts import Texts
 from graph_schema.types import Batch, Fact, Facts, Int64s, Value, Written
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import check_relations, id_texts, numbered, said_of_entities
+from kgqa.stores.batches import check_relations, id_texts, line_numbers, numbered, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
@@ -128,7 +128,7 @@ class EmbeddedWriter:
         keys, places = ordered[first], np.minimum.reduceat(order, np.flatnonzero(first))
         there = self.index.forward.contains(keys)
         marked = self._marked(batch.origin, keys, there)
-        lines = np.fromiter(batch.fact_lines, np.int64, len(facts))[places] if batch.fact_lines else None
+        lines = line_numbers(batch)[places] if batch.fact_lines else None
         unmarked = ~marked
         marks = keys[unmarked]
         self._connection.executemany(

@@ -114,6 +114,15 @@ class IdTable:
             slots = (slots[places] + 1) & int(mask)
         return found
 
+    @staticmethod
+    def alike(prints: tuple[UInt64s, UInt64s]) -> tuple[Int64s, Int64s]:
+        """Places of fingerprints so that each is at one of them, and for each given one at which of them it is."""
+        hashes, seconds = prints
+        _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
+        if not np.array_equal(seconds[first][which], seconds):  # 64 bits don't tell all of these apart
+            _, first, which = np.unique(np.stack(prints, axis=1), axis=0, return_index=True, return_inverse=True)
+        return first, which.reshape(-1)
+
     def add(self, prints: tuple[UInt64s, UInt64s], rows: Int64s) -> None:
         """Row keys of ids that aren't there yet, each of them once."""
         self._count += len(rows)
