@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import TypeVar
 
 import numpy as np
 
 from graph_schema import Batch, Entity, Facts, Properties, Schema
+from graph_schema.texts import Texts
 from graph_schema.types import DEFAULT_LABEL
 from ingest.records import EntityRows, Mapped, Triples
 
@@ -96,11 +97,11 @@ def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int
     """Entities are those declared, and those that a relation gives a label; the first one that does so counts."""
     triples = [part for piece in pieces for part in piece.facts if part.lines]
     facts = Facts(
-        _joined([part.heads for part in triples]),
-        _joined([part.relations for part in triples]),
-        _joined([part.tails for part in triples]),
+        _texts([part.heads for part in triples]),
+        _texts([part.relations for part in triples]),
+        _texts([part.tails for part in triples]),
     )
-    lines = _joined([part.lines for part in triples])
+    lines = _lines([part.lines for part in triples])
     declared = [part for piece in pieces for part in piece.entities if part.lines]
     entities = [entity for part in declared for entity in _entities(part)]
     entity_lines = [*chain.from_iterable(part.lines for part in declared)]
@@ -120,6 +121,18 @@ def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int
 
 def _joined(columns: Sequence[Sequence[T]]) -> Sequence[T]:
     return columns[0] if len(columns) == 1 else [*chain.from_iterable(columns)]
+
+
+def _texts(columns: Sequence[Sequence[str]]) -> Sequence[str]:
+    arrays = [column for column in columns if isinstance(column, Texts)]
+    return Texts.joined(arrays) if len(columns) == len(arrays) > 1 else _joined(columns)
+
+
+def _lines(columns: Sequence[Sequence[int]]) -> Sequence[int]:
+    spans = [column for column in columns if isinstance(column, range) and column.step == 1]
+    if len(spans) == len(columns) > 1 and all(one.stop == other.start for one, other in pairwise(spans)):
+        return range(spans[0].start, spans[-1].stop)
+    return _joined(columns)
 
 
 def _entities(part: EntityRows) -> Iterator[Entity]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from graph_schema import MappingError, Value
+from graph_schema import texts as plain
 from ingest.ids import Template
 from ingest.mapping_file import Choice, ColumnRef
 from ingest.records import Cell, Fault, Reason, Records
@@ -15,7 +16,7 @@ from ingest.values import Parser, as_text
 REMEMBERED = 100_000  # cells of a column, at most
 REMEMBERED_CHARACTERS = 200  # of a cell, at most
 
-Texts = list[str | None]
+Texts = Sequence[str | None]
 Row = int
 
 
@@ -29,6 +30,8 @@ class Place:
 
     def cells(self, records: Records) -> Sequence[Cell]:
         column = records.columns[self.position]
+        if isinstance(column, plain.Texts):
+            column = [*column]
         return [_inside(cell, self.inside) for cell in column] if self.inside else column
 
 
@@ -99,6 +102,11 @@ class IdColumns:
 
     def texts(self, records: Records) -> Texts:
         """One for each row; None where a column has nothing."""
+        column = records.columns[self.places[0].position]
+        if len(self.places) == 1 and isinstance(column, plain.Texts) and not self.places[0].inside:
+            column = column.stripped()
+            if not column.has_any(self.nulls):
+                return column.between(self.template.texts[0], self.template.texts[-1])
         columns = [place.cells(records) for place in self.places]
         if len(columns) == 1 and (found := self._remembered(columns[0])) is not None:
             return found
@@ -138,7 +146,8 @@ class IdColumns:
     def _of_row(self, columns: list[Texts]) -> Texts:
         longest = max(map(len, columns))
         filled = [
-            column * longest if len(column) == 1 else column + [None] * (longest - len(column)) for column in columns
+            [*column] * longest if len(column) == 1 else [*column] + [None] * (longest - len(column))
+            for column in columns
         ]
         return self.template.filled(filled)
 

@@ -1,8 +1,8 @@
 """Delimited text: TSV, ``|``-separated, CSV.
 
-A block of lines that is all as it should be is taken apart by a handful of calls over the whole block; a block with
-anything odd in it (a wrong field count, a blank line, bytes that aren't UTF-8, a quote where quotes count) is read line
-by line. Both give the same rows.
+A block of lines that is all as it should be is taken apart by one call over the whole block; a block with anything
+odd in it (a wrong field count, a blank line, bytes that aren't UTF-8, a quote where quotes count) is read line by line.
+Both give the same rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+import pyarrow as pa
+from pyarrow import csv as columnar
+
+from graph_schema.texts import Texts
 from ingest.dialect import Dialect, detect, quoted_fields
 from ingest.lines import blocks
 from ingest.options import LoadOptions
@@ -22,6 +26,7 @@ from ingest.validation import MAX_ENTITY
 MAX_RECORD = 131_072
 ROWS = 16_384
 _BLANKS = b" \r\n"
+_BOM = b"\xef\xbb\xbf"
 
 
 def read_delimited(stream: ByteStream, options: LoadOptions, reject: Reject) -> Table:
@@ -59,6 +64,18 @@ class _Lines:
         self._source = source
         self._dialect = dialect
         self._reject = reject
+        names = [f"{place}" for place in range(dialect.width)]
+        self._names = names
+        self._parse = columnar.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=False,
+            double_quote=False,
+            escape_char=False,
+            ignore_empty_lines=False,
+        )
+        self._convert = columnar.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
+        )
 
     def records(self, numbered: Iterator[tuple[int, bytes]]) -> Iterator[Records]:
         """Rows of all blocks."""
@@ -72,26 +89,26 @@ class _Lines:
 
     def _whole(self, block: bytes) -> Sequence[Sequence[str]] | None:
         """Columns of a block in which every line has the right number of fields; None for any other."""
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+        if self._dialect.quoting == "yes" and b'"' in block:
+            return self._whole_quoted(block)
+        # A carriage return, an empty line and a byte order mark mean something to the reader that they don't mean here.
+        if b"\r" in block or b"\n\n" in block or block.startswith((b"\n", _BOM)):
+            return None
+        read = columnar.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=self._names)
         try:
-            text = block.decode()
+            table = columnar.read_csv(pa.BufferReader(block), read, self._parse, self._convert)
+        except pa.ArrowInvalid:
+            return None
+        return [Texts(column.combine_chunks()) for column in table.columns]
+
+    def _whole_quoted(self, block: bytes) -> list[tuple[str, ...]] | None:
+        """The same where fields stand in quotes, as long as no record spans lines."""
+        try:
+            lines = block[:-1].decode().split("\n")
         except UnicodeDecodeError:
             return None
-        if "\r" in text:
-            text = text.replace("\r\n", "\n")
-        if self._dialect.quoting == "yes" and '"' in text:
-            return self._whole_quoted(text)
-        # Every line end becomes a field of its own. If these fall on every (width + 1)-th place and nowhere else, each
-        # line has exactly width fields, and the columns are slices.
-        mark, width, count = self._dialect.delimiter, self._dialect.width, block.count(b"\n")
-        cells = text.replace("\n", f"{mark}\n{mark}").split(mark)
-        ends = count * (width + 1)
-        if len(cells) != ends + 1 or cells[width :: width + 1].count("\n") != count:
-            return None
-        return [cells[place : ends : width + 1] for place in range(width)]
-
-    def _whole_quoted(self, text: str) -> list[tuple[str, ...]] | None:
-        """The same where fields stand in quotes, as long as no record spans lines."""
-        lines = text[:-1].split("\n")
         try:
             rows = [*csv.reader(lines, delimiter=self._dialect.delimiter, strict=True, skipinitialspace=True)]
         except csv.Error:

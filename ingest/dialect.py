@@ -64,10 +64,12 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
         quoting = "yes"
     first = _fields(lines[0], delimiter, quoting)
     header = tuple(cell.strip() for cell in first) if is_header(first, options) else None
-    widths = Counter(
-        count + 1 if '"' not in line and "\r" not in line else len(_fields(line, delimiter, quoting))
-        for count, line in zip(counts, lines, strict=True)
-    )
+    widths = Counter([count + 1 for count in counts])
+    if any('"' in line or "\r" in line for line in lines):
+        widths = Counter(
+            count + 1 if '"' not in line and "\r" not in line else len(_fields(line, delimiter, quoting))
+            for count, line in zip(counts, lines, strict=True)
+        )
     width = 3
     found = True
     if options.columns is not None:

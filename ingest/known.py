@@ -15,6 +15,7 @@ from struct import Struct
 from typing import Self
 
 from graph_schema import Entity, Value
+from graph_schema.texts import distinct
 from graph_schema.types import DEFAULT_LABEL
 from ingest.records import EntityRows, Fault, Mapped, Reason, Triples
 
@@ -167,7 +168,7 @@ class Known:
         for column, wanted in ((part.heads, part.ends.head), (part.tails, part.ends.tail)):
             if wanted == DEFAULT_LABEL and part.ends.create:
                 continue
-            ids = {*column}
+            ids = distinct(column)
             found = {*map(labels.get, ids)}
             if None in found:
                 if len(labels) > HELD:

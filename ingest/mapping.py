@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Protocol, cast
 
+from graph_schema.texts import Texts
 from ingest.records import Cell, Ends, Fault, Mapped, Reason, Records, Triples
 from ingest.values import as_text
 
@@ -34,7 +35,7 @@ class TripleMapping:
         columns = [records.columns[place] for place in (self.head, self.relation, self.tail)]
         faults: dict[int, Fault] = {}
         try:
-            heads, relations, tails = ([*map(str.strip, cast("Sequence[str]", column))] for column in columns)
+            heads, relations, tails = (_texts(column) for column in columns)
         except TypeError:
             heads, relations, tails = map(stripped, columns)
             faults = _nested(columns)
@@ -48,6 +49,11 @@ class TripleMapping:
 def mapped(blocks: Iterable[Records], mapping: Mapping) -> Iterator[Mapped]:
     """Each block by the mapping."""
     return map(mapping.mapped, blocks)
+
+
+def _texts(column: Sequence[Cell]) -> Sequence[str]:
+    """A column of texts without the white space around each; a TypeError if it has anything else."""
+    return column.stripped() if isinstance(column, Texts) else [*map(str.strip, cast("Sequence[str]", column))]
 
 
 def stripped(column: Sequence[Cell]) -> list[str]:

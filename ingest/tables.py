@@ -9,6 +9,7 @@ from itertools import product
 from typing import cast
 from zoneinfo import ZoneInfo
 
+from graph_schema.texts import Texts as PlainTexts
 from ingest.columns import Finder, IdColumns, LabelColumn, Place, PropertyColumn, Row, Texts, items
 from ingest.ids import Template
 from ingest.mapping import Mapping, TripleMapping
@@ -62,7 +63,7 @@ class Node:
                 for row, text in enumerate(column):
                     if text is None and not (self.optional and ids[row] is None):
                         faults.setdefault(row, Fault(Reason.EMPTY_FIELD, f"no {said}", _FILL))
-        names = None if self.name is None else self.name.texts(records)
+        names = None if self.name is None else [*self.name.texts(records)]
         aliases = self._aliases(records)
         by_label: dict[str, Sequence[Row]] = {}
         if self.label.place is None and None not in ids:
@@ -148,11 +149,11 @@ class Relationship:
         ids = self.head.texts(records, nodes), self.tail.texts(records, nodes)
         rows: Sequence[Row] = range(len(types))
         lines, said = records.lines, [ids[0], types, ids[1]]
-        if not all(map(all, said)):
+        if not all(isinstance(column, PlainTexts) or all(column) for column in said):
             rows = [row for row in rows if None not in (ids[0][row], types[row], ids[1][row])]
             self._missing(len(types), rows, (ids[0], types, ids[1]), faults)
             lines, said = [lines[row] for row in rows], [[column[row] for row in rows] for column in said]
-        head_ids, names, tail_ids = (cast("list[str]", column) for column in said)
+        head_ids, names, tail_ids = (cast("Sequence[str]", column) for column in said)
         return Triples(
             records.source,
             lines,
@@ -222,7 +223,7 @@ class ColumnMapping:
     def mapped(self, records: Records) -> Mapped:
         """See ``Mapping``."""
         faults: dict[Row, Fault] = {}
-        ids = [node.id.texts(records) for node in self.nodes]
+        ids = [[*node.id.texts(records)] for node in self.nodes]
         entities = [
             part for node, own in zip(self.nodes, ids, strict=True) for part in node.parts(records, own, faults)
         ]

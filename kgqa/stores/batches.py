@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import count, repeat
 
 import numpy as np
 
 from graph_schema.errors import InputError
 from graph_schema.text import name_key
+from graph_schema.texts import Texts, distinct
 from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Int64s, Properties, Value
 from kgqa.stores.properties import check_properties, storable
 
@@ -21,8 +23,11 @@ __all__ = [
     "check_ids",
     "check_relations",
     "combined",
+    "id_texts",
     "keys_of_names",
+    "line_numbers",
     "name_keys",
+    "numbered",
     "prepare",
     "said_of_entities",
     "shown",
@@ -104,9 +109,9 @@ def prepare(batch: Batch) -> Prepared:
     """
     said = said_of_entities(batch)
     facts = Facts.of(batch.facts)
-    ids = sorted({*said, *facts.heads, *facts.tails})
+    ids = sorted({*said}.union(distinct(facts.heads), distinct(facts.tails)))
     check_ids(ids)
-    relations = sorted(set(facts.relations))
+    relations = sorted(distinct(facts.relations))
     check_relations(relations)
     if batch.fact_properties:
         check_properties(batch.fact_properties)
@@ -122,7 +127,7 @@ def prepare(batch: Batch) -> Prepared:
 def _pairs(batch: Batch, facts: Facts, ids: Sequence[str], relations: Sequence[str]) -> dict[str, Pairs]:
     """The facts of a batch by relation, given all ids and relations that it has, ascending."""
     heads, tails, kinds = _places(facts.heads, ids), _places(facts.tails, ids), _places(facts.relations, relations)
-    lines = np.fromiter(batch.fact_lines or repeat(0, len(facts)), np.int64, len(facts))
+    lines = line_numbers(batch)
     order = np.lexsort((tails, heads, kinds))  # stable: of a fact that comes twice, the first stays before the second
     first = np.ones(len(order), bool)
     for column in (kinds, heads, tails):
@@ -147,7 +152,25 @@ def _pairs(batch: Batch, facts: Facts, ids: Sequence[str], relations: Sequence[s
 def _places(texts: Sequence[str], among: Sequence[str]) -> Int64s:
     """Position of each in a list that has all of them."""
     place = dict(zip(among, range(len(among)), strict=True))
-    return np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+    names, which = numbered(texts)
+    return np.fromiter(map(place.__getitem__, names), np.int64, len(names))[which]
+
+
+def numbered(texts: Sequence[str]) -> tuple[Sequence[str], Int64s]:
+    """Each of some texts at least once, and for each place which of them stands there."""
+    if isinstance(texts, Texts):
+        return texts.distinct()
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    places = np.fromiter(map(numbers.__getitem__, texts), np.int64, len(texts))
+    return [*numbers], places
+
+
+def line_numbers(batch: Batch) -> Int64s:
+    """Of the facts of a batch."""
+    lines = batch.fact_lines
+    if isinstance(lines, range):
+        return np.arange(lines.start, lines.stop, lines.step)
+    return np.fromiter(lines or repeat(0, len(batch.facts)), np.int64, len(batch.facts))
 
 
 def said_of_entities(batch: Batch) -> dict[str, Said]:
@@ -156,16 +179,16 @@ def said_of_entities(batch: Batch) -> dict[str, Said]:
     Raises:
         InputError: a name, alias, label or property that can't be kept in every store.
     """
-    said: dict[str, Said] = {}
-    lines = batch.entity_lines or [0] * len(batch.entities)
-    for entity, line in zip(batch.entities, lines, strict=True):
-        if (known := said.get(entity.id)) is None:
-            said[entity.id] = Said(line, [entity])
-        else:
-            known.told.append(entity)
-    _check_texts(text for entity in batch.entities for text in (entity.name, *entity.aliases))
-    _check_identifiers("label", {entity.label for entity in batch.entities} - {""})
-    check_properties(entity.properties for entity in batch.entities if entity.properties)
+    entities, lines = batch.entities, batch.entity_lines or [0] * len(batch.entities)
+    said = {entity.id: Said(line, [entity]) for entity, line in zip(entities, lines, strict=True)}
+    if len(said) < len(entities):
+        said = {}
+        for entity, line in zip(entities, lines, strict=True):
+            said.setdefault(entity.id, Said(line, [])).told.append(entity)
+    _check_texts([entity.name for entity in entities])
+    _check_texts([alias for entity in entities if entity.aliases for alias in entity.aliases])
+    _check_identifiers("label", {entity.label for entity in entities} - {""})
+    check_properties([entity.properties for entity in entities if entity.properties])
     return said
 
 
@@ -213,8 +236,10 @@ def name_keys(entity: Entity) -> tuple[str, ...]:
 
 def keys_of_names(names: Sequence[str]) -> list[str]:
     """``text.name_key`` of each, many at once: ASCII names are folded as one text."""
-    plain = [name if name.isascii() else "" for name in names]
-    text = "\n".join(plain).encode().translate(_WORDS).decode()
+    text = "\n".join(names)
+    if not text.isascii():
+        text = "\n".join([name if name.isascii() else "" for name in names])
+    text = text.encode().translate(_WORDS).decode()
     while "  " in text:
         text = text.replace("  ", " ")
     keys = text.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")
@@ -249,6 +274,19 @@ def check_ids(ids: Sequence[str]) -> None:
                 f"the entity id {id_[:60]!r}... is longer than {MAX_ID_BYTES:,} bytes",
                 fix="Use a shorter id and keep the text as the entity's name",
             )
+
+
+def id_texts(ids: Sequence[str]) -> Texts:
+    """Ids as a column of texts.
+
+    Raises:
+        InputError: one has half of a surrogate pair.
+    """
+    try:
+        return Texts.of(ids)
+    except UnicodeEncodeError:
+        _check_texts(ids)
+        raise
 
 
 def check_relations(names: Iterable[str]) -> None:

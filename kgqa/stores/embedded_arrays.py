@@ -47,6 +47,7 @@ class EmbeddedArrays:
         self.source = str(manifest["source"])
         self.seq = int(manifest["seq"])
         self._last_row = int(manifest["last_row"])
+        self._sum = _sum_of_row if "log_sum" in manifest else _sum_as_text
         self.layout = Layout(*manifest["layout"])
         ids = HashedStrings(*(arrays[f"id_{part}"] for part in ("text", "offset", "hash", "at")))
         csr = Csr(*(arrays[name] for name in ("group_start", "group_relation", "edge_start", "edge_target")))
@@ -76,7 +77,7 @@ class EmbeddedArrays:
         return (
             self.source == source
             and connection.execute(sql.LAST_SEQ).fetchone()[0] >= self.seq
-            and _sum_of_row(connection, self.seq) in (self._last_row, 0)
+            and self._sum(connection, self.seq) in (self._last_row, 0)
         )
 
     def index(self) -> FactIndex:
@@ -106,6 +107,7 @@ def write(connection: sqlite3.Connection, index: FactIndex, directory: Path, sou
         "source": source,
         "seq": index.seq,
         "last_row": _sum_of_row(connection, index.seq),
+        "log_sum": 2,  # how that sum is made; arrays made before this had a number have it of the row as text
         "layout": [index.layout.entity, index.layout.relation],
         "relations": [name for _, name in relations],
     }
@@ -114,6 +116,18 @@ def write(connection: sqlite3.Connection, index: FactIndex, directory: Path, sou
 
 def _sum_of_row(connection: sqlite3.Connection, seq: int) -> int:
     """A checksum of a row of the log; 0 if it is gone, taken back with its origin."""
+    row = connection.execute(sql.LOG_ROW, (seq,)).fetchone()
+    if not row:
+        return 0
+    kind, origin, *blobs = row
+    total = zlib.crc32(repr((kind, origin, *map(len, blobs))).encode())
+    for blob in blobs:
+        total = zlib.crc32(blob, total)
+    return total or 1
+
+
+def _sum_as_text(connection: sqlite3.Connection, seq: int) -> int:
+    """The same as it was made before."""
     row = connection.execute(sql.LOG_ROW, (seq,)).fetchone()
     return zlib.crc32(repr(row).encode()) or 1 if row else 0
 
@@ -158,9 +172,8 @@ def _ids(connection: sqlite3.Connection, keys: list[Int64s]) -> Iterator[list[st
     """Ids ascending, in parts; their row keys go into ``keys``."""
     rows = connection.execute(sql.IDS_ASCENDING)
     while part := rows.fetchmany(IDS):
-        ids, row_keys_ = zip(*part, strict=True)
-        keys.append(np.array(row_keys_, np.int64))
-        yield list(ids)
+        keys.append(np.fromiter((key for _, key in part), np.int64, len(part)))
+        yield [id_ for id_, _ in part]
 
 
 def _marks(connection: sqlite3.Connection, forward: Int64s, layout: Layout) -> Iterator[tuple[str, Array]]:

@@ -10,9 +10,10 @@ from itertools import repeat
 
 import numpy as np
 
+from graph_schema.texts import Texts
 from graph_schema.types import Entity, Int64s
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import Said, check_ids, combined, name_keys
+from kgqa.stores.batches import Said, check_ids, combined, id_texts, name_keys
 from kgqa.stores.embedded_log import NO_ORIGIN, key_list, text_list
 from kgqa.stores.embedded_names import Names, NoNames, columns_of, entity_of
 from kgqa.stores.idtable import NO_ROW, IdTable
@@ -81,7 +82,8 @@ class EntityWriter:
 
     def there(self, ids: Sequence[str]) -> list[str]:
         """Those of these ids that are there."""
-        unknown = {ids[place] for place in np.flatnonzero(self.rows_of(ids) == NO_ROW).tolist()}
+        rows = self._rows.find(self._rows.prints(id_texts(ids)))
+        unknown = {ids[place] for place in np.flatnonzero(rows == NO_ROW).tolist()}
         if unknown and not self._all_rows:
             unknown = self._look_up(unknown)
         return [id_ for id_ in ids if id_ not in unknown]
@@ -92,15 +94,7 @@ class EntityWriter:
             self._connection.execute(sql.INDEX_IDS)
             self._indexed = True
 
-    def rows_of(self, ids: Sequence[str]) -> Int64s:
-        """The row key of each, NO_ROW where it isn't known.
-
-        Raises:
-            InputError: an id that can't be kept in every store.
-        """
-        return self._rows.find(self._rows.prints(ids))
-
-    def rows_for(self, ids: Sequence[str], said: Mapping[str, Said], origin: int) -> tuple[Int64s, dict[str, int]]:
+    def rows_for(self, ids: Texts, said: Mapping[str, Said], origin: int) -> tuple[Int64s, dict[str, int]]:
         """The row key of each; those that aren't there are made, and returned with their row keys, too.
 
         Args:
@@ -112,15 +106,16 @@ class EntityWriter:
         prints = self._rows.prints(ids)
         rows = self._rows.find(prints)
         missing = np.flatnonzero(rows == NO_ROW)
-        unknown = [ids[place] for place in missing.tolist()]
+        first, which = self._rows.alike((prints[0][missing], prints[1][missing]))
+        once = missing[first]
+        unknown = ids.take(once)
         created = self._create(set(unknown), said, origin)
         made = np.fromiter(map(created.get, unknown, repeat(NO_ROW)), np.int64, len(unknown))
-        rows[missing] = made
-        new, first = np.unique(made, return_index=True)
-        places = missing[first[new != NO_ROW]]
-        self._rows.add((prints[0][places], prints[1][places]), rows[places])
-        if len(created) < len(unknown) and (made == NO_ROW).any():
-            rows[missing] = self.rows_of(unknown)
+        rows[missing] = made[which]
+        new = once[made != NO_ROW]
+        self._rows.add((prints[0][new], prints[1][new]), rows[new])
+        if len(created) < len(unknown):
+            rows[missing] = self._rows.find((prints[0][missing], prints[1][missing]))
         return rows, created
 
     # ---- writing
@@ -148,7 +143,7 @@ class EntityWriter:
         ]
         self._connection.executemany(
             sql.ADD_ENTITY,
-            ((key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities),
+            [(key, entity.id, *columns_of(entity), origin, line) for key, entity, line in entities],
         )
         names.add_entities([(key, entity) for key, entity, _ in entities])
         rows = range(last + 1, last + 1 + len(unknown))
@@ -251,8 +246,9 @@ class EntityWriter:
         else:
             self.index_ids()
             self._rows.learn(self._connection.execute(sql.KEYS, (json.dumps([*ids]),)))
-        asked = [*ids]
-        return {asked[place] for place in np.flatnonzero(self.rows_of(asked) == NO_ROW).tolist()}
+        asked = id_texts([*ids])
+        rows = self._rows.find(self._rows.prints(asked))
+        return {*asked.take(np.flatnonzero(rows == NO_ROW))}
 
     def _records(self, key: int, live: Entity, sole: int | None, line: int | None) -> Records:
         """What each origin said of an entity, ascending."""

@@ -67,17 +67,16 @@ class Names:
     def add_entities(self, entities: Sequence[tuple[int, Entity]]) -> None:
         """New entities and their row keys."""
         keys = keys_of_names([entity.name for _, entity in entities])
-        self.add(
-            (row, name_keys(entity) if entity.aliases else [key] if key else [])
-            for key, (row, entity) in zip(keys, entities, strict=True)
-        )
+        pairs = [(key, row) for key, (row, entity) in zip(keys, entities, strict=True) if key and not entity.aliases]
+        self._add(pairs)
+        self.add((row, name_keys(entity)) for row, entity in entities if entity.aliases)
 
     def add(self, keys: Iterable[tuple[int, Sequence[str]]]) -> None:
         """Keys by entity."""
-        pairs = [(key, entity) for entity, found in keys for key in found]
-        self._connection.executemany(
-            sql.ADD_NAME, ((row, key, entity) for row, (key, entity) in enumerate(pairs, self.last + 1))
-        )
+        self._add([(key, entity) for entity, found in keys for key in found])
+
+    def _add(self, pairs: Sequence[tuple[str, int]]) -> None:
+        self._connection.executemany(sql.ADD_NAME, [(row, *pair) for row, pair in enumerate(pairs, self.last + 1)])
         self.last += len(pairs)
 
     def drop(self, entity: int, keys: Iterable[str]) -> None:

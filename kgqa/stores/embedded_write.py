@@ -6,15 +6,14 @@ What a transaction would change in memory is kept apart, and comes into force on
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count as counting
 
 import numpy as np
 
+from graph_schema.texts import Texts
 from graph_schema.types import Batch, Fact, Facts, Int64s, Value, Written
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import check_relations, said_of_entities
+from kgqa.stores.batches import check_relations, id_texts, line_numbers, numbered, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
@@ -45,7 +44,6 @@ class EmbeddedWriter:
         self._changed_origins: dict[int, KeySet] = {}
         self._as_of = -1
         self._changes = -1
-        self._repeating = True  # whether most ids of a batch come several times in it; the last one tells
         self.index = FactIndex()
         self.undisturbed = False
 
@@ -102,11 +100,9 @@ class EmbeddedWriter:
         said = said_of_entities(batch)
         facts = Facts.of(batch.facts)
         count = len(facts)
-        ids, places = self._distinct([*facts.heads, *facts.tails, *said])
+        ids = Texts.joined([id_texts(column) for column in (facts.heads, facts.tails, [*said])])
         rows, created = self.entities.rows_for(ids, said, batch.origin)
-        mentioned = len(distinct(rows)) if places is None else len(rows)
-        rows = rows if places is None else rows[places]
-        self._repeating = 2 * mentioned < len(rows)
+        mentioned = len(distinct(rows))
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
         altered = self.entities.say(known, batch.origin)
         ends = rows[:count], rows[count : 2 * count]
@@ -120,16 +116,6 @@ class EmbeddedWriter:
         merged, again = count - new, mentioned - len(created)
         return Written(new, merged, len(created), again, merged - changed, again - altered)
 
-    def _distinct(self, ids: list[str]) -> tuple[list[str], Int64s | None]:
-        """Each id once, and the place of each given one among them; the same ids and None if few are to be expected
-        to come again: looking for them would take longer than to take each for itself.
-        """
-        if not self._repeating:
-            return ids, None
-        numbers: defaultdict[str, int] = defaultdict(counting().__next__)
-        places = np.fromiter(map(numbers.__getitem__, ids), np.int64, len(ids))
-        return [*numbers], places
-
     # ---- its facts
 
     def _write_facts(self, batch: Batch, facts: Facts, ends: tuple[Int64s, Int64s]) -> tuple[int, int, int]:
@@ -142,7 +128,7 @@ class EmbeddedWriter:
         keys, places = ordered[first], np.minimum.reduceat(order, np.flatnonzero(first))
         there = self.index.forward.contains(keys)
         marked = self._marked(batch.origin, keys, there)
-        lines = np.fromiter(batch.fact_lines, np.int64, len(facts))[places] if batch.fact_lines else None
+        lines = line_numbers(batch)[places] if batch.fact_lines else None
         unmarked = ~marked
         marks = keys[unmarked]
         self._connection.executemany(
@@ -161,7 +147,8 @@ class EmbeddedWriter:
 
     def _packed(self, relations: Sequence[str], heads: Int64s, tails: Int64s) -> Int64s:
         """Facts as keys; their relations needn't be there."""
-        new = sorted(set(relations).difference(self._relations))
+        names, kinds = numbered(relations)
+        new = sorted(set(names).difference(self._relations))
         if new:
             self._relations = dict(self._connection.execute(sql.RELATION_KEYS))
             new = [name for name in new if name not in self._relations]
@@ -172,8 +159,8 @@ class EmbeddedWriter:
         self.index.fit(*self._connection.execute(sql.LAST_ROW_KEYS).fetchone())
         if self.index.layout != layout:
             self._origins.clear()
-        kinds = np.fromiter(map(self._relations.__getitem__, relations), np.int64, len(relations))
-        return self.index.layout.pack(heads, kinds, tails)
+        keys = np.array([self._relations[name] for name in names], np.int64)
+        return self.index.layout.pack(heads, keys[kinds], tails)
 
     def _marked(self, origin: int, keys: Int64s, there: Bools) -> Bools:
         """Which of these facts have the origin's mark."""

@@ -108,11 +108,14 @@ class _Entities:
         with (folder / name).open("wb") as file:
             file.write(b":ID,id:string,name:string,name_keys:string[],:LABEL\n")
             while part := rows.fetchmany(ROWS):
-                keys, ids = zip(*part, strict=True)
-                names = [key[:MAX_KEY_CHARACTERS] or None for key in keys_of_names(ids)]
+                keys, ids = [key for key, _ in part], [id_ for _, id_ in part]
+                keys_of = keys_of_names(ids)
+                names: list[str | None] = [*keys_of]
+                if not all(keys_of) or max(map(len, keys_of)) > MAX_KEY_CHARACTERS:
+                    names = [key[:MAX_KEY_CHARACTERS] or None for key in keys_of]
                 texts = pa.array(ids, pa.string())
                 labels = pa.repeat(DEFAULT_LABEL, len(part))
-                columns = [pa.array(self._numbers[np.array(keys)]), texts, texts, pa.array(names, pa.string()), labels]
+                columns = [pa.array(self._numbers[keys]), texts, texts, pa.array(names, pa.string()), labels]
                 csv.write_csv(
                     pa.table(columns, names=["key", "id", "name", "name_keys", "label"]),
                     file,

@@ -92,8 +92,8 @@ class _Facts:
         usual = ~rich & (counts == 1)
         if not usual.all():
             facts, marked = facts[usual], marked[usual]
-        kinds, codes = np.unique(self._layout.kind(facts), return_inverse=True)
-        types = pa.array([self._names[kind] for kind in kinds.tolist()], pa.string()).take(pa.array(codes))
+        names = [self._names.get(kind, "") for kind in range(max(self._names, default=0) + 1)]
+        types = pa.array(names, pa.string()).take(pa.array(self._layout.kind(facts)))
         ends = (pa.array(self._numbers[end]) for end in (self._layout.near(facts), self._layout.far(facts)))
         table = pa.table([*ends, types, pa.array(marked)], names=["head", "tail", "type", "mark"])
         csv.write_csv(table, plain, csv.WriteOptions(include_header=False, batch_size=65_536))

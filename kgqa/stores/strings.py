@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from graph_schema.texts import Texts
 from graph_schema.types import Int64s
 
 Bytes = npt.NDArray[np.uint8]
@@ -127,14 +128,9 @@ def _columns(parts: Iterable[Sequence[str]]) -> tuple[Bytes, Int64s]:
     texts: list[bytes] = []
     lengths: list[Int64s] = []
     for strings in parts:
-        joined = "".join(strings)
-        texts.append(joined.encode())
-        sizes = np.fromiter(map(len, strings), np.int64, len(strings))
-        if not joined.isascii():
-            for place, string in enumerate(strings):
-                if not string.isascii():
-                    sizes[place] = len(string.encode())
-        lengths.append(sizes)
+        characters, ends = Texts.of(strings).bytes()
+        texts.append(characters.tobytes())
+        lengths.append(np.diff(ends))
     return np.frombuffer(b"".join(texts), np.uint8), _offsets(np.concatenate(lengths or [np.zeros(0, np.int64)]))
 
 

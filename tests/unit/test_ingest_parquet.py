@@ -234,7 +234,7 @@ from ingest.readers import read
 for name in sys.argv[1:]:
     with Source(name, path=Path(name)).open() as stream:
         print(*(block.columns for block in read(stream, LoadOptions(), print).records))
-print(*sorted({"pyarrow", "pyoxigraph", "backports.zstd"} & set(sys.modules)))
+print(*sorted({"pyarrow.parquet", "pyoxigraph", "backports.zstd"} & set(sys.modules)))
 """
     names = [tmp_path / "a.jsonl", tmp_path / "b.csv"]
     done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True, timeout=60)
