@@ -38,6 +38,10 @@ def command(
     steps: Annotated[
         int | None, typer.Option("--steps", min=1, help="Train so many steps, however long they take.")
     ] = None,
+    way_steps: Annotated[
+        int,
+        typer.Option("--way-steps", min=0, help="With --steps: cheaper steps before, on what relations are asked for."),
+    ] = 0,
     init_from: Annotated[
         Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with the general one if not given.")
     ] = None,
@@ -76,6 +80,8 @@ def command(
         )
     if new and init_from:
         raise ConfigError("--new and --init-from say two things", fix="Leave one of them out")
+    if way_steps and steps is None:
+        raise ConfigError("--way-steps takes more time than --minutes says", fix="Give --steps, too")
     given = read_questions(questions, "given") if questions else []
     with common.importing():
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
@@ -113,6 +119,7 @@ def command(
         made = with_given(made, given, seed)
     settings = train_config([], seed, model.model_dump())
     settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
+    settings = settings.model_copy(update={"way_steps": way_steps})
     if init_from:
         settings = settings.model_copy(update={"learning_rate": GOING_ON})
     if steps is not None:

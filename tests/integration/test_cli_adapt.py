@@ -67,7 +67,19 @@ def test_a_reader_to_begin_with_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp
 
 
 def test_a_new_reader_begins_with_nothing(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
-    words = ("adapt", "--store", small_films.store, "--out", "made", *QUICK, "--steps", "1", "--new")
+    words = (
+        "adapt",
+        "--store",
+        small_films.store,
+        "--out",
+        "made",
+        *QUICK,
+        "--steps",
+        "1",
+        "--new",
+        "--way-steps",
+        "3",
+    )
     kgqa(*words).succeeded()
     made = load_checkpoint(tmp_path / "made").config
     assert made.model == ModelConfig()
@@ -113,6 +125,7 @@ def test_ctrl_c_leaves_nothing(small_films: SmallFilms, tmp_path: Path) -> None:
         (("--out", "bad.tsv"), "--out bad.tsv: there is something here already"),
         (("--out", "made", "--init-from", "gone"), "gone: no checkpoint here"),
         (("--out", "made", "--init-from", "gone", "--new"), "--new and --init-from say two things"),
+        (("--out", "made", "--way-steps", "5"), "--way-steps takes more time than --minutes says"),
         (("--out", "made", "--schema", "gone.yaml"), "gone.yaml: can't read the schema"),
         (("--out", "made", "--device", "nonsense"), "no such device"),
         ((), "Use --out, or --show 20"),
