@@ -117,13 +117,16 @@ def command(
     made = held_out(asked, seed)
     if given:
         made = with_given(made, given, seed)
-    settings = train_config([], seed, model.model_dump())
-    settings = settings.model_copy(update={**SETTINGS, "budget_edges": BUDGET, "explore_edges": BUDGET // 2})
-    settings = settings.model_copy(update={"way_steps": way_steps})
-    if init_from:
-        settings = settings.model_copy(update={"learning_rate": GOING_ON})
-    if steps is not None:
-        settings = settings.model_copy(update={"steps": steps})
+    settings = train_config([], seed, model.model_dump()).model_copy(
+        update={
+            **SETTINGS,
+            "budget_edges": BUDGET,
+            "explore_edges": BUDGET // 2,
+            "way_steps": way_steps,
+            **({"learning_rate": GOING_ON} if init_from else {}),
+            **({"steps": steps} if steps is not None else {}),
+        }
+    )
     with TrainingBar() as bar:
         bar.say(f"{len(made.train):,} questions to train on, {len(made.score):,} to score")
         done = adapt(

@@ -143,7 +143,7 @@ def test_relations_are_scored_by_their_words(seed: int) -> None:
         assert got.shape == (2, 9)
         for row in range(2):
             query, context = plan.query[row, hop], plan.context[row, hop]
-            alone, code = plan.words[row, hop].split([WIDTH, CODE])
+            alone, code = plan.words[row, hop, :WIDTH], plan.words[row, hop, WIDTH:]
             for directed in range(8):
                 transform = score.inverse_key if directed % 2 else score.forward_key
                 key = transform(text[directed] / text[directed].norm() * math.sqrt(WIDTH))
