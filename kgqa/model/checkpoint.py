@@ -136,8 +136,6 @@ def load_checkpoint(directory: Path | None = None, device: str | torch.device = 
             fix="Train it again (kgqa train)" if older else "Update kgqa",
         )
     try:
-        if isinstance(raw, dict) and isinstance(raw.get("model"), dict):
-            raw["model"].setdefault("spelled", False)  # written before there was this switch
         config = CheckpointConfig.model_validate(raw)
         network = ReaderNetwork(config.model)
         network.load_state_dict(load(weights))

@@ -13,8 +13,8 @@ class ModelConfig(BaseModel):
     ``token_attention`` off reads the mean of the tokens at every hop; ``question_stop`` off learns one distribution
     over the number of hops for all questions; ``contextual`` off reads words, in questions and relations alike, as the
     encoder's input embeddings, the same in every sentence and place; ``words_alone`` off compares relations with what
-    the question's words mean in their sentence, and not with what each means alone; ``spelled`` off doesn't look
-    whether they are the same words.
+    the question's words mean in their sentence, and not with what each means alone. ``spelled``, which is off, looks
+    whether they are the same words, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class ModelConfig(BaseModel):
     question_stop: bool = True
     contextual: bool = True
     words_alone: bool = True
-    spelled: bool = True
+    spelled: bool = False
     absent: bool = True
 
     @model_validator(mode="after")

@@ -126,9 +126,9 @@ class Encoder:
         if width is None:
             raise EncoderError("the model doesn't say how wide its embeddings are", where=where)
         self.width: int = width
-        self.reads = (True, True, True)  # the switches ``contextual``, ``words_alone``, ``spelled``
+        self.reads = (True, True, False)  # the switches ``contextual``, ``words_alone``, ``spelled``
         self._fingerprint: str | None = None
-        self._words = WordsAlone(self._tokenizer, self.embed, width, spelled=True)
+        self._words = WordsAlone(self._tokenizer, self.embed, width, spelled=False)
         self._spelt = WordsAlone(self._tokenizer, None, width, spelled=True)
 
     def reading(self, config: ModelConfig) -> Encoder:

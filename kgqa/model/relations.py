@@ -15,7 +15,7 @@ that is there is followed (not without ``absent``: then there is no such sum).
 
 The cosines compare what the controller attends to with the relation's words directly, as it stands in the question
 (c_t), each word alone (u_t; not without ``words_alone``) and whether they are the same words (v_t, the code of the
-words attended to, with F_r, that of the relation's; not without ``spelled``). Their weights are learned, from 5, 10 and
+words attended to, with F_r, that of the relation's; only with ``spelled``). Their weights are learned, from 5, 10 and
 5 on: training begins with the relation whose words are said, and the learned comparison, which knows nothing of words
 that training lacks, is added to that. "None of these" weighs as much as a relation that is as unlike as most are: a
 likeness of 0.3 (not without ``words_alone``).

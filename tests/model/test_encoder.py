@@ -77,6 +77,7 @@ def test_without_context_a_word_is_the_same_everywhere(encoder: Encoder) -> None
 
 
 def test_a_word_by_itself_is_what_a_relation_of_that_name_is(encoder: Encoder) -> None:
+    encoder = encoder.reading(ModelConfig(spelled=True))
     found = encoder.encode(["who is the cinematographer of [MASK]'s films", "films"])
     pieces = encoder.words(found.ids[0].tolist())
     schema = Schema(relations={word: RelationSchema(words=word) for word in ("cinematographer", "films")})
@@ -102,6 +103,7 @@ def test_a_word_by_itself_is_what_a_relation_of_that_name_is(encoder: Encoder) -
 
 
 def test_words_are_told_apart_by_how_they_are_spelt(encoder: Encoder) -> None:
+    encoder = encoder.reading(ModelConfig(spelled=True))
     said = {"release": "release", "releases": "releases", "both": "Release date", "other": "published"}
     schema = Schema(relations={name: RelationSchema(words=words) for name, words in said.items()})
     found = encoder.encode(["when was the release date of [MASK]"])
@@ -124,7 +126,7 @@ def test_codes_are_of_one_length_and_the_same_wherever_they_are_made() -> None:
 
 def test_no_more_words_are_kept_than_there_is_room_for(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kgqa.model.words.KEPT", 4)
-    fresh = WordsAlone(encoder._tokenizer, encoder.embed, encoder.width, spelled=True)
+    fresh = WordsAlone(encoder._tokenizer, encoder.embed, encoder.width, spelled=False)
     for text in ("who directed this", "who wrote that film", "a", "one two three four five six"):
         ids = encoder.encode([text]).ids
         assert torch.allclose(fresh(ids), encoder.words_alone(ids), atol=1e-5)
@@ -155,8 +157,8 @@ def test_the_mask_is_one_token_and_words_can_be_read(encoder: Encoder) -> None:
 def test_no_text_at_all(encoder: Encoder) -> None:
     none = encoder.encode([])
     assert (none.states.shape, none.mask.shape, none.ids.shape) == ((0, 0, 384), (0, 0), (0, 0))
-    assert none.words.shape == (0, 0, 384 + CODE)
-    assert encoder.relation_texts(SCHEMA, []).shape == (0, 384 + CODE)
+    assert none.words.shape == (0, 0, 384)
+    assert encoder.relation_texts(SCHEMA, []).shape == (0, 384)
 
 
 def test_the_longest_question_is_read_and_a_longer_one_refused(encoder: Encoder) -> None:
@@ -170,8 +172,8 @@ def test_the_longest_question_is_read_and_a_longer_one_refused(encoder: Encoder)
 
 def test_relations_are_embedded_as_their_words_in_each_direction(encoder: Encoder) -> None:
     found = encoder.relation_texts(SCHEMA, ["directed_by", "releaseYear"])
-    assert found.shape == (4, 384 + CODE)
-    for text, words in zip(found[:, :384], ["directed by", "director of", "release year", "release year"], strict=True):
+    assert found.shape == (4, 384)
+    for text, words in zip(found, ["directed by", "director of", "release year", "release year"], strict=True):
         assert torch.allclose(text, encoder.encode([words]).states[0].mean(0), atol=1e-5)
 
 

@@ -18,7 +18,7 @@ from kgqa.model.slots import Memory
 from kgqa.model.words import CODE
 
 WIDTH, STATE, KEY, SLOT = 12, 8, 10, 6
-SMALL = ModelConfig(encoder_dim=WIDTH, state_dim=STATE, relation_dim=KEY, slot_dim=SLOT, max_hops=3)
+SMALL = ModelConfig(encoder_dim=WIDTH, state_dim=STATE, relation_dim=KEY, slot_dim=SLOT, max_hops=3, spelled=True)
 SEEDS = [0, 1, 2]
 CODES = torch.randn(WIDTH, CODE, generator=torch.Generator().manual_seed(5))
 

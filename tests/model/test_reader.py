@@ -18,7 +18,6 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork, log_odds
-from kgqa.model.words import CODE
 from kgqa.retrieval.expander import LiveExpander, SnapshotExpander
 from kgqa.retrieval.keys import key_node, key_row
 from kgqa.retrieval.scores import combine, read
@@ -114,7 +113,7 @@ def test_slots_are_written_by_the_formula(gates: tuple[bool, bool]) -> None:
 def test_nothing_learned_depends_on_the_graph_and_odds_are_finite(network: ReaderNetwork) -> None:
     assert all(set(p.shape) <= {1, 16, 32, 48, 64, 96, 384, 769} for p in network.parameters())
     assert torch.isfinite(log_odds(torch.tensor([0.0, 0.5, 1.0]))).all()
-    table = network.relations.table(torch.randn(14, 384 + CODE))
+    table = network.relations.table(torch.randn(14, 384))
     assert table.key.shape == (14, 32)
 
 
