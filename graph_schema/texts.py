@@ -1,17 +1,19 @@
 """A column of texts that lie in memory one after the other, without an object for each.
 
-What is done to all of them is then a few calls that let other threads run.
+What is done to all of them is then a few calls that let other threads run. pyarrow, which is slow to import, is so
+only where there are such columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-from pyarrow import compute
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Ints = npt.NDArray[np.int64]
 _EDGES = np.array([code >= 0x80 or chr(code).isspace() for code in range(256)])
@@ -37,10 +39,14 @@ class Texts(Sequence[str]):
         Raises:
             UnicodeEncodeError: one has half of a surrogate pair.
         """
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
         return texts if isinstance(texts, Texts) else cls(pa.array(texts, pa.large_string()))
 
     @classmethod
     def joined(cls, parts: Sequence[Texts]) -> Texts:
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
         return cls(pa.concat_arrays([part.array for part in parts]))
 
     def __len__(self) -> int:
@@ -68,6 +74,8 @@ class Texts(Sequence[str]):
 
     def take(self, places: Ints) -> list[str]:
         """The texts at these places."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+
         return self._listed(self.array.take(pa.array(places)))
 
     def distinct(self) -> tuple[list[str], Ints]:
@@ -96,6 +104,9 @@ class Texts(Sequence[str]):
         """Whether one of these is among them."""
         if {*texts} == {""}:
             return bool((np.diff(self.bytes()[1]) == 0).any())
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+        from pyarrow import compute  # noqa: PLC0415 - as above
+
         found = compute.is_in(self.array, pa.array([*texts], pa.large_string()))
         return bool(compute.any(found).as_py())
 
@@ -103,6 +114,9 @@ class Texts(Sequence[str]):
         """Each with these texts before and after it."""
         if not before and not after:
             return self
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+        from pyarrow import compute  # noqa: PLC0415 - as above
+
         parts = (pa.scalar(before, pa.large_string()), self.array, pa.scalar(after, pa.large_string()))
         return Texts(compute.binary_join_element_wise(*parts, pa.scalar("", pa.large_string())))
 

@@ -12,9 +12,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-import pyarrow as pa
-from pyarrow import csv as columnar
-
 from graph_schema.texts import Texts
 from ingest.dialect import Dialect, detect, quoted_fields
 from ingest.lines import blocks
@@ -64,6 +61,9 @@ class _Lines:
         self._source = source
         self._dialect = dialect
         self._reject = reject
+        import pyarrow as pa  # noqa: PLC0415 - heavy, so only where such a file is read
+        from pyarrow import csv as columnar  # noqa: PLC0415
+
         names = [f"{place}" for place in range(dialect.width)]
         self._names = names
         self._parse = columnar.ParseOptions(
@@ -96,6 +96,9 @@ class _Lines:
         # A carriage return, an empty line and a byte order mark mean something to the reader that they don't mean here.
         if b"\r" in block or b"\n\n" in block or block.startswith((b"\n", _BOM)):
             return None
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import csv as columnar  # noqa: PLC0415
+
         read = columnar.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=self._names)
         try:
             table = columnar.read_csv(pa.BufferReader(block), read, self._parse, self._convert)
