@@ -17,7 +17,6 @@ from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import PathSampler
 from kgqa.adapt.people import ways_to_people
 from kgqa.data import Question
-from kgqa.data.graph import Steps
 from kgqa.stores.snapshot import Snapshot
 
 LEAST = 20  # distinct paths that there must be
@@ -114,11 +113,6 @@ def held_out(questions: Sequence[Question], seed: int) -> Made:
     if not all(parts):
         raise InputError(f"{len(questions)} questions are too few to hold some out", fix="Make more of them: --number")
     return Made(tuple(train), *(tuple(generator.sample(part, min(len(part), MOST_HELD))) for part in held))
-
-
-def steps_of(question: Question) -> Steps:
-    """The relations that a question which was made here asks for."""
-    return question.paths[0].steps
 
 
 def with_given(made: Made, given: Sequence[Question], seed: int) -> Made:

@@ -46,20 +46,12 @@ def test_it_learns_this_graph_and_answers(kgqa: Kgqa, small_films: SmallFilms, t
     kgqa(*words, "--out", "made").failed("--out made: there is something here already")
 
 
+def one_step(films: SmallFilms) -> tuple[str, ...]:
+    return ("adapt", "--store", films.store, "--out", "made", *QUICK, "--steps", "1")
+
+
 def test_a_reader_to_begin_with_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
-    words = (
-        "adapt",
-        "--store",
-        small_films.store,
-        "--out",
-        "made",
-        "--init-from",
-        small_films.run,
-        *QUICK,
-        "--steps",
-        "1",
-    )
-    kgqa(*words).succeeded()
+    kgqa(*one_step(small_films), "--init-from", small_films.run).succeeded()
     start, made = load_checkpoint(small_films.run).config, load_checkpoint(tmp_path / "made").config
     assert made.model == start.model
     assert made.trained["start"] == start.trained
@@ -67,23 +59,11 @@ def test_a_reader_to_begin_with_goes_on(kgqa: Kgqa, small_films: SmallFilms, tmp
 
 
 def test_a_new_reader_begins_with_nothing(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
-    words = (
-        "adapt",
-        "--store",
-        small_films.store,
-        "--out",
-        "made",
-        *QUICK,
-        "--steps",
-        "1",
-        "--new",
-        "--way-steps",
-        "3",
-    )
-    kgqa(*words).succeeded()
+    kgqa(*one_step(small_films), "--new", "--way-steps", "3").succeeded()
     made = load_checkpoint(tmp_path / "made").config
     assert made.model == ModelConfig()
     assert "start" not in made.trained
+    assert made.trained["settings"]["way_steps"] == 3
     assert made.trained["settings"]["learning_rate"] > GOING_ON
 
 

@@ -95,7 +95,8 @@ def test_a_word_by_itself_is_what_a_relation_of_that_name_is(encoder: Encoder) -
         reading = encoder.reading(ModelConfig(words_alone=alone, spelled=spelled))
         part = found.words[1:, :3, 0 if alone else 384 : None if spelled else 384]
         without = reading.encode(["films"])
-        assert torch.allclose(without.words, part, atol=1e-5) and without.words.shape == part.shape  # noqa: PT018
+        assert without.words.shape == part.shape
+        assert torch.allclose(without.words, part, atol=1e-5)
         assert torch.allclose(without.states, found.states[1:, :3], atol=1e-5)
         told = reading.relation_texts(schema, ["films"])
         assert told.shape == (2, 384 + CODE * spelled)

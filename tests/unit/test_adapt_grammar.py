@@ -16,13 +16,17 @@ from graph_schema.schema import RelationPropertySchema
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
-from kgqa.adapt.questions import Made, conjunctions, held_out, make_questions, steps_of, with_given
+from kgqa.adapt.questions import Made, conjunctions, held_out, make_questions, with_given
 from kgqa.adapt.synonyms import everyday
 from kgqa.adapt.thesaurus import other_nouns, other_verbs
 from kgqa.data import Question
-from kgqa.data.graph import Walker
+from kgqa.data.graph import Steps, Walker
 from kgqa.stores.snapshot import Snapshot
 from tests.reader import small_graph
+
+
+def steps_of(question: Question) -> Steps:
+    return question.paths[0].steps
 
 
 def graph(
