@@ -30,7 +30,7 @@ def read_delimited(stream: ByteStream, options: LoadOptions, reject: Reject) -> 
     """Find the dialect from the first lines, as far as ``options`` leave it open, and read with it.
 
     Raises:
-        InputError: the lines end in carriage returns alone.
+        InputError: the lines end in carriage returns alone, or the first is a header that has a name twice.
     """
     numbered = blocks(stream, reject)
     number, block = next((drawn for drawn in numbered if drawn[1].strip(_BLANKS)), (1, b""))
@@ -38,7 +38,7 @@ def read_delimited(stream: ByteStream, options: LoadOptions, reject: Reject) -> 
     number += block[: len(block) - len(start)].count(b"\n")
     if not start:
         return Table(options.format, None, 3, iter(()))
-    dialect = detect(stream.name, start, options)
+    dialect = detect(stream.name, start, options, number)
     if dialect.header is not None:
         start = start[start.find(b"\n") + 1 :]
         number += 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graph_schema import InputError
-from ingest.header import is_header
+from ingest.header import broken_header, is_broken_header, is_header
 from ingest.options import LoadOptions
 
 DELIMITERS = {"tsv": "\t", "pipe": "|", "csv": ","}
@@ -37,20 +37,41 @@ class Dialect:
         return DELIMITERS[self.format]
 
 
-def detect(source: str, start: bytes, options: LoadOptions) -> Dialect:
+def detect(source: str, start: bytes, options: LoadOptions, number: int = 1) -> Dialect:
     """The dialect in which the most of the first lines have the columns asked for.
 
     Args:
         start: the file's beginning, from its first line that isn't blank.
+        number: of that line.
 
     Raises:
-        InputError: the lines end in carriage returns alone.
+        InputError: the lines end in carriage returns alone, or the first is a header that has a name twice.
     """
     text = start[:_LOOKED_AT].decode("utf-8", "replace")
     _refuse_bare_returns(source, text)
     lines = [line.rstrip("\r") for line in text.split("\n") if line.strip(" \r")]
     formats = list(DELIMITERS) if options.format == "auto" else [options.format]
-    return max((_fit(name, lines, options) for name in formats), key=lambda fit: fit[0])[1]
+    found = max((_fit(name, lines, options) for name in formats), key=lambda fit: fit[0])[1]
+    if options.header != "auto" or options.table or found.header is not None:
+        return found
+    return _without_broken_header(source, number, lines, found, options)
+
+
+def _without_broken_header(
+    source: str, number: int, lines: Sequence[str], found: Dialect, options: LoadOptions
+) -> Dialect:
+    """The same, after a look whether the first line is a fact at all; where columns are said by position, its names
+    don't matter.
+    """
+    places = [place for place in options.columns or range(3) if isinstance(place, int)]
+    rows = (_fields(line, found.delimiter, found.quoting) for line in lines)
+    asked = ([row[place] for place in places] for row in rows if len(row) == found.width)
+    names = _fields(lines[0], found.delimiter, found.quoting)
+    if len(names) != found.width or not is_broken_header(next(asked), asked):
+        return found
+    if options.columns is None:
+        raise broken_header(source, number, names)
+    return replace(found, header=tuple(name.strip() for name in names))
 
 
 def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[bool, int, int], Dialect]:

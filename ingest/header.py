@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from graph_schema import InputError
 from ingest.options import LoadOptions
@@ -14,12 +14,31 @@ ROLES = {
     "tail": frozenset({"tail", "object", "obj", "target", "dst", "destination", "to", "end"}),
 }
 """Words by which a column says what it holds; case, punctuation and a final "id" don't count."""
+_OTHER = frozenset({"id", "name", "label", "title", "key", "code", "value", "uri", "iri", "node", "entity"})
 
 
 def role(cell: str) -> str | None:
     """The role that a column's name says: "head", "relation", "tail", or None."""
-    word = re.sub(r"[\W_]", "", cell).casefold()
+    word = _word(cell)
     return next((name for name, words in ROLES.items() if word in words or word.removesuffix("id") in words), None)
+
+
+def names_a_column(cell: str) -> bool:
+    """Whether it is a word that columns are called by, whatever the data."""
+    return role(cell) is not None or _word(cell) in _OTHER
+
+
+def repeated(names: Sequence[str], *, exactly: bool = False) -> tuple[str, ...]:
+    """The names that come more than once, each as it stands first; unless ``exactly``, case and punctuation don't
+    count.
+    """
+    words = [name if exactly else _word(name) or name for name in names]
+    first = dict(zip(reversed(words), reversed(names), strict=True))
+    return tuple(first[word] for word in dict.fromkeys(words) if words.count(word) > 1)
+
+
+def _word(cell: str) -> str:
+    return re.sub(r"[\W_]", "", cell).casefold()
 
 
 def is_header(cells: Sequence[str], options: LoadOptions) -> bool:
@@ -33,6 +52,32 @@ def is_header(cells: Sequence[str], options: LoadOptions) -> bool:
         return True
     places = [column for column in columns if isinstance(column, int)]
     return max(places) < len(cells) and [role(cells[place]) for place in places] == list(ROLES)
+
+
+def is_broken_header(first: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    """Whether a first line that wasn't taken for a header plainly is one that has a name twice, or two for the same of
+    head, relation and tail: only words that columns are called by, none of which comes again in the rows below.
+    """
+    roles = [said for cell in first if (said := role(cell))]
+    if not all(map(names_a_column, first)) or not (repeated(first) or len({*roles}) < len(roles)):
+        return False
+    return not any(cell.strip() == name.strip() for row in rows for name, cell in zip(first, row, strict=True))
+
+
+def broken_header(source: str, line: int, names: Sequence[str], *, table: bool = False) -> InputError:
+    """That the first line names the columns, and it can't be told from it which is which.
+
+    Args:
+        table: its columns are a mapping's to say.
+    """
+    twice = ", ".join(map(repr, repeated(names, exactly=table)))
+    what = f"has {twice} more than once" if twice else "doesn't say one each for head, relation and tail"
+    else_ = "give all of them names in a mapping (columns)" if table else "say the three by position (columns: 0,1,2)"
+    return InputError(
+        f"its first line looks like a header that {what}: {_some(names)}",
+        where=f"{source}:{line}",
+        fix=f"Rename the columns, {else_}, or say header: no if that line is data",
+    )
 
 
 def positions(

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import PurePath
 
 from graph_schema import PropertyType
-from ingest.header import role
+from ingest.header import broken_header, names_a_column, repeated, role
 from ingest.mapping_plan import unpacked
 from ingest.options import LoadOptions
 from ingest.readers import read
 from ingest.records import Cell, Rejected
 from ingest.sources import Source
+from ingest.validation import MAX_ENTITY
 from ingest.values import Parser, as_text
 
 ROWS = 100_000
@@ -110,6 +111,11 @@ class Column:
                 return type_, format_
         return "string", ""
 
+    @property
+    def typed(self) -> bool:
+        """Whether all its values, of which there are some, are of one type that isn't text."""
+        return bool(self.texts) and self.type[0] != "string"
+
     def _candidates(self, texts: Sequence[str]) -> list[tuple[PropertyType, str]]:
         if {text.casefold() for text in texts[:_SCREENED]} <= {"true", "false", "yes", "no", "t", "f", "y", "n"}:
             return [("boolean", "")]
@@ -134,6 +140,7 @@ class Profile:
         columns: of the rows looked at.
         more: there are rows that weren't looked at.
         bad: lines that can't be read.
+        doubt: about the header, as a phrase.
     """
 
     source: Source
@@ -142,6 +149,7 @@ class Profile:
     columns: list[Column]
     more: bool
     bad: int = 0
+    doubt: str = ""
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,7 +172,7 @@ def profiled(source: Source, options: LoadOptions) -> Profile:
     """Look at the first rows of a file.
 
     Raises:
-        InputError: it can't be read.
+        InputError: it can't be read, or has a header with a name twice.
     """
     bad: list[int] = []
 
@@ -186,22 +194,50 @@ def profiled(source: Source, options: LoadOptions) -> Profile:
     for block in blocks:
         for place, column in enumerate(columns):
             column.extend(block.columns[place] if place < len(block.columns) else [None] * len(block.lines))
-    header = None
+    header, doubt = None, ""
     if table.header is None:
-        header = options.header == "yes" or (options.header == "auto" and _is_header(columns))
+        header = options.header == "yes"
+        if options.header == "auto":
+            header, doubt = _has_header(columns)
+        first = [as_text(column[0]) for column in columns if column] if header else []
+        if repeated(first, exactly=True):
+            raise broken_header(source.name, next(line for block in blocks for line in block.lines), first, table=True)
         names = tuple(as_text(column[0]) for column in columns) if header else tuple(map(str, range(width)))
         columns = [column[1:] for column in columns] if header else columns
     made = [Column(name, cells[:ROWS]) for name, cells in zip(names, columns, strict=True)]
-    return Profile(source, table.format, header, made, rows > ROWS, len(bad))
+    return Profile(source, table.format, header, made, rows > ROWS, len(bad), doubt)
 
 
-def _is_header(columns: Sequence[Sequence[Cell]]) -> bool:
-    """Whether the first row names the columns: words, all different, that don't come again as values."""
+def _has_header(columns: Sequence[Sequence[Cell]]) -> tuple[bool, str]:
+    """Whether the first row names the columns: words, all different, that don't come again as values; one that plainly
+    does may have odd names, or one twice. And a doubt, as a phrase.
+    """
     if not columns or not columns[0]:
-        return False
+        return False, ""
     first = [as_text(column[0]) for column in columns]
-    if len({*first}) < len(first) or not all(_WORDED.fullmatch(name) for name in first):
-        return False
-    if all(role(name) for name in first):
+    if any(name in map(as_text, column[1:]) for name, column in zip(first, columns, strict=True)):
+        return len({*first}) == len(first) and all(map(role, first)), ""
+    odd = [name for name in first if not _WORDED.fullmatch(name)]
+    twice = repeated(first, exactly=True)
+    if not odd and not twice:
+        return True, ""
+    plain = _plainly_named(columns, first, odd)
+    nameless = [name for name in odd if len(name) > MAX_ENTITY or not any(map(str.isalpha, name))]
+    if plain and not nameless:
+        return True, ""
+    what = f"has {', '.join(map(repr, twice))} twice" if twice else f"has {', '.join(map(repr, odd))} in it"
+    doubt = f"the first row may name the columns, but {what}, and so was taken for data"
+    return False, doubt if plain or not nameless else ""
+
+
+def _plainly_named(columns: Sequence[Sequence[Cell]], first: Sequence[str], odd: Sequence[str]) -> bool:
+    """Whether the names that aren't odd leave no doubt that they are names: words for columns; or one isn't of the type
+    that all other values of its column are.
+    """
+    sound = [name for name in first if name not in odd]
+    if sound and all(map(names_a_column, sound)):
         return True
-    return not any(name in map(as_text, column[1:]) for name, column in zip(first, columns, strict=True))
+    return any(
+        name and Column("", column[1:ROWS]).typed and not Column("", column[:ROWS]).typed
+        for name, column in zip(first, columns, strict=True)
+    )

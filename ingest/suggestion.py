@@ -124,6 +124,8 @@ def _source(plan: Plan, files: str) -> Iterator[str]:
 
 
 def _seen(profile: Profile) -> Iterator[str]:
+    if profile.doubt:
+        yield profile.doubt
     if profile.more:
         yield f"only the first {ROWS:,} rows were looked at: keys, types and references may be otherwise after them"
     if profile.bad:
