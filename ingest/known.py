@@ -18,6 +18,7 @@ from graph_schema import Entity, Value
 from graph_schema.texts import distinct
 from graph_schema.types import DEFAULT_LABEL
 from ingest.records import EntityRows, Fault, Mapped, Reason, Triples
+from ingest.twice import still_twice, twice
 
 HELD = 500_000
 _ASKED = 10_000
@@ -136,7 +137,7 @@ class Known:
             return {}
         if block.entities or any(part.ends is not None and part.ends.create for part in block.facts):
             self._labels.clear()
-        faults: dict[int, Fault] = {}
+        faults = dict(still_twice(block, self._store)) if block.twice and self._store else {}
         declared: dict[str, bytes] = {}
         for part in block.entities:
             self._check_nodes(part, declared, faults)
@@ -184,8 +185,10 @@ class Known:
         """Ids that were declared before with another label or other values; and values that must be unique."""
         known = self._nodes.get(part.ids)
         signatures = self._signatures(part)
-        if known or declared or len(signatures) < len(part.ids):
+        if known or declared or faults or len(signatures) < len(part.ids):
             for (row, id_), signature in zip(_rows(part), self._signed(part), strict=True):
+                if row in faults:
+                    continue
                 before = declared.get(id_) or known.get(id_)
                 fault = before and self._contradiction(id_, before, signature, merge=part.merge)
                 if fault:
@@ -208,8 +211,7 @@ class Known:
         other = [name for name, value in new_values.items() if name in old_values and old_values[name] != value]
         if not other:
             return None
-        what = f"{id_!r} is declared {where} with another {', '.join(other)}"
-        return Fault(Reason.CONTRADICTION, what, "Take one of them out, or say duplicates: merge in the mapping")
+        return twice(id_, where, other)
 
     def _combined(self, before: bytes | None, after: bytes) -> bytes:
         """What is known of a node after two declarations that don't contradict each other."""

@@ -51,12 +51,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row: its line in the quarantine, where it is from, and what it is: a text, or its cells."""
+    """A row: its line in the quarantine, where it is from, and what it is: a text, or its cells.
+
+    ``twice``: as in ``Mapped``.
+    """
 
     line: int
     context: FileContext
     was: int
     content: str | tuple[Cell, ...]
+    twice: str = ""
 
 
 @dataclass
@@ -223,6 +227,7 @@ class QuarantineFile:
             bad(f"it isn't said how {file!r} is read", "Leave file and line as they were, and the line with its format")
             return None
         self._origins[line] = (context.file, was, context)
+        twice = str(record.get("detail", "")) if record.get("reason") == Reason.CONTRADICTION else ""
         if record.get("cut") and isinstance(row, str):
             fix = f"Write the whole of line {was} of {context.file} and take cut out"
             bad(f"the row was cut at {ROW_KEPT:,} characters", fix, Reason.LINE_TOO_LONG, row)
@@ -231,11 +236,11 @@ class QuarantineFile:
                 fix = "Write the right characters instead of each \\xNN; or take reason out if they are meant"
                 bad(f"it still holds {found.group()}", fix, Reason.NOT_UTF8, row)
             else:
-                return _Row(line, context, was, row)
+                return _Row(line, context, was, row, twice)
         else:
             cells, wrong = _cells(row, context)
             if not wrong:
-                return _Row(line, context, was, cells)
+                return _Row(line, context, was, cells, twice)
             del self._origins[line]  # set aside as it stands, so that nothing of it is lost
             if outer is not None:
                 self._origins[line] = outer
@@ -254,7 +259,8 @@ class QuarantineFile:
             return
         columns = [*zip(*(cast("tuple[Cell, ...]", row.content) for row in rows), strict=True)]
         records = Records(self.name, [row.line for row in rows], columns, rows[-1].line)
-        yield self._mapping(context, context.header, len(columns)).mapped(records)
+        twice = {place: row.twice for place, row in enumerate(rows) if row.twice}
+        yield replace(self._mapping(context, context.header, len(columns)).mapped(records), twice=twice)
 
     def _read(self, row: _Row, reject: Reject) -> Iterator[Mapped]:
         """What a row says that is a text: as a rule one record, or as many as it was mended to."""
@@ -270,7 +276,8 @@ class QuarantineFile:
                 if block.lines:
                     lines = [row.line] * len(block.lines)
                     here = replace(block, source=self.name, lines=lines, through=row.line)
-                    yield self._mapping(context, header, width).mapped(here)
+                    twice = dict.fromkeys(range(len(lines)), row.twice) if row.twice else {}
+                    yield replace(self._mapping(context, header, width).mapped(here), twice=twice)
         except InputError as error:
             again(Rejected(self.name, row.line, Reason.NOT_A_ROW, error.what, str(row.content), error.fix))
 

@@ -24,7 +24,7 @@ from ingest.quarantine_file import QuarantineFile, is_quarantine
 from ingest.rdf import RdfMapping
 from ingest.rdf_survey import RdfSources
 from ingest.readers import read
-from ingest.records import Mapped, Records, Rejected, Table
+from ingest.records import Mapped, Reason, Records, Rejected, Table
 from ingest.report import FileReport, Tally
 from ingest.sources import ByteStream, Source
 from ingest.targets import Looker, ValueLooker
@@ -97,8 +97,8 @@ def knowledge(
         replaced: origins that will be taken back when these are in; values that only they brought are free.
     """
     again = [item for item in read if item.again]
-    if not again and all(item.planned is None for item in read):
-        yield None
+    if not again and all(item.planned is None and item.source.size is not None for item in read):
+        yield None  # a stream may be a quarantine file
         return
     values = partial(target.values, without=replaced) if isinstance(target, ValueLooker) else None
     with Known(target.entities if isinstance(target, Looker) else None, values) as known:
@@ -220,6 +220,7 @@ def reading(
 
             def reject(rejected: Rejected) -> None:
                 aside[again.source_of(rejected.line)] += 1
+                tally.disputed |= rejected.reason == Reason.CONTRADICTION  # it depends on what is in the store
                 tally.reject(rejected)
 
             blocks = validated(again.mapped(stream, reject), reject, known=known)

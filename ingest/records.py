@@ -279,6 +279,7 @@ class Mapped:
         through: as in ``Records``.
         records: the rows themselves, for what is set aside; None: they can't be had any more.
         faults: rows of which no sense could be made, by position in ``records``; validation takes them out.
+        twice: rows of a quarantine that were set aside because their id was declared twice, by position: the detail.
     """
 
     source: str
@@ -287,6 +288,7 @@ class Mapped:
     facts: tuple[Triples, ...] = ()
     records: Records | None = None
     faults: Faults = field(default_factory=dict)
+    twice: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[EntityRows | Triples, ...]:
