@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import glob
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from graph_schema import MappingError
 from graph_schema.types import DEFAULT_LABEL
+from ingest.expand import Note, Own
 from ingest.known import Known
 from ingest.mapping import Mapping, mapped
 from ingest.mapping_file import ColumnRef, MappingFile, Properties, SourceSpec
 from ingest.options import LoadOptions
 from ingest.rdf_options import RdfOptions
 from ingest.readers import read
-from ingest.records import Rejected
 from ingest.sources import Source
 from ingest.tables import fitted
 from ingest.validation import validated
@@ -108,19 +109,23 @@ def expect_ahead(plan: Sequence[Planned], options: LoadOptions, known: Known) ->
                     known.expect(block)
 
 
-def _ignore(_: Rejected) -> None:
+def _ignore(_: object) -> None:
     pass
 
 
-def files(file: MappingFile, folder: Path) -> tuple[Source, ...]:
+def files(file: MappingFile, folder: Path, note: Note | None = None, own: Iterable[Path] = ()) -> tuple[Source, ...]:
     """The files in a folder that a mapping speaks of, in its order.
+
+    Args:
+        note, own: as for ``expand``, of files that patterns fit.
 
     Raises:
         MappingError: there is none for one of its sources.
     """
     found: dict[Path, None] = {}
+    left = Own(note or _ignore, own)
     for spec in file.sources:
-        here = [path for pattern in spec.files for path in _globbed(folder, pattern)]
+        here = [path for pattern in spec.files for path in _globbed(folder, pattern, left)]
         if not here:
             fix = "Put the file there, or name the files to load"
             raise MappingError(f"there is no file {', '.join(spec.files)}", where=str(folder), fix=fix)
@@ -128,8 +133,9 @@ def files(file: MappingFile, folder: Path) -> tuple[Source, ...]:
     return tuple(map(Source.of, found))
 
 
-def _globbed(folder: Path, pattern: str) -> list[Path]:
-    return sorted({path for packed in ("", *_PACKED) for path in folder.glob(pattern + packed) if path.is_file()})
+def _globbed(folder: Path, pattern: str, own: Own) -> list[Path]:
+    there = sorted({path for packed in ("", *_PACKED) for path in folder.glob(pattern + packed) if path.is_file()})
+    return own.others(there, folder) if glob.has_magic(pattern) else there
 
 
 def spec_for(file: MappingFile, source: Source) -> SourceSpec | None:

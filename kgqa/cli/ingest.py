@@ -20,7 +20,7 @@ from kgqa.cli import common
 from kgqa.cli.loading import LoadingBar, difference_lines, import_dict, import_lines, report_lines, withdrawn_line
 from kgqa.config import Settings
 from kgqa.files import write_atomically
-from kgqa.stores import NEO4J_SCHEMES, is_there
+from kgqa.stores import NEO4J_SCHEMES, files_of, is_there
 
 if TYPE_CHECKING:
     from kgqa.stores.neo4j_offline import ImportPlan
@@ -95,10 +95,11 @@ def command(
     # What can be checked without touching the store comes first, so that a typo doesn't make an empty store.
     notes: list[str] = []
     by = ingest.MappingFile.load(mapping) if mapping else None
+    own = [*files_of(chosen.store), *(path for path in (report, quarantine, offline) if path)]
     given: list[str | ingest.Source] = [*files] if files else []
     if by and mapping and not files:
-        given = [*ingest.files_of(by, mapping.parent)]
-    sources = ingest.expand(given, notes.append)
+        given = [*ingest.files_of(by, mapping.parent, notes.append, own)]
+    sources = ingest.expand(given, notes.append, own)
     options = ingest.LoadOptions(
         **_literal(format=format_, header=header),
         columns=_columns(columns),

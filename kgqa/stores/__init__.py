@@ -22,6 +22,7 @@ __all__ = [
     "EmbeddedStore",
     "FollowingSnapshot",
     "Snapshot",
+    "files_of",
     "is_there",
     "open_connection",
     "open_reader",
@@ -129,6 +130,15 @@ def open_reader(
 def is_there(url: str) -> bool:
     """Whether there is a store to open: of an embedded one, its file; others are taken to be there."""
     return not url.startswith("sqlite:") or _sqlite_path(url, without_password(url)).exists()
+
+
+def files_of(url: str) -> tuple[Path, ...]:
+    """An embedded store's file and what kgqa and SQLite keep beside it, there or not; nothing of other stores."""
+    if not url.startswith("sqlite:"):
+        return ()
+    path = _sqlite_path(url, without_password(url))
+    own = (".csr", ".names", ".names-journal", ".names-wal", ".names-shm", "-journal", "-wal", "-shm")
+    return (path, *(path.with_name(path.name + end) for end in own))
 
 
 def without_password(url: str) -> str:

@@ -189,3 +189,16 @@ def test_offline_writes_files_and_says_the_command(kgqa: Kgqa, tmp_path: Path) -
     assert (plain["facts"], plain["entities"], plain["command"]) == (2, 4, command.strip())
     for flag in ("--replace", "--dry-run"):
         kgqa("ingest", "facts", "--offline", "more", flag, *STORE).failed("--offline", f"Leave {flag} out")
+
+
+def test_a_folder_with_the_store_and_the_report_in_it_is_loaded_again(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/facts.tsv").write_text("a\tr\tb\nbad\n", "utf-8")
+    own = ("--store", "sqlite:///data/g.db", "--report", "data/report.json", "--quarantine", "data/bad.jsonl")
+    assert "1 fact read: 1 new" in kgqa("ingest", "data", *own).succeeded()
+    for given in ("data", "data/*"):
+        for options, what in ((own, "what this command writes"), (own[:2], "the report of a load")):
+            again = kgqa("ingest", given, *options).succeeded()
+            assert f"data/report.json is {what}, and is left out" in again
+            assert "1 fact read: 0 new" in again
+    kgqa("ingest", "data/report.json", *own[:2]).failed("data/report.json: is one JSON document")

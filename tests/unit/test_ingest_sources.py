@@ -17,7 +17,7 @@ import pytest
 from backports import zstd
 
 from graph_schema import Fact, InputError
-from ingest import LoadOptions, Source, expand, load
+from ingest import LoadOptions, MappingFile, Source, expand, files_of, load
 from ingest.quarantine import Quarantine
 from tests.unit.ingest_helpers import MemoryWriter, load_bytes
 
@@ -229,3 +229,34 @@ def test_no_room_for_the_copy_of_a_stream(monkeypatch: pytest.MonkeyPatch) -> No
         stream.seekable(),
     ):
         pass
+
+
+def test_what_kgqa_wrote_is_left_out_unless_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = ["report.json", "g.db", "g.db-wal", "out/nodes.csv", "old.csr/current.json", "old.csr/v-1/x.txt", "said.json"]
+    for name in ("facts.csv", "deep/more.csv", *own):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"a|r|b\n")
+    Path("said.json").write_text('{\n "load": "20261129-154653-00001",\n "files": [\n')
+    written = [tmp_path / name for name in ("report.json", "g.db", "g.db-wal", "out")]
+    for given in (".", "**"):
+        notes: list[str] = []
+        found = [source.name for source in expand([given], notes.append, written)]
+        assert found == ["deep/more.csv", "facts.csv"]
+        assert "report.json is what this command writes, and is left out; name it to load it" in notes
+        assert "said.json is the report of a load, and is left out; name it to load it" in notes
+        assert [note.split()[0] for note in notes if "snapshot" in note] == ["old.csr"]
+        assert not any("not named like data" in note for note in notes)
+    named = ["report.json", "g.db", "said.json", "out", "out/*", "old.csr/current.json"]
+    assert [source.name for source in expand(named, own=written)] == [*named[:3], "out/nodes.csv", named[5]]
+
+
+def test_of_a_mappings_patterns_what_kgqa_wrote_is_left_out(tmp_path: Path) -> None:
+    mapping = MappingFile.from_yaml("sources: [{files: ['*.json', said.json], triples: [h, r, t]}]")
+    (tmp_path / "facts.json").write_bytes(b'{"h": "a", "r": "r", "t": "b"}\n')
+    (tmp_path / "said.json").write_text('{\n "load": "20261129-154653-00001",\n "files": [\n')
+    (tmp_path / "mine.json").write_bytes(b"{}")
+    notes: list[str] = []
+    found = files_of(mapping, tmp_path, notes.append, [tmp_path / "mine.json"])
+    assert [Path(source.name).name for source in found] == ["facts.json", "said.json"]
+    assert len(notes) == 2
