@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ from graph_schema import InputError
 from ingest.header import broken_header, is_broken_header, is_header
 from ingest.options import LoadOptions
 
-DELIMITERS = {"tsv": "\t", "pipe": "|", "csv": ","}
+DELIMITERS = {"tsv": "\t", "pipe": "|", "csv": ",", "semicolon": ";"}
 _LOOKED_AT = 65_536
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,25 @@ def detect(source: str, start: bytes, options: LoadOptions, number: int = 1) -> 
     text = start[:_LOOKED_AT].decode("utf-8", "replace")
     _refuse_bare_returns(source, text)
     lines = [line.rstrip("\r") for line in text.split("\n") if line.strip(" \r")]
-    formats = list(DELIMITERS) if options.format == "auto" else [options.format]
-    found = max((_fit(name, lines, options) for name in formats), key=lambda fit: fit[0])[1]
+    found = _best(lines, options)
     if options.header != "auto" or options.table or found.header is not None:
         return found
     return _without_broken_header(source, number, lines, found, options)
+
+
+def _best(lines: Sequence[str], options: LoadOptions) -> Dialect:
+    """The dialect that fits the lines best. Semicolons often stand in lists, and commas in numbers of files with
+    semicolons: where both fit the same lines, they are commas, unless each stands between two digits.
+    """
+    if options.format != "auto":
+        return _fit(options.format, lines, options)[1]
+    *others, semicolons = (_fit(name, lines, options) for name in DELIMITERS)
+    best = max(others, key=lambda fit: fit[0])
+    if semicolons[0][:2] > best[0][:2]:
+        return semicolons[1]
+    same = semicolons[0][:2] == best[0][:2] and best[1].format == "csv"
+    numbers = same and all("," not in _DECIMAL.sub("", line) for line in lines)
+    return semicolons[1] if numbers and semicolons[0][2] else best[1]
 
 
 def _without_broken_header(
@@ -81,7 +97,9 @@ def _fit(name: str, lines: Sequence[str], options: LoadOptions) -> tuple[tuple[b
     quoting: Literal["yes", "no", "rescue"] = "rescue"
     if options.quoting != "auto":
         quoting = options.quoting
-    elif name == "csv" or all(line[0] == '"' and all(map(_quoted, line.split(delimiter))) for line in lines):
+    elif name in ("csv", "semicolon") or all(
+        line[0] == '"' and all(map(_quoted, line.split(delimiter))) for line in lines
+    ):
         quoting = "yes"
     first = _fields(lines[0], delimiter, quoting)
     header = tuple(cell.strip() for cell in first) if is_header(first, options) else None

@@ -12,9 +12,9 @@ from graph_schema import InputError
 from ingest.expand import bare
 from ingest.sources import PARQUET, ByteStream
 
-Format = Literal["auto", "tsv", "pipe", "csv", "jsonl", "parquet", "ntriples", "nquads", "turtle", "trig"]
+Format = Literal["auto", "tsv", "pipe", "csv", "semicolon", "jsonl", "parquet", "ntriples", "nquads", "turtle", "trig"]
 
-DELIMITED = frozenset({"tsv", "pipe", "csv"})
+DELIMITED = frozenset({"tsv", "pipe", "csv", "semicolon"})
 RDF = frozenset({"ntriples", "nquads", "turtle", "trig"})
 NAMED = frozenset({"jsonl", "parquet"})
 """Formats in which each value stands with the name of its column, so that there is always a header."""
@@ -38,6 +38,7 @@ _CALLED = {
     "tsv": "TSV",
     "pipe": "| lines",
     "csv": "CSV",
+    "semicolon": "; lines",
     "jsonl": "JSON lines",
     "parquet": "Parquet",
     "ntriples": "N-Triples",

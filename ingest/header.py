@@ -112,7 +112,8 @@ def _by_roles(source: str, header: Sequence[str]) -> tuple[int, int, int]:
     raise InputError(
         "its columns don't say which of them are head, relation and tail",
         where=source,
-        fix=f"Say the three columns; it has {_some(header)}",
+        fix="Say the three columns, or what all mean in a mapping (--mapping; --suggest proposes one); "
+        f"it has {_some(header)}",
     )
 
 

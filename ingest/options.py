@@ -24,8 +24,8 @@ def _nobody(_: object) -> None:
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """Attributes:
-        format: "tsv", "pipe" (``|``), "csv", "jsonl", "parquet", "ntriples", "nquads", "turtle", "trig"; or "auto":
-            found from the content and the name.
+        format: "tsv", "pipe" (``|``), "csv", "semicolon" (CSV with ``;``), "jsonl", "parquet", "ntriples", "nquads",
+            "turtle", "trig"; or "auto": found from the content and the name.
         header: "yes": the first line that isn't blank names the columns; "no": it is a fact; "auto": it is a header if
             columns are asked for by name, or if it says head, relation and tail in words that mean so.
         columns: which columns hold head, relation and tail: 0-based positions, or names from the header. None: the
@@ -35,8 +35,8 @@ class LoadOptions:
         needed: of JSON lines and Parquet, the only columns that are read; of nested ones ``outer.inner``. None: all.
         rdf: what RDF is to mean.
         quoting: "yes": fields may stand in double quotes as RFC 4180 has it; "no": quotes are characters like any
-            other; "auto": "yes" for CSV, and where each field of the first lines is quoted; otherwise only on a line
-            that has the right number of fields no other way.
+            other; "auto": "yes" for CSV, with commas or semicolons, and where each field of the first lines is quoted;
+            otherwise only on a line that has the right number of fields no other way.
         batch_size: facts that are given to the store at once, at least 1; how far a load is, is known in steps of it.
         max_errors: the load ends when more lines than this are bad; None: never.
         rejects: takes each line that is set aside.

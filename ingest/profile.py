@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
 
-from graph_schema import PropertyType
+from graph_schema import InputError, PropertyType
+from graph_schema.text import counted
+from ingest.dialect import DELIMITERS, quoted_fields
 from ingest.header import broken_header, names_a_column, repeated, role
 from ingest.mapping_plan import unpacked
 from ingest.options import LoadOptions
@@ -26,6 +28,8 @@ SEPARATORS = ("|", ";")
 _SCREENED = 1_000  # values by which a type is ruled out before all are tried
 _PADDED = re.compile(r"[+-]?0\d+")
 _WORDED = re.compile(r"(?!\d)[:#$\w][\w :.,()\[\]{}/#$%&?+-]{0,80}")
+_COMMA_NUMBER = re.compile(r"[+-]?\d+(,\d+)?(e[+-]?\d+)?", re.IGNORECASE)
+_STRANGE = ("^", "~", "\x01", "\x1f", "¦", "§", ":")  # may stand between fields, and can't be read so
 _IMPORT = re.compile(r"(?P<name>[^:]*):(?P<kind>\w+)(?P<list>\[\])?(\((?P<space>[^)]*)\))?")
 
 
@@ -36,10 +40,12 @@ class Column:
     Attributes:
         name: as the header has it; or its position.
         cells: of the rows looked at.
+        commas: a comma may stand before the fraction of a number.
     """
 
     name: str
     cells: Sequence[Cell]
+    commas: bool = False
 
     @cached_property
     def texts(self) -> list[str]:
@@ -106,10 +112,16 @@ class Column:
         if not texts or any(map(_PADDED.fullmatch, texts[:_SCREENED])):
             return "string", ""
         for type_, format_ in self._candidates(texts):
-            parser = Parser(self.name, type_, format_)
+            parser = Parser(self.name, type_, format_, decimal=self.decimal)
             if not parser.parse(texts[:_SCREENED])[1] and not parser.parse(texts)[1]:
                 return type_, format_
         return "string", ""
+
+    @cached_property
+    def decimal(self) -> str:
+        """What stands before the fraction of its numbers."""
+        found = self.commas and any("," in text for text in self.texts)
+        return "," if found and all(map(_COMMA_NUMBER.fullmatch, self.texts)) else "."
 
     @property
     def typed(self) -> bool:
@@ -172,7 +184,7 @@ def profiled(source: Source, options: LoadOptions) -> Profile:
     """Look at the first rows of a file.
 
     Raises:
-        InputError: it can't be read, or has a header with a name twice.
+        InputError: it can't be read, has a header with a name twice, or is delimited by something else.
     """
     bad: list[int] = []
 
@@ -194,18 +206,45 @@ def profiled(source: Source, options: LoadOptions) -> Profile:
     for block in blocks:
         for place, column in enumerate(columns):
             column.extend(block.columns[place] if place < len(block.columns) else [None] * len(block.lines))
-    header, doubt = None, ""
+    header: bool | None = None
+    doubt = ""
+    if table.format in DELIMITERS and width == 1:
+        doubt = _one_column(source.name, table.format, columns[0])
     if table.header is None:
         header = options.header == "yes"
         if options.header == "auto":
-            header, doubt = _has_header(columns)
+            header, maybe = _has_header(columns)
+            doubt = "; ".join(filter(None, (doubt, maybe)))
         first = [as_text(column[0]) for column in columns if column] if header else []
         if repeated(first, exactly=True):
             raise broken_header(source.name, next(line for block in blocks for line in block.lines), first, table=True)
         names = tuple(as_text(column[0]) for column in columns) if header else tuple(map(str, range(width)))
         columns = [column[1:] for column in columns] if header else columns
-    made = [Column(name, cells[:ROWS]) for name, cells in zip(names, columns, strict=True)]
+    commas = table.format == "semicolon"
+    made = [Column(name, cells[:ROWS], commas) for name, cells in zip(names, columns, strict=True)]
     return Profile(source, table.format, header, made, rows > ROWS, len(bad), doubt)
+
+
+def _one_column(source: str, format_: str, cells: Sequence[Cell]) -> str:
+    """A doubt about lines that aren't delimited, as a phrase.
+
+    Raises:
+        InputError: each has as many of a mark that delimits fields elsewhere, or in another format.
+    """
+    texts = [as_text(cell) for cell in cells[:_SCREENED]]
+    known = {mark: name for name, mark in DELIMITERS.items() if name != format_}
+    for mark in (*known, *_STRANGE):
+        times = {len(quoted_fields(text, mark) or text.split(mark)) - 1 for text in texts}
+        if len(texts) < 2 or len(times) > 1 or times == {0}:
+            continue
+        what = f"only one column was found, and each line has {counted(times.pop(), 'time', 'times')} {mark!r}"
+        if mark == ":":
+            return f"{what}, which can't delimit columns"
+        fix = "Write tabs, |, commas or semicolons instead"
+        if mark in known:
+            fix = f"Say its format: {known[mark]}, or auto"
+        raise InputError(what, where=source, fix=fix)
+    return "only one column was found; tabs, |, commas and semicolons can delimit several"
 
 
 def _has_header(columns: Sequence[Sequence[Cell]]) -> tuple[bool, str]:

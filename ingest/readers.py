@@ -26,6 +26,7 @@ READERS: dict[str, Reader] = {
     "tsv": read_delimited,
     "pipe": read_delimited,
     "csv": read_delimited,
+    "semicolon": read_delimited,
     "jsonl": read_jsonl,
     "parquet": read_parquet,
     "ntriples": read_ntriples,

@@ -298,6 +298,7 @@ def _nothing(tally: Tally, item: Item, found: Found) -> InputError:
     elif item.planned is not None:
         fix = "Mend the mapping or the file"
     elif item.options.columns is None and found.format not in NAMED:
-        fix = "A line is head, relation, tail, with tabs, | or commas between; of a wider file, say the three columns"
+        fix = "A line is head, relation, tail, with tabs, |, commas or semicolons between; of a wider file, "
+        fix += "say the three columns, or what all mean in a mapping (--mapping; --suggest proposes one)"
     what = f"of {counted(tally.rejects, 'line')} none can be read as a fact ({'; '.join(shown)})"
     return InputError(what, where=tally.source, fix=fix)

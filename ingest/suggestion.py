@@ -179,6 +179,8 @@ def _properties(plan: Plan, columns: Sequence[Column], indent: str) -> Iterator[
             said["type"] = type_
         if format_:
             said["format"] = format_
+        if type_ == "float" and column.decimal != ".":
+            said["decimal"] = column.decimal
         if column.several:
             said["list"] = True
         elif column.separator:

@@ -195,7 +195,7 @@ def test_too_many_bad_lines_end_the_load() -> None:
     ("content", "fix"),
     [
         (b"just prose\nand more\n", "say the three columns"),
-        (b"a|b|c|d\ne|f|g|h\n", "say the three columns"),
+        (b"a|b|c|d\ne|f|g|h\n", "what all mean in a mapping (--mapping; --suggest proposes one)"),
         (b"\xe9|r|b\ncaf\xe9 caf\xe9 caf\xe9|r|b\n", "iconv"),
         (b"x" * 3_000_000, "say the three columns"),
         (b"head|relation|tail\n||\n", "say the three columns"),
