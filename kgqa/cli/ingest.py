@@ -38,7 +38,9 @@ def command(
     password: common.PasswordOption = None,
     format_: Annotated[
         str,
-        typer.Option("--format", help="auto, tsv, pipe, csv, semicolon, jsonl, parquet, ntriples, nquads, turtle or trig."),
+        typer.Option(
+            "--format", help="auto, tsv, pipe, csv, semicolon, jsonl, parquet, ntriples, nquads, turtle or trig."
+        ),
     ] = "auto",
     header: Annotated[
         str, typer.Option("--header", help="Whether the first line names the columns: auto, yes, no.")

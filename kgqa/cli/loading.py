@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
+from rich.text import Text
 
 import ingest
 from graph_schema import Fact, Withdrawn
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
+WIDE = 120
+"""Columns of a terminal in which there is room for a bar, too."""
+_BAR = 20  # columns
+_SHARE = 22  # the share read and the time left
+_COUNTS = 50  # lines, rate and those set aside, at most
+
+
+class _Left(TimeRemainingColumn):
+    """How long it still takes, as ``01:23 left``; nothing if the size isn't known."""
+
+    def render(self, task: Task) -> Text:
+        left = super().render(task)
+        return left.append(" left") if left.plain else left
 
 
 class LoadingBar:
@@ -28,12 +43,16 @@ class LoadingBar:
     def __init__(self, *, quiet: bool) -> None:
         self._bar = not quiet and common.errors.is_terminal
         self._lines = not quiet and not self._bar
-        self._progress = Progress(
+        columns: list[ProgressColumn] = [
             TextColumn("{task.description}"),
-            BarColumn(),
             TaskProgressColumn(),
+            _Left(compact=True, table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[sofar]}"),
-            TimeRemainingColumn(),
+        ]
+        if common.errors.width >= WIDE:
+            columns.insert(1, BarColumn(_BAR))
+        self._progress = Progress(
+            *columns,
             console=common.errors,
             disable=not self._bar,
             transient=True,
@@ -53,12 +72,14 @@ class LoadingBar:
         self.facts = now.facts
         seconds = time.monotonic() - self._began
         if self._bar:
+            room = common.errors.width - _SHARE - (_BAR + 1) * (common.errors.width >= WIDE)
+            name = _shortened(Path(now.source).name, room - _COUNTS)
             self._progress.update(
                 self._task,
                 completed=now.bytes_read,
                 total=now.bytes_total,
-                sofar=_so_far(now, seconds),
-                description=escape(Path(now.source).name),
+                sofar=_briefly(now, seconds, room - len(name)),
+                description=escape(name),
             )
         elif self._lines and time.monotonic() - self._said >= PLAIN_SECONDS:
             self._said = time.monotonic()
@@ -74,6 +95,18 @@ def _so_far(now: ingest.Progress, seconds: float) -> str:
     rate = f", {now.lines / seconds:,.0f} a second" if seconds > 1 else ""
     aside = f", {now.rejected:,} set aside" if now.rejected else ""
     return f"{counted(now.lines, 'line')}{rate}, {counted(now.facts, 'fact')}{aside}"
+
+
+def _briefly(now: ingest.Progress, seconds: float, room: int) -> str:
+    """The same in fewer columns, what matters most first; facts only if there is room."""
+    rate = f", {now.lines / seconds:,.0f}/s" if seconds > 1 else ""
+    said = f"{counted(now.lines, 'line')}{rate}, {now.rejected:,} set aside"
+    whole = f"{said}, {counted(now.facts, 'fact')}"
+    return whole if len(whole) <= room else _shortened(said, room)
+
+
+def _shortened(name: str, room: int) -> str:
+    return name if len(name) <= room else f"{name[: room - 1]}…" if room > 1 else ""
 
 
 def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool = False) -> Iterator[str]:
