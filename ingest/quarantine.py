@@ -16,8 +16,10 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
@@ -95,6 +97,7 @@ class Quarantine:
     Attributes:
         path: of the file.
         rows: written so far.
+        older: what an older file of the name is called now, if there was one with other content.
 
     Raises:
         ConfigError: from any method: the file can't be written. What was written to the store stays; loading again
@@ -103,6 +106,7 @@ class Quarantine:
 
     path: Path
     rows: int = 0
+    older: Path | None = None
     _file: IO[bytes] | None = None
     _contexts: dict[str, FileContext] = field(default_factory=dict)
     _said: dict[str, FileContext] = field(default_factory=dict)
@@ -111,11 +115,23 @@ class Quarantine:
     _again: Again | None = None
     _lost: bool = False  # it couldn't be written, and is given up
     _place: int = 0
+    _written: os.stat_result | None = None
 
     @property
     def partial(self) -> Path:
         """While it is written; where another process writes one of the same name, with a number."""
         return self.path.with_name(f"{self.path.name}.partial{self._place or ''}")
+
+    @property
+    def kept(self) -> Path:
+        """Where the file is, once closed: ``path``, or what another load of the same name has called it since."""
+        if self._written is not None:
+            for path in chain([self.path], self._numbered()):
+                if not path.exists():
+                    break
+                if os.path.samestat(self._written, path.stat()):
+                    return path
+        return self.path
 
     def __enter__(self) -> Self:
         return self
@@ -167,8 +183,10 @@ class Quarantine:
             with file:
                 file.flush()
                 os.fsync(file.fileno())
-                self._keep_older()
-                self.partial.replace(self.path)
+                with _alone(self.path.parent):
+                    self._keep_older()
+                    self.partial.replace(self.path)
+                self._written = os.fstat(file.fileno())
         except OSError as error:
             self._lost = True
             raise self._failed(error) from error
@@ -228,10 +246,11 @@ class Quarantine:
     def _keep_older(self) -> None:
         if not self.path.exists() or _same(self.path, self.partial):
             return
-        number = 1
-        while (kept := self.path.with_name(f"{self.path.name}.{number}")).exists():
-            number += 1
-        self.path.rename(kept)
+        self.older = next(path for path in self._numbered() if not path.exists())
+        self.path.rename(self.older)
+
+    def _numbered(self) -> Iterator[Path]:
+        return (self.path.with_name(f"{self.path.name}.{number}") for number in count(1))
 
     def _failed(self, error: OSError) -> ConfigError:
         return ConfigError(
@@ -262,6 +281,17 @@ def _line(record: dict[str, Any]) -> bytes:
         return json.dumps(record, ensure_ascii=False).translate(_BREAKS).encode() + b"\n"
     except UnicodeEncodeError:  # half of a surrogate pair
         return json.dumps(record).encode() + b"\n"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """While this lasts, no other load gives a file in the folder its name."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _give_up(file: IO[bytes]) -> None:

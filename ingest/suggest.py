@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graph_schema.types import DEFAULT_LABEL
+from ingest.formats import RDF
 from ingest.header import role
 from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
@@ -59,7 +60,7 @@ class _Suggestion:
         self._tables = [_Table(profile, Plan(profile)) for profile in profiles]
 
     def plans(self) -> list[Plan]:
-        tables = [table for table in self._tables if not self._is_triples(table)]
+        tables = [table for table in self._tables if table.profile.format not in RDF and not self._is_triples(table)]
         for table in tables:
             table.key = _key(table.profile)
             table.plan.label = _label(table)
@@ -108,7 +109,7 @@ class _Suggestion:
             for score, end in _references(table, column, other)
         ]
         found.sort(key=lambda pair: -pair[0])
-        if found and (len(found) == 1 or found[0][0] > found[1][0]):
+        if found and found[0][0] > 0 and (len(found) == 1 or found[0][0] > found[1][0]):
             table.references[column.name] = found[0][1]
         elif found:
             could = ", ".join(end.file for _, end in found)
@@ -176,7 +177,7 @@ def _label(table: _Table) -> str:
 
 
 def _references(table: _Table, column: Column, other: _Table) -> Iterator[tuple[int, End]]:
-    """How well a column fits the key of a file, if it does, and the end that it then is."""
+    """How well a column fits the key of a file, if it does, and the end that it then is; 0: it may be chance."""
     key = other.key
     values = column.items
     if key is None or not values or column.type[0] in ("float", "boolean") or (column.nested and not column.several):
@@ -194,11 +195,15 @@ def _references(table: _Table, column: Column, other: _Table) -> Iterator[tuple[
     )
     itself = other is table and name in _ITSELF
     numbers = column.type[0] == "integer" and not prefix
-    pointing = bool(_ID.search(column.imported[0])) and not column.unique
+    pointing = _ID.search(column.imported[0])
     if alike or itself or (said is not None and (prefix or said[1] == other.label)):
         score = 3
-    elif target and (name.endswith(target) or (numbers and pointing and contained == 1)):
-        score = 2 if name.endswith(target) else 1
+    elif target and name.endswith(target):
+        score = 2
+    elif target and numbers and pointing:
+        # Numbers of its own may be among those of any file that has more.
+        certain = not column.unique or (other is not table and pointing[1].casefold() in ("id", "ids"))
+        score = 1 if certain and contained == 1 else 0
     elif not numbers and len(values) >= 3 and other is not table:
         score = 1
     else:

@@ -20,7 +20,7 @@ from kgqa.cli import common
 from kgqa.cli.loading import LoadingBar, difference_lines, import_dict, import_lines, report_lines, withdrawn_line
 from kgqa.config import Settings
 from kgqa.files import write_atomically
-from kgqa.stores import NEO4J_SCHEMES, files_of, is_there
+from kgqa.stores import NEO4J_SCHEMES, files_of, is_there, without_password
 
 if TYPE_CHECKING:
     from kgqa.stores.neo4j_offline import ImportPlan
@@ -120,7 +120,7 @@ def command(
     load = _Load(sources, options, by, Schema.load(schema) if schema else None, held, quiet or as_json)
     if offline:
         _refuse_with_offline({"--replace": replace, "--dry-run": dry_run})
-        done, lines = _offline(load, offline)
+        done, lines = _offline(load, offline, store)
     elif dry_run:
         done, lines = _dry_run(load, chosen, replace=replace)
     elif replace:
@@ -130,8 +130,8 @@ def command(
         done, lines = loaded.as_dict(), [*report_lines(loaded)]
     lines = [*notes, *lines]
     if held and held.rows:
-        done["quarantine"] = str(held.path)
-        lines.append(f"They are kept in {escape(str(held.path))}: mend them there, and load it with the same command.")
+        done["quarantine"] = str(held.kept)
+        lines += _kept(held)
     if report:
         _write(report, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
     if as_json:
@@ -145,10 +145,13 @@ Done = tuple[dict[str, Any], list[str]]
 """What was done, as JSON and as lines."""
 
 
-def _offline(load: _Load, folder: Path) -> Done:
+def _offline(load: _Load, folder: Path, store: str | None) -> Done:
     report, plan = load.offline(folder)
     done = {**report.as_dict(), "import": {**import_dict(plan), "command": plan.command()}}
-    return done, [*report_lines(report, offline=True), *import_lines(plan)]
+    lines = [*report_lines(report, offline=True), *import_lines(plan)]
+    if store:
+        lines.append(f"--store {escape(without_password(store))} was left as it is: --offline writes files alone.")
+    return done, lines
 
 
 def _dry_run(load: _Load, chosen: Settings, *, replace: bool) -> Done:
@@ -167,6 +170,12 @@ def _replace(load: _Load, chosen: Settings, *, yes: bool, show: bool) -> Done:
         "withdrawn": asdict(made.withdrawn),
     }
     return done, [*report_lines(made.report), withdrawn_line(made.withdrawn)]
+
+
+def _kept(held: ingest.Quarantine) -> Iterator[str]:
+    yield f"They are kept in {escape(str(held.kept))}: mend them there, and load it with the same command."
+    if held.older:
+        yield f"An older file of that name is {escape(str(held.older))} now."
 
 
 def _refuse_with_offline(flags: dict[str, bool]) -> None:

@@ -185,6 +185,8 @@ def test_offline_writes_files_and_says_the_command(kgqa: Kgqa, tmp_path: Path) -
     assert all((tmp_path / "files").samefile(Path(name).parent) and Path(name).is_file() for name in named)
     assert f"docker run --rm -v VOLUME:/data -v {tmp_path / 'files'}:/import:ro neo4j" in out
     assert not (tmp_path / "new.db").exists()
+    assert "--store sqlite:///new.db was left as it is: --offline writes files alone.\n" in out
+    assert not (tmp_path / "new.db").exists()
     plain = json.loads(kgqa("ingest", "facts", "--offline", "files", "--json", *STORE).succeeded())["import"]
     assert (plain["facts"], plain["entities"], plain["command"]) == (2, 4, command.strip())
     for flag in ("--replace", "--dry-run"):
@@ -202,3 +204,12 @@ def test_a_folder_with_the_store_and_the_report_in_it_is_loaded_again(kgqa: Kgqa
             assert f"data/report.json is {what}, and is left out" in again
             assert "1 fact read: 0 new" in again
     kgqa("ingest", "data/report.json", *own[:2]).failed("data/report.json: is one JSON document")
+
+
+def test_an_older_quarantine_is_told_by_its_new_name(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("a\tr\tb\nbad\n", "utf-8")
+    (tmp_path / "x.tsv.rejected.jsonl").write_text("of another load\n", "utf-8")
+    out = kgqa("ingest", "x.tsv", *STORE).succeeded()
+    assert "They are kept in x.tsv.rejected.jsonl: mend" in out
+    assert "An older file of that name is x.tsv.rejected.jsonl.1 now.\n" in out
+    assert (tmp_path / "x.tsv.rejected.jsonl.1").read_text("utf-8") == "of another load\n"

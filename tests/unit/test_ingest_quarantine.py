@@ -337,3 +337,19 @@ def test_a_device_that_is_always_full(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file or directory"):
         Quarantine(tmp_path / "gone" / "q")(rejected(1))
+
+
+def test_of_two_loads_that_end_one_after_the_other_each_knows_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.rejected.jsonl"
+    path.write_text("older\n")
+    held = [Quarantine(path) for _ in range(3)]
+    for number, quarantine in enumerate(held):
+        quarantine(Rejected("x.tsv", number + 1, Reason.EMPTY_FIELD, "no head", "|r|t"))
+    for quarantine in held:
+        quarantine.close()
+    assert [rows_of(quarantine.kept)[0]["line"] for quarantine in held] == [1, 2, 3]
+    assert [quarantine.kept.name for quarantine in held] == [f"{path.name}.2", f"{path.name}.3", path.name]
+    assert [quarantine.older and quarantine.older.name for quarantine in held] == [
+        f"{path.name}.{n}" for n in (1, 2, 3)
+    ]
+    assert (tmp_path / f"{path.name}.1").read_text() == "older\n"

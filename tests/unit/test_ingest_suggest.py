@@ -265,3 +265,42 @@ def test_any_table_gets_a_mapping_that_fits(
     text = suggest([source], LoadOptions(format="csv"))
     graph = load_paths(MappingFile.from_yaml(text), [folder / "table.csv"])
     assert {r.reason for r in graph.rejected} <= {"empty field", "control character in an id or label"}
+
+
+PEOPLE = "id,name\n" + "".join(f"{number},Person {number}\n" for number in range(1, 101))
+
+
+def films_with(column: str, numbers: range) -> str:
+    return f"id,title,{column}\n" + "".join(
+        f"{500 + place},Film {place},{number}\n" for place, number in enumerate(numbers)
+    )
+
+
+def test_a_column_of_ids_is_a_reference_where_only_one_file_fits_though_none_comes_twice(tmp_path: Path) -> None:
+    text, graph = suggested(tmp_path, {"films.csv": films_with("director_id", range(60, 30, -1)), "people.csv": PEOPLE})
+    assert "type: director  # 30 of its 30 values are id in people.csv" in text
+    assert not graph.rejected
+    assert len(graph.facts) == 30
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [("house_no", range(1, 31)), ("director_id", range(75, 103)), ("editor_key", range(30, 60))],
+)
+def test_numbers_that_may_be_ids_by_chance_are_commented(column: str, numbers: range, tmp_path: Path) -> None:
+    text, _ = suggested(tmp_path, {"films.csv": films_with(column, numbers), "people.csv": PEOPLE})
+    assert f"{column}: {{column: {column}, type: integer}}  # may refer to people.csv; by its values it" in text
+
+
+def test_numbers_that_are_no_ids_are_not_commented(tmp_path: Path) -> None:
+    text, _ = suggested(tmp_path, {"films.csv": films_with("minutes", range(1, 31)), "people.csv": PEOPLE})
+    assert "may refer" not in text
+
+
+def test_rdf_has_no_columns_to_be_told_apart(tmp_path: Path) -> None:
+    files = {"r.ttl": "@prefix ex: <http://ex.org/> .\nex:a ex:r ex:b .\n", "films.csv": MOVIES["movies.csv"]}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    text = suggest([Source.of(tmp_path / name) for name in files])
+    assert "  - files: r.ttl\n    rdf: {}\n" in text
+    assert "KEY" not in text.split("- files: films.csv")[0].split("rdf: {}")[0]
