@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import ingest
-from graph_schema import Fact, Withdrawn
+from graph_schema import Entity, Fact, Value, Withdrawn
 from graph_schema.text import counted
 from kgqa.cli import common
 
 if TYPE_CHECKING:
     from kgqa.stores.neo4j_offline import ImportPlan
 
+MOST_SHOWN = 60
+"""Characters of a value."""
 PLAIN_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
 
@@ -141,22 +143,63 @@ def _read(of: ingest.LoadReport | ingest.FileReport) -> str:
 
 def difference_lines(found: ingest.Difference) -> Iterator[str]:
     """What replacing would change, as lines with rich markup."""
-    yield f"{counted(found.new, 'new fact')}, {found.gone:,} to go, {found.kept:,} to stay"
-    for sign, colour, facts, count in (
-        ("+", "green", found.new_examples, found.new),
-        ("-", "red", found.gone_examples, found.gone),
-    ):
-        for fact in facts:
-            yield f"  [{colour}]{sign} {escape(fact_text(fact))}[/]"
-        if count > len(facts):
-            yield f"  [{colour}]{sign} ... and {count - len(facts):,} more[/]"
+    changed = f", {found.changed:,} with other properties" if found.changed else ""
+    shared = f" ({found.shared:,} of these others brought too: they stay in the graph)" if found.shared else ""
+    yield f"{counted(found.new, 'new fact')}, {found.gone:,} to go, {found.kept:,} to stay{changed}{shared}"
+    yield from _signed("+", map(fact_text, found.new_examples), found.new)
+    yield from _signed("-", map(fact_text, found.gone_examples), found.gone)
+    yield from _signed("~", map(change_text, found.changed_examples), found.changed)
+    if found.entities_new or found.entities_gone or found.entities_changed:
+        yield (
+            f"{counted(found.entities_new, 'new entity', 'new entities')}, {found.entities_gone:,} to go, "
+            f"{found.entities_changed:,} to change"
+        )
+        yield from _signed("+", map(entity_text, found.entities_new_examples), found.entities_new)
+        yield from _signed("-", map(entity_text, found.entities_gone_examples), found.entities_gone)
+        yield from _signed("~", map(change_text, found.entities_changed_examples), found.entities_changed)
     if found.older:
         yield f"  taken back: {', '.join(older.load for older in found.older)}"
+
+
+def _signed(sign: str, texts: Iterable[str], count: int) -> Iterator[str]:
+    """Examples with a sign before each, and how many more there are."""
+    colour = {"+": "green", "-": "red", "~": "yellow"}[sign]
+    shown = [*texts]
+    yield from (f"  [{colour}]{sign} {escape(text)}[/]" for text in shown)
+    if count > len(shown):
+        yield f"  [{colour}]{sign} ... and {count - len(shown):,} more[/]"
 
 
 def fact_text(fact: Fact) -> str:
     """A fact on one line."""
     return f"{fact.head} -{fact.relation}-> {fact.tail}"
+
+
+def entity_text(entity: Entity) -> str:
+    """An entity on one line: its id, and its name if that is another."""
+    return entity.id if entity.name == entity.id else f"{entity.id} {_short(entity.name)}"
+
+
+def change_text(change: ingest.Change) -> str:
+    """What changes about an entity or fact, on one line."""
+    of = change.of if isinstance(change.of, str) else fact_text(change.of)
+    values = (f"{name}: {_value_text(before)} -> {_value_text(after)}" for name, before, after in change.values)
+    return f"{of} {', '.join(values)}"
+
+
+def _value_text(value: Value | None) -> str:
+    match value:
+        case None | ():
+            return "(none)"
+        case tuple():
+            return _short(", ".join(map(str, value)))
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    """A value on part of a line."""
+    text = " ".join(text.split()) or "(empty)"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def withdrawn_line(done: Withdrawn) -> str:

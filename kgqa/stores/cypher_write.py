@@ -35,6 +35,10 @@ _FACTS = f"{_ENDS} WITH * LIMIT 1000000000 MATCH (h)-[r:{{0}}]->(t)"
 _MARKED = "coalesce(any(m IN {0}.kgqa_from WHERE $low <= m < $high), false)"
 _TAKEN = "any(m IN {0}.kgqa_from WHERE m / 1099511627776 IN $origins)"  # 2^40
 _ALL_TAKEN = "all(m IN {0}.kgqa_from WHERE m / 1099511627776 IN $origins)"
+_UNSPOKEN = (
+    "e.kgqa_from IS NULL AND e.name = e.id AND coalesce(e.aliases, []) = [] "
+    "AND size(labels(e)) = 1 AND all(k IN keys(e) WHERE k IN ['id', 'name', 'aliases', 'name_keys'])"
+)
 _AS_SAID = (
     "coalesce(all(k IN keys({1}) WHERE k = 'kgqa_from' OR {1}[k] IS NULL "
     "OR {0}[k] = {1}[k] AND valueType({0}[k]) = valueType({1}[k])), false)"
@@ -266,14 +270,23 @@ FACT_STATES = """
 UNWIND $rows AS row MATCH (h:Entity {id: row[1]})-[r]->(t:Entity {id: row[3]}) WHERE type(r) = row[2]
 RETURN row[0] AS at, properties(r) AS properties
 """
-FACTS_OF: LiteralString = f"""
+_FACTS_OF: LiteralString = """
 MATCH (h:Entity) WHERE h.id IS NOT NULL
 CALL (h) {{
-  MATCH (h)-[r]->() WHERE {_TAKEN.format("r")} WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+  MATCH (h)-[r]->() WHERE {0} WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
   RETURN DISTINCT type(r) AS relation, t.id AS tail
 }}
 RETURN h.id AS head, relation, tail
 """
+FACTS_OF = built(_FACTS_OF.format(_TAKEN.format("r")))
+FACTS_OF_ALONE = built(_FACTS_OF.format(f"{_TAKEN.format('r')} AND {_ALL_TAKEN.format('r')}"))
+TOLD_FACTS: LiteralString = f"""
+MATCH (h:Entity)-[r]->(t:Entity) WHERE {_TAKEN.format("r")} AND any(k IN keys(r) WHERE k <> 'kgqa_from')
+RETURN h.id AS head, type(r) AS relation, t.id AS tail, properties(r) AS properties
+"""
+TOLD_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE {_TAKEN.format('e')} RETURN {_STATE}"
+# Those of which nothing is said are left out: see ``DELETE_UNMENTIONED``.
+SPOKEN_OF: LiteralString = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) WHERE NOT ({_UNSPOKEN}) RETURN e.id AS id"
 
 # ---- what an import couldn't say
 
@@ -312,10 +325,9 @@ RETURN id(r) AS r, properties(r) AS properties
 """
 SET_CHOSEN_FACTS = "UNWIND $rows AS row MATCH ()-[r]->() WHERE id(r) = row[0] SET r = row[1]"
 # Of entities that facts had mentioned: those that nothing is said of any more, and nobody ever did.
-DELETE_UNMENTIONED = """
-UNWIND $ids AS id MATCH (e:Entity {id: id}) SET e.id = id
-WITH e WHERE NOT EXISTS { (e)--() } AND e.kgqa_from IS NULL AND e.name = e.id AND coalesce(e.aliases, []) = []
-  AND size(labels(e)) = 1 AND all(k IN keys(e) WHERE k IN ['id', 'name', 'aliases', 'name_keys'])
+DELETE_UNMENTIONED: LiteralString = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
+WITH e WHERE NOT EXISTS {{ (e)--() }} AND {_UNSPOKEN}
 DELETE e
 """
 DELETE_UNMARKED: LiteralString = f"""

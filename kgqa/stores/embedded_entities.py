@@ -170,7 +170,7 @@ class EntityWriter:
         for *columns, sole, line in self._connection.execute(sql.STORED, (json.dumps([*news]),)).fetchall():
             key, live = columns[0], entity_of(columns)
             heard = news[live.id]
-            records = self._records(key, live, sole, line)
+            records = what_each_said(self._connection, key, live, sole, line)
             before = records.get(origin)
             after = combined(before and before[1], heard.told)
             if before is None or not same(before[1], after):
@@ -213,14 +213,10 @@ class EntityWriter:
             asked = json.dumps(entities[start : start + ENTITIES_AT_ONCE])
             for *columns, sole, line in self._connection.execute(sql.STORED_BY_KEY, (asked,)).fetchall():
                 key, live = columns[0], entity_of(columns)
-                records = self._records(key, live, sole, line)
+                records = what_each_said(self._connection, key, live, sole, line)
                 self._connection.executemany(sql.UNSAY, [(key, origin) for origin in origins])
                 records = {origin: record for origin, record in records.items() if origin not in origins}
-                told = [record for _, record in records.values()]
-                new = combined(Entity(live.id, live.id), told)
-                properties = together({origin: record.properties for origin, (_, record) in records.items()})
-                new = Entity(new.id, new.name, new.label, new.aliases, properties)
-                self._keep(key, live, new, records, names, changed=(), was_sole=sole)
+                self._keep(key, live, remade(live.id, records), records, names, changed=(), was_sole=sole)
                 if not records:
                     silent.append(key)
         self._connection.execute(sql.SET_META, ("last_name", names.last))
@@ -249,15 +245,6 @@ class EntityWriter:
         asked = id_texts([*ids])
         rows = self._rows.find(self._rows.prints(asked))
         return {*asked.take(np.flatnonzero(rows == NO_ROW))}
-
-    def _records(self, key: int, live: Entity, sole: int | None, line: int | None) -> Records:
-        """What each origin said of an entity, ascending."""
-        if sole is None:
-            return {}
-        if sole >= 0:
-            return {sole: (line or 0, live)}
-        rows = self._connection.execute(sql.SAID, (key,)).fetchall()
-        return {origin: (at, entity_of((key, live.id, *columns))) for origin, at, *columns in rows}
 
     def _keep(
         self,
@@ -293,6 +280,25 @@ class EntityWriter:
         if before != after:
             names.drop(key, [k for k in before if k not in after])
             names.add([(key, [k for k in after if k not in before])])
+
+
+def what_each_said(
+    connection: sqlite3.Connection, key: int, live: Entity, sole: int | None, line: int | None
+) -> Records:
+    """What each origin said of an entity, ascending; its columns are as they stand in its row."""
+    if sole is None:
+        return {}
+    if sole >= 0:
+        return {sole: (line or 0, live)}
+    rows = connection.execute(sql.SAID, (key,)).fetchall()
+    return {origin: (at, entity_of((key, live.id, *columns))) for origin, at, *columns in rows}
+
+
+def remade(id_: str, records: Records) -> Entity:
+    """An entity of which just this was said."""
+    made = combined(Entity(id_, id_), [record for _, record in records.values()])
+    properties = together({origin: record.properties for origin, (_, record) in records.items()})
+    return Entity(made.id, made.name, made.label, made.aliases, properties)
 
 
 def same(left: Entity, right: Entity) -> bool:

@@ -173,6 +173,10 @@ SAID = "SELECT origin, line, name, label, aliases, properties FROM said WHERE en
 SAY = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?)"
 UNSAY = "DELETE FROM said WHERE entity = ? AND origin = ?"
 UNSAY_ALL = "DELETE FROM said WHERE entity = ?"
+SPOKEN_OF_ANY = """
+    SELECT entity FROM said WHERE origin IN (SELECT value FROM json_each(?1))
+    UNION SELECT key FROM entity WHERE sole IN (SELECT value FROM json_each(?1))
+"""
 SPOKEN_OF = """
     SELECT entity FROM said WHERE origin = ?1 UNION ALL SELECT key FROM entity WHERE sole = ?1
 """
@@ -205,6 +209,17 @@ COUNT_RELATION = "UPDATE relation SET facts = facts + ? WHERE key = ?"
 FACT_PROPERTIES = "SELECT origin, properties FROM fact_property WHERE head = ? AND relation = ? AND tail = ?"
 FACT_PROPERTY = """
     SELECT properties FROM fact_property WHERE head = ? AND relation = ? AND tail = ? AND origin = ?
+"""
+# ?1: origins as JSON.
+TOLD_BY_ORIGINS = """
+    SELECT DISTINCT head, relation, tail FROM fact_property WHERE origin IN (SELECT value FROM json_each(?1))
+    ORDER BY head, relation, tail
+"""
+PROPERTIES_BY_ORIGINS = """
+    SELECT head, relation, tail, origin, properties FROM fact_property
+    WHERE (head, relation, tail) IN
+        (SELECT head, relation, tail FROM fact_property WHERE origin IN (SELECT value FROM json_each(?1)))
+    ORDER BY head, relation, tail
 """
 SET_FACT_PROPERTY = "INSERT OR REPLACE INTO fact_property VALUES (?, ?, ?, ?, ?)"
 DROP_FACT_PROPERTIES = "DELETE FROM fact_property WHERE head = ? AND relation = ? AND tail = ?"

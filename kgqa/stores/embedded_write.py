@@ -6,7 +6,8 @@ What a transaction would change in memory is kept apart, and comes into force on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -233,3 +234,25 @@ class EmbeddedWriter:
         around = self.index.layout.around(entities)
         degree = self.index.forward.count(*around) + self.index.backward.count(*around)
         return entities[np.flatnonzero(degree == 0)]
+
+
+def written_meanwhile(batches: Iterable[Batch], write: Callable[[Batch], Written]) -> Iterator[Written]:
+    """Write each batch while the next one is drawn; yields once for each, in order, when it is in."""
+    failure: Exception | None = None
+    writing: Future[Written] | None = None
+    drawn = iter(batches)
+    with ThreadPoolExecutor(1, "kgqa-load") as pool:
+        while True:
+            batch = None
+            try:
+                batch = next(drawn, None) if failure is None else None
+            except Exception as error:  # noqa: BLE001  what was drawn before is written, then it is raised
+                failure = error
+            before, writing = writing, None
+            if before is not None:
+                yield before.result()
+            if batch is None:
+                break
+            writing = pool.submit(write, batch)
+    if failure is not None:
+        raise failure

@@ -154,6 +154,27 @@ class Model:
         self._drop(dropped)
         return Withdrawn(len(gone), len(lost - gone), len(dropped), len(spoken - dropped))
 
+    def without(self, origins: Sequence[int]) -> dict[str, tuple[Entity, Entity | None]]:
+        """Entities that these origins spoke of: as they are, and as the others alone would have made them."""
+        found: dict[str, tuple[Entity, Entity | None]] = {}
+        for id_, told in self.told.items():
+            if set(told) & set(origins):
+                rest = Model()
+                for origin in sorted(set(told) - set(origins)):
+                    one = told[origin]
+                    rest.write(Batch([Entity(id_, one.name, one.label, tuple(one.aliases), one.properties)], origin=0))
+                found[id_] = self.entity(id_), rest.entity(id_) if rest.live else None
+        return found
+
+    def properties_without(self, origins: Sequence[int]) -> dict[Fact, tuple[object, object]]:
+        """Facts that these origins gave properties: what they have, and what they would have without."""
+        found: dict[Fact, tuple[object, object]] = {}
+        for fact, marks in self.facts.items():
+            if any(marks[origin].properties for origin in set(marks) & set(origins)):
+                rest = {origin: mark.properties for origin, mark in marks.items() if origin not in origins}
+                found[fact] = self.properties(fact), together(rest) if rest else None
+        return found
+
     def entity(self, id_: str) -> Entity:
         told = self.live[id_]
         return Entity(id_, told.name, told.label, tuple(a for a in told.aliases if a != told.name), told.properties)
@@ -363,5 +384,15 @@ def check_marks(ledger: LoadLedger, model: Model, sources: dict[int, tuple[str, 
     for origins in ([], [0], [*sources], *([origin] for origin in sources)):
         expected = {fact for fact, marks in model.facts.items() if set(marks) & set(origins)}
         assert Counter(ledger.facts_of(origins)) == Counter(expected)
+        alone = {fact for fact in expected if set(model.facts[fact]) <= set(origins)}
+        assert Counter(ledger.facts_of(origins, alone=True)) == Counter(alone)
+        entities = [*ledger.entities_without(origins)]
+        assert len(entities) == len({now.id for now, _ in entities})
+        assert exact({now.id: pair for pair in entities for now in pair[:1]}) == exact(model.without(origins))
+        properties = [*ledger.properties_without(origins)]
+        assert exact({fact: (now, rest) for fact, now, rest in properties}) == exact(model.properties_without(origins))
+        assert len(properties) == len({fact for fact, _, _ in properties})
+    ids = [*sorted(model.live), "nobody has this id", "\0"]
+    assert ledger.spoken_of(ids) == {id_ for id_ in model.live if model.told.get(id_)}
     journals = {s.origin: Journal(s.through, s.facts, s.entities) for load in ledger.loads() for s in load.sources}
     assert journals == {origin: model.journals.get(origin, Journal()) for origin in sources}
