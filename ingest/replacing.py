@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 from typing import Any, Protocol
@@ -50,6 +51,8 @@ class Difference:
         entities_new, entities_gone, entities_changed: entities that come, those that facts only mention included; that
             go, likewise; that stay, and whose name, label, aliases or properties change.
         changed_examples, entities_new_examples, ...: the first of them.
+        rejected: lines of the files that would be set aside, by reason; so what they said before is among what goes.
+        rejected_examples: the first of them, by reason, over all files, as "file:line: reason: detail".
     """
 
     new: int
@@ -67,6 +70,8 @@ class Difference:
     entities_new_examples: tuple[Entity, ...] = ()
     entities_gone_examples: tuple[Entity, ...] = ()
     entities_changed_examples: tuple[Change, ...] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    rejected_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def only_adds(self) -> bool:
@@ -90,6 +95,8 @@ class Difference:
             "entities_new_examples": [entity.id for entity in self.entities_new_examples],
             "entities_gone_examples": [entity.id for entity in self.entities_gone_examples],
             "entities_changed_examples": [change.as_dict() for change in self.entities_changed_examples],
+            "rejected": dict(self.rejected),
+            "rejected_examples": {reason: list(shown) for reason, shown in self.rejected_examples.items()},
             "older": [older.load for older in self.older],
         }
 
@@ -140,7 +147,8 @@ def difference(
         Comparison(ledger, origins, planned, complete=complete, examples=options.examples) as found,
         knowledge(read, options, ledger, origins) as nodes,
     ):
-        for batch in _batches(read, nodes, options.batch_size, meant):
+        tallies: list[Tally] = []
+        for batch in _batches(read, nodes, options.batch_size, meant, tallies):
             found.take(batch)
         found.finish()
         coming = found.entities_new
@@ -160,6 +168,7 @@ def difference(
             tuple(coming.examples),
             tuple(found.entities_gone.examples),
             tuple(found.entities_changed.examples),
+            *_rejected(tallies, options.examples),
         )
 
 
@@ -246,14 +255,28 @@ def _is_planned(load: Load, plan: LoadPlan) -> bool:
     return load.key == plan.key and load.state in ("running", "complete")
 
 
-def _batches(read: Sequence[Item], nodes: Known | None, size: int, schema: Schema) -> Iterator[Batch]:
-    """What all sources say."""
+def _batches(
+    read: Sequence[Item], nodes: Known | None, size: int, schema: Schema, tallies: list[Tally]
+) -> Iterator[Batch]:
+    """What all sources say; what is counted of each is put into ``tallies``."""
     rejected = 0
     for item in read:
         tally = Tally(item.source.name, item.options, rejected)
+        tallies.append(tally)
         with reading(item, tally, nodes) as file:
             yield from batches(file.blocks, size, schema)
         rejected += tally.rejects
+
+
+def _rejected(tallies: Iterable[Tally], most: int) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    """How many lines would be set aside, by reason, and the first of them."""
+    counts: Counter[str] = Counter()
+    examples: dict[str, tuple[str, ...]] = {}
+    for tally in tallies:
+        for reason, times in tally.rejected.items():
+            counts[str(reason)] += times
+            examples[str(reason)] = (*examples.get(str(reason), ()), *tally.examples[reason])[:most]
+    return dict(counts), examples
 
 
 def _nobody(_: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,14 +104,19 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
     if report.rejected_lines:
         yield f"[yellow]{counted(report.rejected_lines, 'line')} set aside:[/]"
         for file in report.files:
-            for reason, shown in file.examples.items():
-                yield from (f"  {escape(example)}" for example in shown)
-                if file.rejected[reason] > len(shown):
-                    yield f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}"
+            yield from _rejected_lines(file.rejected, file.examples)
     if dry:
         yield "Nothing was written (--dry-run)."
     elif report.load and not offline:
         yield f"[dim]load {report.load}; to take it back: kgqa loads undo {report.load}[/]"
+
+
+def _rejected_lines(counts: Mapping[str, int], examples: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Lines that are set aside, by reason: the first of them, and how many more."""
+    for reason, shown in examples.items():
+        yield from (f"  {escape(example)}" for example in shown)
+        if counts[reason] > len(shown):
+            yield f"  ... and {counts[reason] - len(shown):,} more: {escape(reason)}"
 
 
 def import_lines(plan: ImportPlan) -> Iterator[str]:
@@ -157,6 +162,9 @@ def difference_lines(found: ingest.Difference) -> Iterator[str]:
         yield from _signed("+", map(entity_text, found.entities_new_examples), found.entities_new)
         yield from _signed("-", map(entity_text, found.entities_gone_examples), found.entities_gone)
         yield from _signed("~", map(change_text, found.entities_changed_examples), found.entities_changed)
+    if count := sum(found.rejected.values()):
+        yield f"[yellow]{counted(count, 'line')} would be set aside, so what they said before goes:[/]"
+        yield from _rejected_lines(found.rejected, found.rejected_examples)
     if found.older:
         yield f"  taken back: {', '.join(older.load for older in found.older)}"
 

@@ -182,6 +182,26 @@ def test_replacing_shows_and_asks_for_nodes_and_properties_too(kgqa: Kgqa, tmp_p
         assert kgqa(*load, "--replace").status == (1 if "1980" in step else 0), "only what goes or changes is asked for"
 
 
+def test_replacing_says_which_lines_are_set_aside_before_it_asks(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("a,r,b\nc,r,d\ne,r,f\n", "utf-8")
+    kgqa("ingest", "one", *STORE).succeeded()
+    (tmp_path / "one").write_text("a,r,b\nc,r\ne,r,f\n", "utf-8")
+    wanted = ["1 line would be set aside, so what they said before goes:", "  one:2: wrong number of fields: 2"]
+    for way in ("--dry-run", "--quiet"):
+        shown = kgqa("ingest", "one", "--replace", way, *STORE).out
+        assert "0 new facts, 1 to go, 2 to stay" in shown
+        for line in wanted:
+            assert line in shown
+    found = json.loads(kgqa("ingest", "one", "--replace", "--dry-run", "--json", *STORE).succeeded())["difference"]
+    assert found["rejected"] == {"wrong number of fields": 1}
+    assert list(found["rejected_examples"]) == ["wrong number of fields"]
+    many = "".join(f"bad{n}\n" for n in range(9))
+    (tmp_path / "one").write_text(f"a,r,b\nc,r,d\ne,r,f\n{many}", "utf-8")
+    shown = kgqa("ingest", "one", "--replace", *STORE).succeeded()
+    assert "9 lines would be set aside" in shown
+    assert "... and 4 more: wrong number of fields" in shown
+
+
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 3), ("", 3)])
 def test_on_a_terminal_it_is_asked(
     kgqa: Kgqa, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, left: int
