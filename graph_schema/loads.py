@@ -50,6 +50,8 @@ class LoadSource:
         through: all rows up to this line are in the store (the journal).
         facts, entities: that it was the first to bring.
         rejected: rows that were set aside when it was read last; 0 while that isn't known.
+        facts_changed: that were there, and of which it said something new: a mark at least.
+        declared_created, declared_changed: of entities with rows of their own, as in ``Written``.
     """
 
     origin: int
@@ -60,6 +62,9 @@ class LoadSource:
     facts: int = 0
     entities: int = 0
     rejected: int = 0
+    facts_changed: int = 0
+    declared_created: int = 0
+    declared_changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
         f"{_read(report)} read: {report.created:,} {new}, {report.merged:,} there already or repeated"
         + (f" ({altered:,} of them with something new)" if altered else "")
         + f"; {counted(report.entities_created, 'new entity', 'new entities')}"
-        f"; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
+        + _merged_nodes(report, dry=dry)
+        + f"; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
     )
     if len(report.files) > 1:
         for file in report.files[:20]:
@@ -109,6 +110,15 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
         yield "Nothing was written (--dry-run)."
     elif report.load and not offline:
         yield f"[dim]load {report.load}; to take it back: kgqa loads undo {report.load}[/]"
+
+
+def _merged_nodes(report: ingest.LoadReport, *, dry: bool) -> str:
+    """What became of nodes that had been there, or came several times."""
+    if not report.entities_merged:
+        return ""
+    altered = report.entities_merged - report.entities_unchanged
+    changed = f" ({altered:,} of them {'would change' if dry else 'changed'})" if altered else ", unchanged"
+    return f", {counted(report.entities_merged, 'node')} there already or repeated{changed}"
 
 
 def _rejected_lines(counts: Mapping[str, int], examples: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count, repeat
 
@@ -24,6 +25,7 @@ __all__ = [
     "check_ids",
     "check_relations",
     "combined",
+    "declared_of",
     "id_texts",
     "keys_of_names",
     "line_numbers",
@@ -93,6 +95,7 @@ class Prepared:
         facts: by relation name, ascending.
         given: how many facts the batch had, duplicates counted.
         entity_lines: of each entity that the batch says something of, the first line.
+        declared: ids of the entities that ``Batch.declared`` says.
     """
 
     ids: list[str]
@@ -100,6 +103,7 @@ class Prepared:
     facts: dict[str, Pairs]
     given: int
     entity_lines: dict[str, int] = field(default_factory=dict)
+    declared: AbstractSet[str] = frozenset()
 
 
 def prepare(batch: Batch) -> Prepared:
@@ -122,6 +126,7 @@ def prepare(batch: Batch) -> Prepared:
         _pairs(batch, facts, ids, relations),
         len(facts),
         {id_: heard.line for id_, heard in said.items()},
+        declared_of(batch, said),
     )
 
 
@@ -191,6 +196,13 @@ def said_of_entities(batch: Batch) -> dict[str, Said]:
     _check_identifiers("label", {entity.label for entity in entities} - {""})
     check_properties([entity.properties for entity in entities if entity.properties])
     return said
+
+
+def declared_of(batch: Batch, said: Mapping[str, Said]) -> AbstractSet[str]:
+    """Ids of the entities that ``Batch.declared`` says; ``said``: what ``said_of_entities`` gives."""
+    if batch.declared is None or batch.declared >= len(batch.entities):
+        return said.keys()
+    return {entity.id for entity in batch.entities[: batch.declared]}
 
 
 def name_keys(entity: Entity) -> tuple[str, ...]:

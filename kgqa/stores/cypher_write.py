@@ -1,7 +1,7 @@
 """The Cypher that writes, and that keeps account of loads. Beside the graph (see ``kgqa.stores.cypher``) stand
 ``(:KgqaLoad {id, key, state, began, ended})``, whose ``key`` is ``old_key`` once it is taken back, and
-``(:KgqaOrigin {origin, load, place, source, size, digest, through, facts, entities})``; while a load runs, what it
-brought is counted in ``(:KgqaMeta {id: 'brought/<origin>/<slot>', origin, facts, entities})``, too.
+``(:KgqaOrigin {origin, load, place, source, size, digest, through, rejected})`` with the counts of ``LoadSource``;
+while a load runs, what it brought is counted in ``(:KgqaMeta {id: 'brought/<origin>/<slot>', origin})``, too.
 
 What a load writes with comes as one map, ``$given``: of a list that is a parameter itself, the server makes a new plan
 whenever its size first reaches 2, 11, 101 ... (see ``kgqa.stores.cypher``), for each relation again.
@@ -236,33 +236,35 @@ REMOVE l.key
 """
 BROUGHT_BY = "MATCH (o:KgqaOrigin {origin: $origin}) RETURN o.facts AS facts"
 LOADS = "MATCH (l:KgqaLoad) RETURN l {.*} AS load ORDER BY l.id"
+_COUNTS: tuple[LiteralString, ...] = ("facts", "entities", "facts_changed", "declared_created", "declared_changed")
 _TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' + toString(o.origin) + '/'"
 SOURCES: LiteralString = f"""
 MATCH (o:KgqaOrigin)
-CALL (o) {{ {_TALLIES} RETURN coalesce(sum(c.facts), 0) AS facts, coalesce(sum(c.entities), 0) AS entities }}
-RETURN o {{.*, facts: o.facts + facts, entities: o.entities + entities}} AS source ORDER BY o.load, o.place
+CALL (o) {{ {_TALLIES} RETURN {", ".join(f"coalesce(sum(c.{name}), 0) AS {name}" for name in _COUNTS)} }}
+RETURN o {{.*, {", ".join(f"{name}: coalesce(o.{name}, 0) + {name}" for name in _COUNTS)}}} AS source
+ORDER BY o.load, o.place
 """
 # What a transaction brought is counted where no other worker counts: a commit is the longest part of a transaction, and
 # whoever counts at the same place waits for its end.
-BROUGHT = """
-MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
-MERGE (c:KgqaMeta {id: $tally})
-ON CREATE SET c.origin = $origin, c.facts = $facts, c.entities = $entities
-ON MATCH SET c.facts = c.facts + $facts, c.entities = c.entities + $entities
+BROUGHT: LiteralString = f"""
+MERGE (m:KgqaMeta {{id: $slot}}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
+MERGE (c:KgqaMeta {{id: $tally}})
+SET c.origin = $origin, {", ".join(f"c.{name} = coalesce(c.{name}, 0) + ${name}" for name in _COUNTS)}
 """
 ADD_UP: LiteralString = f"""
 MATCH (o:KgqaOrigin {{load: $id}}) {_TALLIES} SET c.origin = o.origin
 WITH o, c
-WITH o, collect(c) AS tallies, sum(c.facts) AS facts, sum(c.entities) AS entities
-SET o.facts = o.facts + facts, o.entities = o.entities + entities
+WITH o, collect(c) AS tallies, {", ".join(f"sum(c.{name}) AS {name}" for name in _COUNTS)}
+SET {", ".join(f"o.{name} = coalesce(o.{name}, 0) + {name}" for name in _COUNTS)}
 FOREACH (c IN tallies | DELETE c)
 """
 JOURNAL = """
 MATCH (o:KgqaOrigin {origin: $origin}) SET o.through = CASE WHEN o.through < $through THEN $through ELSE o.through END
 """
 RESET_TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' AND c.origin IN $origins DELETE c"
-RESET_JOURNAL = """
-MATCH (o:KgqaOrigin) WHERE o.origin IN $origins SET o.through = 0, o.facts = 0, o.entities = 0, o.rejected = 0
+RESET_JOURNAL: LiteralString = f"""
+MATCH (o:KgqaOrigin) WHERE o.origin IN $origins
+SET o.through = 0, o.rejected = 0, {", ".join(f"o.{name} = 0" for name in _COUNTS)}
 """
 COUNT_REJECTED = "MATCH (o:KgqaOrigin {load: $id}) SET o.rejected = $rejected[o.place - 1]"
 

@@ -13,7 +13,7 @@ import numpy as np
 from graph_schema.texts import Texts
 from graph_schema.types import Entity, Int64s
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import Said, check_ids, combined, id_texts, name_keys
+from kgqa.stores.batches import Said, check_ids, combined, id_texts, name_keys, shown
 from kgqa.stores.embedded_log import NO_ORIGIN, key_list, text_list
 from kgqa.stores.embedded_names import Names, NoNames, columns_of, entity_of
 from kgqa.stores.idtable import NO_ROW, IdTable
@@ -153,8 +153,12 @@ class EntityWriter:
         self._connection.execute(sql.SET_META, ("last_name", names.last))
         return created
 
-    def say(self, said: Mapping[str, Said], origin: int) -> int:
-        """What is said of entities that are there; returns how many were altered by it."""
+    def say(self, said: Mapping[str, Said], origin: int) -> tuple[int, set[str]]:
+        """What is said of entities that are there.
+
+        Returns:
+            Of how many something is said anew, and the ids of those that are shown otherwise than before.
+        """
         told = self._told
         news: dict[str, Said] = {}
         for id_, heard in said.items():
@@ -162,8 +166,9 @@ class EntityWriter:
             if told.issuperset(things) and not any(e.properties for e in heard.told):
                 continue
             news[id_] = heard
+        others: set[str] = set()
         if not news:
-            return 0
+            return 0, others
         names = self._names()
         altered = 0
         self.index_ids()
@@ -179,11 +184,13 @@ class EntityWriter:
                 properties = together({at: record.properties for at, (_, record) in records.items()})
                 new = combined(live, heard.told)
                 new = Entity(new.id, new.name, new.label, new.aliases, properties)
+                if not same(shown(live), shown(new)):
+                    others.add(live.id)
                 self._keep(key, live, new, records, names, changed=(origin,), was_sole=sole)
             self._new_told += [(origin, e.id, e.name, e.label, e.aliases) for e in heard.told if not e.properties]
         told.update(self._new_told)
         self._connection.execute(sql.SET_META, ("last_name", names.last))
-        return altered
+        return altered, others
 
     def drop(self, entities: Int64s, *, declared: bool = True) -> list[int]:
         """Entities go, and their names and what was said of them; returns the row keys of those that went.

@@ -103,6 +103,11 @@ MIGRATIONS: dict[int, str] = {
     CREATE INDEX said_by_origin ON said (origin);
     """,
     3: "ALTER TABLE origin ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;\n",
+    4: """
+    ALTER TABLE origin ADD COLUMN facts_changed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE origin ADD COLUMN declared_created INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE origin ADD COLUMN declared_changed INTEGER NOT NULL DEFAULT 0;
+    """,
 }
 # What makes a new file one of a scratch store: no id is looked for in an index before there is one.
 SCRATCH = """
@@ -243,11 +248,18 @@ LOADS = """
     FROM load ORDER BY number
 """
 SEAL_LOAD = "UPDATE load SET report = ?2, sealed = (SELECT value FROM meta WHERE key = 'changes') WHERE id = ?1"
-ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities, rejected FROM origin ORDER BY origin"
+ORIGINS = """
+    SELECT load, origin, name, size, digest, through, facts, entities, rejected, facts_changed, declared_created,
+           declared_changed
+    FROM origin ORDER BY origin
+"""
 END_LOAD = "UPDATE load SET state = ?2, ended = ?3 WHERE id = ?1"
 LOAD_STATE = "SELECT state FROM load WHERE id = ?"
 COUNT_ORIGIN = """
-    UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4 WHERE origin = ?1
+    UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4,
+        facts_changed = facts_changed + ?5, declared_created = declared_created + ?6,
+        declared_changed = declared_changed + ?7
+    WHERE origin = ?1
 """
 # ?1: label; ?2: origins as JSON.
 VALUES = """
@@ -257,6 +269,10 @@ VALUES = """
                                 AND origin NOT IN (SELECT value FROM json_each(?2))),
                     coalesce(sole, 0) IN (SELECT value FROM json_each(?2)))
 """
-RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0 WHERE origin = ?"
+RESET_ORIGIN = """
+    UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0, facts_changed = 0, declared_created = 0,
+        declared_changed = 0
+    WHERE origin = ?
+"""
 COUNT_REJECTED = "UPDATE origin SET rejected = ?2 WHERE origin = ?1"
 SOURCES = "SELECT o.origin, l.id, o.name FROM origin o JOIN load l ON l.number = o.load"

@@ -43,6 +43,9 @@ def begin(run: Run, plan: LoadPlan) -> None:
             "facts": 0,
             "entities": 0,
             "rejected": 0,
+            "facts_changed": 0,
+            "declared_created": 0,
+            "declared_changed": 0,
         }
         for place, source in enumerate(plan.sources, 1)
     ]
@@ -211,7 +214,8 @@ def _states(run: Run, facts: Sequence[Fact]) -> Iterator[tuple[int, Mapping[str,
 
 
 def _source(row: Mapping[str, Any]) -> LoadSource:
-    counts = row["through"], row["facts"], row["entities"], row.get("rejected") or 0
+    names = ("through", "facts", "entities", "rejected", "facts_changed", "declared_created", "declared_changed")
+    counts = (row.get(name) or 0 for name in names)  # older kgqas had fewer
     return LoadSource(row["origin"], row["source"], row["size"], row["digest"], *counts)
 
 

@@ -59,8 +59,15 @@ class MemoryWriter:
             unchanged -= fact in self.facts and batch.origin not in marks
             marks.setdefault(batch.origin, line)
             self.facts.add(fact)
+        declared = {entity.id for entity in batch.entities[: batch.declared]}
         written = Written(
-            len(new), len(batch.facts) - len(new), len(new_ids), len(ids) - len(new_ids), unchanged, len(ids - new_ids)
+            len(new),
+            len(batch.facts) - len(new),
+            len(new_ids),
+            len(ids) - len(new_ids),
+            unchanged,
+            len(ids - new_ids),
+            len(declared & new_ids),
         )
         self._note(batch, written)
         return written
@@ -182,6 +189,8 @@ class MemoryWriter:
                         through=max(source.through, batch.through),
                         facts=source.facts + written.facts_created,
                         entities=source.entities + written.entities_created,
+                        facts_changed=source.facts_changed + written.facts_merged - written.facts_unchanged,
+                        declared_created=source.declared_created + written.declared_created,
                     )
                     if source.origin == batch.origin
                     else source

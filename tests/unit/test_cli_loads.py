@@ -202,6 +202,30 @@ def test_replacing_says_which_lines_are_set_aside_before_it_asks(kgqa: Kgqa, tmp
     assert "... and 4 more: wrong number of fields" in shown
 
 
+def test_the_report_says_what_became_of_nodes(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "sources:\n"
+        "  - files: f.csv\n"
+        "    nodes: [{label: Film, id: id, name: name, properties: {year: {column: year, type: integer}}}]\n",
+        "utf-8",
+    )
+    load = ("ingest", "f.csv", "--mapping", "m.yaml", *STORE)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,1995\n2,Alien,1979\n", "utf-8")
+    assert "; 2 new entities; " in kgqa(*load).succeeded()
+    assert "; 0 new entities, 2 nodes there already or repeated, unchanged; " in kgqa(*load).succeeded()
+    fast = json.loads(kgqa(*load, "--json").succeeded())
+    assert (fast["entities"], fast["entities_merged"], fast["entities_unchanged"]) == (2, 2, 2)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,2007\n2,Alien,1979\n", "utf-8")
+    foreseen = kgqa(*load, "--dry-run").succeeded()
+    assert "; 0 new entities, 2 nodes there already or repeated (1 of them would change); " in foreseen
+    done = json.loads(kgqa(*load, "--json").succeeded())
+    for of in (done, *done["files"]):
+        assert (of["entities"], of["entities_created"]) == (2, 0)
+        assert (of["entities_merged"], of["entities_unchanged"]) == (2, 1)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,2008\n2,Alien,1979\n", "utf-8")
+    assert "2 nodes there already or repeated (1 of them changed); " in kgqa(*load).succeeded()
+
+
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 3), ("", 3)])
 def test_on_a_terminal_it_is_asked(
     kgqa: Kgqa, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, left: int
