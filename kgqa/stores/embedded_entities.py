@@ -184,7 +184,7 @@ class EntityWriter:
                 properties = together({at: record.properties for at, (_, record) in records.items()})
                 new = combined(live, heard.told)
                 new = Entity(new.id, new.name, new.label, new.aliases, properties)
-                if not same(shown(live), shown(new)):
+                if not _shown_alike(live, new):
                     others.add(live.id)
                 self._keep(key, live, new, records, names, changed=(origin,), was_sole=sole)
             self._new_told += [(origin, e.id, e.name, e.label, e.aliases) for e in heard.told if not e.properties]
@@ -313,3 +313,17 @@ def same(left: Entity, right: Entity) -> bool:
     return (left.name, left.label, left.aliases) == (right.name, right.label, right.aliases) and encoded(
         left.properties
     ) == encoded(right.properties)
+
+
+def _shown_alike(left: Entity, right: Entity) -> bool:
+    """``same`` of what is shown of two entities, without a text for each."""
+    left, right = shown(left), shown(right)
+    if left != right:
+        return False
+    for name, value in left.properties.items():
+        other = right.properties[name]
+        if type(value) is not type(other):
+            return False
+        if isinstance(value, tuple) and isinstance(other, tuple) and [*map(type, value)] != [*map(type, other)]:
+            return False
+    return True

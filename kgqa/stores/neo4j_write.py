@@ -190,7 +190,7 @@ def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: in
             new = listen(ENTITIES, old, Entity(id_, id_), origin, prepared.entity_lines[id_], prepared.entities[id_])
             if changed(ENTITIES, old, new):
                 found.append((old, new))
-                alike = ENTITIES.same(shown(old.state), shown(new.state))
+                alike = old.state is new.state or ENTITIES.same(shown(old.state), shown(new.state))
                 others += not alike and id_ in prepared.declared
         set_entities(run, found)
         altered += len(found)
