@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from graph_schema.types import Batch, Fact, Properties, Value, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, Value, Written
 
 LoadState = Literal["running", "complete", "undoing", "undone"]
 
@@ -50,6 +50,8 @@ class LoadSource:
         through: all rows up to this line are in the store (the journal).
         facts, entities: that it was the first to bring.
         rejected: rows that were set aside when it was read last; 0 while that isn't known.
+        facts_changed: that were there, and of which it said something new: a mark at least.
+        declared_created, declared_changed: of entities with rows of their own, as in ``Written``.
     """
 
     origin: int
@@ -60,6 +62,9 @@ class LoadSource:
     facts: int = 0
     entities: int = 0
     rejected: int = 0
+    facts_changed: int = 0
+    declared_created: int = 0
+    declared_changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +160,24 @@ class LoadLedger(Protocol):
             without: origins; entities that nobody else spoke of are left out.
         """
 
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
-        """Every fact that has a mark of one of these origins, streamed, each once."""
+    def facts_of(self, origins: Sequence[int], *, alone: bool = False) -> Iterator[Fact]:
+        """Every fact that has a mark of one of these origins, streamed, each once.
+
+        Args:
+            alone: only those that have no other mark, so that they go when these origins are taken back.
+        """
+
+    def spoken_of(self, ids: Sequence[str]) -> set[str]:
+        """Those of these entities that are more than an id which facts mention: they don't go with their last fact."""
+
+    def entities_without(self, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+        """Every entity that one of these origins spoke of, streamed, each once, in no promised order: as it is, and as
+        it would be had they not spoken; None: nobody else did. Both as ``GraphReader.entities`` shows them."""
+
+    def properties_without(self, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+        """Every fact that has properties and a mark of one of these origins, or at least each of those whose properties
+        they gave, streamed, each once, in no promised order: its properties, and what they would be had these origins
+        not spoken; None: nobody else brought the fact."""
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         """Take the marks of these origins back, and with them what has no mark left.

@@ -71,6 +71,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
     ),
     Migration(3, "rows set aside, counted by origin", ()),
+    Migration(4, "what changed, counted by origin", ()),
 )
 
 LATEST = MIGRATIONS[-1].number

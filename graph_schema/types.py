@@ -110,6 +110,8 @@ class Batch:
         entity_lines, fact_lines: 1-based line of each in that source, as long as ``entities`` and ``facts``; or
             empty: 0, not known.
         through: with it, all of the source's rows up to this line are in the store; 0: says nothing. The journal.
+        declared: so many of ``entities``, the first ones, have rows of their own, and are counted as declared; of the
+            others is only said which label they have as ends of facts. None: all have.
     """
 
     entities: Sequence[Entity] = ()
@@ -119,6 +121,7 @@ class Batch:
     entity_lines: Sequence[int] = ()
     fact_lines: Sequence[int] = ()
     through: int = 0
+    declared: int | None = None
 
     def __post_init__(self) -> None:
         for name, column, of in (
@@ -139,6 +142,8 @@ class Written:
         facts_merged, entities_merged: that were there already, or came more than once.
         facts_unchanged, entities_unchanged: of those merged, the ones in which nothing changed: no mark of another
             origin, no property, name, alias or label was added. An entity that facts only mention is unchanged.
+        declared_created, declared_changed: of the entities that ``Batch.declared`` says, those that were new; and those
+            that were there, and whose name, label, aliases or properties are other than before.
     """
 
     facts_created: int = 0
@@ -147,6 +152,8 @@ class Written:
     entities_merged: int = 0
     facts_unchanged: int = 0
     entities_unchanged: int = 0
+    declared_created: int = 0
+    declared_changed: int = 0
 
     def __add__(self, other: Written) -> Written:
         return Written(
@@ -156,4 +163,6 @@ class Written:
             self.entities_merged + other.entities_merged,
             self.facts_unchanged + other.facts_unchanged,
             self.entities_unchanged + other.entities_unchanged,
+            self.declared_created + other.declared_created,
+            self.declared_changed + other.declared_changed,
         )

@@ -1,5 +1,6 @@
 """Loading: parse, map, validate, batch, write. Knows graph_schema alone, and writes to whatever store it is given."""
 
+from ingest.comparing import Change
 from ingest.expand import expand
 from ingest.mapping_file import MappingFile
 from ingest.mapping_plan import files as files_of
@@ -14,6 +15,7 @@ from ingest.suggest import suggest
 from ingest.targets import DryRun
 
 __all__ = [
+    "Change",
     "Difference",
     "DryRun",
     "FileReport",

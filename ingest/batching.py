@@ -105,6 +105,7 @@ def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int
     declared = [part for piece in pieces for part in piece.entities if part.lines]
     entities = [entity for part in declared for entity in _entities(part)]
     entity_lines = [*chain.from_iterable(part.lines for part in declared)]
+    rows = len(entities)
     for id_, (label, line) in _labelled(triples, labels).items():
         entities.append(Entity(id_, id_, label))
         entity_lines.append(line)
@@ -116,6 +117,7 @@ def _batch(pieces: list[Mapped], labels: dict[str, tuple[str, str]], origin: int
         entity_lines,
         lines,
         pieces[-1].through,
+        rows,
     )
 
 

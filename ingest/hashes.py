@@ -51,3 +51,29 @@ class Hashes:
             at = np.searchsorted(part, hashes)
             found |= part[np.minimum(at, len(part) - 1)] == hashes
         return found
+
+
+class Counts:
+    """How often each of many hashes came; eight bytes for each time. All are added before the first is asked for."""
+
+    def __init__(self) -> None:
+        self._parts: list[Int64s] = []
+        self._sorted = False
+
+    def __len__(self) -> int:
+        """How many were added, each as often as it came."""
+        return sum(map(len, self._parts))
+
+    def add(self, hashes: Iterable[int]) -> None:
+        self._parts.append(np.fromiter(hashes, np.int64))
+
+    def of(self, hashes: Iterable[int]) -> Int64s:
+        """How often each of these came, in their order; int64."""
+        if not self._sorted:
+            self._parts = [np.concatenate([np.zeros(0, np.int64), *self._parts])]
+            self._parts[0].sort()
+            self._sorted = True
+        (all_,) = self._parts
+        asked = np.fromiter(hashes, np.int64)
+        counts: Int64s = np.searchsorted(all_, asked, "right") - np.searchsorted(all_, asked, "left")
+        return counts

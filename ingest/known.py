@@ -37,15 +37,19 @@ class Spilled:
     """A dict from texts to bytes of which at most ``HELD`` are in memory, and the others in a temporary file.
 
     The texts hold no NUL and no half surrogate pair.
+
+    Args:
+        held: instead of ``HELD``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, held: int | None = None) -> None:
+        self._most = held
         self._held: dict[str, bytes] = {}
         self._file: sqlite3.Connection | None = None
 
     def update(self, pairs: Mapping[str, bytes]) -> None:
         self._held.update(pairs)
-        if len(self._held) <= HELD:
+        if len(self._held) <= (HELD if self._most is None else self._most):
             return
         if self._file is None:
             self._file = sqlite3.connect("", isolation_level=None)
@@ -66,6 +70,13 @@ class Spilled:
                 self._file.execute("SELECT key, what FROM held WHERE key IN (SELECT value FROM json_each(?))", (asked,))
             )
         return found
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """All of it, each once; to be drawn before anything is changed."""
+        yield from self._held.items()
+        if self._file is not None:
+            rows = self._file.execute("SELECT key, what FROM held")
+            yield from ((key, what) for key, what in rows if key not in self._held)
 
     def drop(self, keys: Iterable[str]) -> None:
         keys = [*keys]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
-from itertools import islice
 from typing import Any, Protocol
 
-from graph_schema import ConfigError, Fact, Schema
-from graph_schema.loads import Load, LoadLedger, LoadPlan, Withdrawn
+from graph_schema import Batch, ConfigError, Entity, Fact, Schema
+from graph_schema.loads import Load, LoadPlan, Withdrawn
+from ingest.batching import batches
+from ingest.comparing import Change, Compared, Comparison
 from ingest.expand import expand
-from ingest.hashes import Hashes
 from ingest.known import Known
 from ingest.mapping_file import MappingFile
 from ingest.options import LoadOptions
@@ -23,11 +24,9 @@ from ingest.report import LoadReport, ProgressCallback, Tally
 from ingest.sources import Source
 from ingest.targets import Target
 
-_ROWS = 16_384
 
-
-class Ledger(LoadLedger, Target, Protocol):
-    """A store that keeps loads; see ``LoadLedger``."""
+class Ledger(Compared, Target, Protocol):
+    """A store that keeps loads, and can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,19 @@ class Older:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a source's facts would change.
+    """How a graph would change with a source.
 
     Attributes:
         new, gone, kept: numbers of distinct facts: only in the files; only in the store, from this source; in both.
         new_examples, gone_examples: the first of them.
         older: the loads that are taken back, oldest first.
+        shared: of the facts ``gone``, those that stay in the store, for others brought them too.
+        changed: facts that are and stay in the store, and whose properties change.
+        entities_new, entities_gone, entities_changed: entities that come, those that facts only mention included; that
+            go, likewise; that stay, and whose name, label, aliases or properties change.
+        changed_examples, entities_new_examples, ...: the first of them.
+        rejected: lines of the files that would be set aside, by reason; so what they said before is among what goes.
+        rejected_examples: the first of them, by reason, over all files, as "file:line: reason: detail".
     """
 
     new: int
@@ -55,6 +61,22 @@ class Difference:
     new_examples: tuple[Fact, ...] = ()
     gone_examples: tuple[Fact, ...] = ()
     older: tuple[Older, ...] = ()
+    shared: int = 0
+    changed: int = 0
+    entities_new: int = 0
+    entities_gone: int = 0
+    entities_changed: int = 0
+    changed_examples: tuple[Change, ...] = ()
+    entities_new_examples: tuple[Entity, ...] = ()
+    entities_gone_examples: tuple[Entity, ...] = ()
+    entities_changed_examples: tuple[Change, ...] = ()
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    rejected_examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def only_adds(self) -> bool:
+        """Whether nothing goes, and nothing that is there changes."""
+        return not (self.gone or self.changed or self.entities_gone or self.entities_changed)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -62,8 +84,19 @@ class Difference:
             "new": self.new,
             "gone": self.gone,
             "kept": self.kept,
+            "shared": self.shared,
+            "changed": self.changed,
+            "entities_new": self.entities_new,
+            "entities_gone": self.entities_gone,
+            "entities_changed": self.entities_changed,
             "new_examples": [[fact.head, fact.relation, fact.tail] for fact in self.new_examples],
             "gone_examples": [[fact.head, fact.relation, fact.tail] for fact in self.gone_examples],
+            "changed_examples": [change.as_dict() for change in self.changed_examples],
+            "entities_new_examples": [entity.id for entity in self.entities_new_examples],
+            "entities_gone_examples": [entity.id for entity in self.entities_gone_examples],
+            "entities_changed_examples": [change.as_dict() for change in self.entities_changed_examples],
+            "rejected": dict(self.rejected),
+            "rejected_examples": {reason: list(shown) for reason, shown in self.rejected_examples.items()},
             "older": [older.load for older in self.older],
         }
 
@@ -85,9 +118,9 @@ def difference(
     schema: Schema | None = None,
     options: LoadOptions | None = None,
 ) -> Difference:
-    """What ``replace`` would do: reads the files, and the facts that the store has from these sources; writes nothing.
+    """What ``replace`` would do: reads the files, and what the store has from these sources; writes nothing.
 
-    Memory: eight bytes for each fact of either side.
+    Memory: as ``Comparison`` says.
 
     Raises:
         ConfigError: a source is a stream: it can be read only once. Besides, as ``load``.
@@ -102,33 +135,41 @@ def difference(
             )
     read = items(given, changed(options, rejects=_nobody), mapping)
     _refuse_rows_alone(read)
-    plan = plan_of(read, options, schemas(read, schema or Schema()), mapping)
+    meant = schemas(read, schema or Schema())
+    plan = plan_of(read, options, meant, mapping)
     loads = ledger.loads()
     older = find_older(loads, plan, options.source)
     origins = [origin for one in older for origin in one.origins]
-    origins += [source.origin for one in loads if _is_planned(one, plan) for source in one.sources]
-    known, said = Hashes(), Hashes()
-    for rows in _chunks(map(_hash, ledger.facts_of(origins)) if origins else ()):
-        known.add(rows)
-    new_examples: list[Fact] = []
-    with knowledge(read, options, ledger, [origin for one in older for origin in one.origins]) as nodes:
-        for facts in _facts(read, nodes):
-            hashes = [*map(_hash, facts)]
-            if len(new_examples) < options.examples:
-                fresh = (fact for fact, there in zip(facts, known.has(hashes), strict=True) if not there)
-                seen = dict.fromkeys((*new_examples, *fresh))
-                new_examples = [*islice(seen, options.examples)]
-            said.add(hashes)
-    kept = said.common(known)
-    gone = len(known) - kept
-    return Difference(
-        len(said) - kept,
-        gone,
-        kept,
-        tuple(new_examples),
-        tuple(islice(_gone(ledger.facts_of(origins), said), options.examples)) if gone else (),
-        older,
-    )
+    going_on = [one for one in loads if _is_planned(one, plan)]
+    planned = [source.origin for one in going_on for source in one.sources]
+    complete = any(one.state == "complete" for one in going_on)
+    with (
+        Comparison(ledger, origins, planned, complete=complete, examples=options.examples) as found,
+        knowledge(read, options, ledger, origins) as nodes,
+    ):
+        tallies: list[Tally] = []
+        for batch in _batches(read, nodes, options.batch_size, meant, tallies):
+            found.take(batch)
+        found.finish()
+        coming = found.entities_new
+        return Difference(
+            found.new,
+            found.gone.count,
+            found.kept,
+            tuple(found.new_facts),
+            tuple(found.gone.examples),
+            older,
+            found.shared,
+            found.changed.count,
+            coming.count,
+            found.entities_gone.count,
+            found.entities_changed.count,
+            tuple(found.changed.examples),
+            tuple(coming.examples),
+            tuple(found.entities_gone.examples),
+            tuple(found.entities_changed.examples),
+            *_rejected(tallies, options.examples),
+        )
 
 
 def replace(
@@ -214,31 +255,28 @@ def _is_planned(load: Load, plan: LoadPlan) -> bool:
     return load.key == plan.key and load.state in ("running", "complete")
 
 
-def _facts(read: Sequence[Item], nodes: Known | None) -> Iterator[list[Fact]]:
-    """The facts of all sources, in lists of some thousands."""
+def _batches(
+    read: Sequence[Item], nodes: Known | None, size: int, schema: Schema, tallies: list[Tally]
+) -> Iterator[Batch]:
+    """What all sources say; what is counted of each is put into ``tallies``."""
     rejected = 0
     for item in read:
         tally = Tally(item.source.name, item.options, rejected)
+        tallies.append(tally)
         with reading(item, tally, nodes) as file:
-            for block in file.blocks:
-                for part in block.facts:
-                    yield [*map(Fact, part.heads, part.relations, part.tails)]
+            yield from batches(file.blocks, size, schema)
         rejected += tally.rejects
 
 
-def _gone(facts: Iterator[Fact], said: Hashes) -> Iterator[Fact]:
-    while part := [*islice(facts, _ROWS)]:
-        yield from (fact for fact, there in zip(part, said.has(map(_hash, part)), strict=True) if not there)
-
-
-def _chunks(hashes: Iterable[int]) -> Iterator[list[int]]:
-    each = iter(hashes)
-    while part := [*islice(each, _ROWS)]:
-        yield part
-
-
-def _hash(fact: Fact) -> int:
-    return hash((fact.head, fact.relation, fact.tail))
+def _rejected(tallies: Iterable[Tally], most: int) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    """How many lines would be set aside, by reason, and the first of them."""
+    counts: Counter[str] = Counter()
+    examples: dict[str, tuple[str, ...]] = {}
+    for tally in tallies:
+        for reason, times in tally.rejected.items():
+            counts[str(reason)] += times
+            examples[str(reason)] = (*examples.get(str(reason), ()), *tally.examples[reason])[:most]
+    return dict(counts), examples
 
 
 def _nobody(_: object) -> None:

@@ -53,6 +53,9 @@ class FileReport:
         unchanged: of those merged, the ones in which nothing changed: no new source, no new property.
         entities: entities declared by rows of their own; those that facts only mention aren't counted.
         entities_created: entities that the store hadn't got, mentioned ones included.
+        entities_merged: of ``entities``, those that came more than once, or were in the store.
+        entities_unchanged: of those merged, the ones in which nothing changed: name, label, aliases and properties are
+            as they were, though another source may have said them.
         resumed_at: line up to which all was in when a broken-off load was gone on with; 0: it began at the beginning.
         rejected: lines set aside, by reason.
         examples: the first of them, by reason, as "file:line: reason: detail".
@@ -68,6 +71,8 @@ class FileReport:
     unchanged: int
     entities: int
     entities_created: int
+    entities_merged: int
+    entities_unchanged: int
     resumed_at: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -85,6 +90,8 @@ class FileReport:
             "unchanged": self.unchanged,
             "entities": self.entities,
             "entities_created": self.entities_created,
+            "entities_merged": self.entities_merged,
+            "entities_unchanged": self.entities_unchanged,
             "resumed_at": self.resumed_at,
             "rejected": dict(self.rejected),
             "examples": {reason: list(shown) for reason, shown in self.examples.items()},
@@ -94,6 +101,7 @@ class FileReport:
     def unchanged_since(cls, said: Mapping[str, Any]) -> FileReport:
         """Of a source of which all is in the store as it was; ``said``: its report then, by ``as_dict``."""
         again = {"created": 0, "entities_created": 0, "merged": said["facts"], "unchanged": said["facts"]}
+        again |= {"entities_merged": said["entities"], "entities_unchanged": said["entities"]}
         header = None if said["header"] is None else tuple(said["header"])
         return cls(**{**said, **again, "header": header, "resumed_at": 0})
 
@@ -141,6 +149,14 @@ class LoadReport:
         return sum(file.entities_created for file in self.files)
 
     @property
+    def entities_merged(self) -> int:
+        return sum(file.entities_merged for file in self.files)
+
+    @property
+    def entities_unchanged(self) -> int:
+        return sum(file.entities_unchanged for file in self.files)
+
+    @property
     def resumed(self) -> bool:
         """Whether a broken-off load was gone on with."""
         return any(file.resumed_at for file in self.files)
@@ -173,6 +189,8 @@ class LoadReport:
             "unchanged": self.unchanged,
             "entities": self.entities,
             "entities_created": self.entities_created,
+            "entities_merged": self.entities_merged,
+            "entities_unchanged": self.entities_unchanged,
             "resumed": self.resumed,
             "rejected": dict(self.rejected),
             "notes": list(self.notes),
@@ -230,12 +248,16 @@ class Tally:
             )
 
     def report(self, format_: str, header: tuple[str, ...] | None) -> FileReport:
-        created, entities_created, resumed_at = self.written.facts_created, self.written.entities_created, 0
+        now, resumed_at = self.written, 0
+        created, altered = now.facts_created, now.facts_merged - now.facts_unchanged
+        entities_created, declared, others = now.entities_created, now.declared_created, now.declared_changed
         for before in self.before:
-            created, entities_created = created + before.facts, entities_created + before.entities
+            created, altered = created + before.facts, altered + before.facts_changed
+            entities_created += before.entities
+            declared, others = declared + before.declared_created, others + before.declared_changed
             resumed_at = max(resumed_at, before.through if before.digest else 0)  # of a stream, all is compared
         created = min(created, self.facts)  # another process may have counted for the same load
-        altered = self.written.facts_merged - self.written.facts_unchanged
+        again = max(self.entities - declared, 0)
         return FileReport(
             source=self.source,
             format=format_,
@@ -247,6 +269,8 @@ class Tally:
             unchanged=max(self.facts - created - altered, 0),
             entities=self.entities,
             entities_created=entities_created,
+            entities_merged=again,
+            entities_unchanged=max(again - others, 0),
             resumed_at=resumed_at,
             rejected=MappingProxyType({str(reason): times for reason, times in self.rejected.items()}),
             examples=MappingProxyType({str(reason): tuple(shown) for reason, shown in self.examples.items()}),

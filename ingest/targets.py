@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from graph_schema import Batch, Entity, Fact, Schema, Value, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource
+from graph_schema.merging import combined, shown
 from ingest.hashes import Hashes
 
 
@@ -56,7 +57,7 @@ class FactLooker(Looker, Protocol):
 class DryRun:
     """A target that writes nothing, and counts what would be new in a store.
 
-    Memory: eight bytes for each fact and entity that would be new.
+    Memory: eight bytes for each fact and entity that would be new, and each that would change.
 
     Args:
         reader: the store; None: there is none yet, so everything would be new.
@@ -66,6 +67,7 @@ class DryRun:
         self._reader = reader
         self._facts = Hashes()
         self._entities = Hashes()
+        self._declared, self._others = Hashes(), Hashes()  # those that rows declare: new ones; changed ones
 
     def migrate(self, schema: Schema) -> None:
         """Nothing."""
@@ -105,12 +107,23 @@ class DryRun:
         ends = (end for fact in facts for end in (fact.head, fact.tail))
         ids = list(dict.fromkeys((*(entity.id for entity in batch.entities), *ends)))
         if self._reader is None:
-            new, new_ids = facts, ids
+            new, new_ids, known = facts, ids, {}
         else:
             new = [fact for fact, there in zip(facts, self._reader.holds(facts), strict=True) if not there]
             known = self._reader.entities(ids)
             new_ids = [id_ for id_ in ids if id_ not in known]
         created = self._facts.add(map(hash, ((fact.head, fact.relation, fact.tail) for fact in new)))
+        declared = batch.entities if batch.declared is None else batch.entities[: batch.declared]
+        told, others = self._told(declared, known)
         entities = self._entities.add(map(hash, new_ids))
         merged, old = len(batch.facts) - created, len(ids) - entities
-        return Written(created, merged, entities, old, merged, old)
+        return Written(created, merged, entities, old, merged, old, told, others)
+
+    def _told(self, declared: Sequence[Entity], known: Mapping[str, Entity]) -> tuple[int, int]:
+        """How many of these would be new, and how many of those that are known would be other than they are."""
+        said: dict[str, list[Entity]] = {}
+        for entity in declared:
+            said.setdefault(entity.id, []).append(entity)
+        created = self._declared.add(hash(id_) for id_ in said if id_ not in known)
+        others = [id_ for id_, told in said.items() if id_ in known and shown(combined(known[id_], told)) != known[id_]]
+        return created, self._others.add(map(hash, others))

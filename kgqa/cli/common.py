@@ -47,7 +47,7 @@ ThreadsOption = Annotated[int | None, typer.Option("--threads", help="CPU thread
 AnySchemaOption = Annotated[
     bool | None, typer.Option("--any-schema", help="Use a checkpoint on a graph of another schema, by its words.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Take facts away without asking.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Go on without asking, though something goes or changes.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -92,7 +92,11 @@ def confirmed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ConfigError("this takes facts away, and there is no terminal to ask on", where="--yes", fix="Add --yes")
+        raise ConfigError(
+            "this takes away or changes what is there, and there is no terminal to ask on",
+            where="--yes",
+            fix="Add --yes",
+        )
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:  # Ctrl-C, Ctrl-D

@@ -240,7 +240,7 @@ class _Load:
             if show:
                 for line in difference_lines(found):
                     common.out.print(line)
-            return not found.gone or common.confirmed("Go on?", yes=yes)
+            return found.only_adds or common.confirmed("Go on?", yes=yes)
 
         with common.opened(chosen, create=True) as opened, self._progress() as bar:
             done = ingest.replace(self._sources, opened, agreed=agreed, progress=bar, **self._how)

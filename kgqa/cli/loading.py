@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from rich.table import Column
 from rich.text import Text
 
 import ingest
-from graph_schema import Fact, Withdrawn
+from graph_schema import Entity, Fact, Value, Withdrawn
 from graph_schema.text import counted
 from kgqa.cli import common
 
 if TYPE_CHECKING:
     from kgqa.stores.neo4j_offline import ImportPlan
 
+MOST_SHOWN = 60
+"""Characters of a value."""
 PLAIN_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
 WIDE = 120
@@ -117,7 +119,8 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
         f"{_read(report)} read: {report.created:,} {new}, {report.merged:,} there already or repeated"
         + (f" ({altered:,} of them with something new)" if altered else "")
         + f"; {counted(report.entities_created, 'new entity', 'new entities')}"
-        f"; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
+        + _merged_nodes(report, dry=dry)
+        + f"; {report.seconds:.1f} s ({report.facts_per_second:,.0f} facts/s)"
     )
     if len(report.files) > 1:
         for file in report.files[:20]:
@@ -135,14 +138,28 @@ def report_lines(report: ingest.LoadReport, *, dry: bool = False, offline: bool 
     if report.rejected_lines:
         yield f"[yellow]{counted(report.rejected_lines, 'line')} set aside:[/]"
         for file in report.files:
-            for reason, shown in file.examples.items():
-                yield from (f"  {escape(example)}" for example in shown)
-                if file.rejected[reason] > len(shown):
-                    yield f"  ... and {file.rejected[reason] - len(shown):,} more: {escape(reason)}"
+            yield from _rejected_lines(file.rejected, file.examples)
     if dry:
         yield "Nothing was written (--dry-run)."
     elif report.load and not offline:
         yield f"[dim]load {report.load}; to take it back: kgqa loads undo {report.load}[/]"
+
+
+def _merged_nodes(report: ingest.LoadReport, *, dry: bool) -> str:
+    """What became of nodes that had been there, or came several times."""
+    if not report.entities_merged:
+        return ""
+    altered = report.entities_merged - report.entities_unchanged
+    changed = f" ({altered:,} of them {'would change' if dry else 'changed'})" if altered else ", unchanged"
+    return f", {counted(report.entities_merged, 'node')} there already or repeated{changed}"
+
+
+def _rejected_lines(counts: Mapping[str, int], examples: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Lines that are set aside, by reason: the first of them, and how many more."""
+    for reason, shown in examples.items():
+        yield from (f"  {escape(example)}" for example in shown)
+        if counts[reason] > len(shown):
+            yield f"  ... and {counts[reason] - len(shown):,} more: {escape(reason)}"
 
 
 def import_lines(plan: ImportPlan) -> Iterator[str]:
@@ -174,22 +191,66 @@ def _read(of: ingest.LoadReport | ingest.FileReport) -> str:
 
 def difference_lines(found: ingest.Difference) -> Iterator[str]:
     """What replacing would change, as lines with rich markup."""
-    yield f"{counted(found.new, 'new fact')}, {found.gone:,} to go, {found.kept:,} to stay"
-    for sign, colour, facts, count in (
-        ("+", "green", found.new_examples, found.new),
-        ("-", "red", found.gone_examples, found.gone),
-    ):
-        for fact in facts:
-            yield f"  [{colour}]{sign} {escape(fact_text(fact))}[/]"
-        if count > len(facts):
-            yield f"  [{colour}]{sign} ... and {count - len(facts):,} more[/]"
+    changed = f", {found.changed:,} with other properties" if found.changed else ""
+    shared = f" ({found.shared:,} of these others brought too: they stay in the graph)" if found.shared else ""
+    yield f"{counted(found.new, 'new fact')}, {found.gone:,} to go, {found.kept:,} to stay{changed}{shared}"
+    yield from _signed("+", map(fact_text, found.new_examples), found.new)
+    yield from _signed("-", map(fact_text, found.gone_examples), found.gone)
+    yield from _signed("~", map(change_text, found.changed_examples), found.changed)
+    if found.entities_new or found.entities_gone or found.entities_changed:
+        yield (
+            f"{counted(found.entities_new, 'new entity', 'new entities')}, {found.entities_gone:,} to go, "
+            f"{found.entities_changed:,} to change"
+        )
+        yield from _signed("+", map(entity_text, found.entities_new_examples), found.entities_new)
+        yield from _signed("-", map(entity_text, found.entities_gone_examples), found.entities_gone)
+        yield from _signed("~", map(change_text, found.entities_changed_examples), found.entities_changed)
+    if count := sum(found.rejected.values()):
+        yield f"[yellow]{counted(count, 'line')} would be set aside, so what they said before goes:[/]"
+        yield from _rejected_lines(found.rejected, found.rejected_examples)
     if found.older:
         yield f"  taken back: {', '.join(older.load for older in found.older)}"
+
+
+def _signed(sign: str, texts: Iterable[str], count: int) -> Iterator[str]:
+    """Examples with a sign before each, and how many more there are."""
+    colour = {"+": "green", "-": "red", "~": "yellow"}[sign]
+    shown = [*texts]
+    yield from (f"  [{colour}]{sign} {escape(text)}[/]" for text in shown)
+    if count > len(shown):
+        yield f"  [{colour}]{sign} ... and {count - len(shown):,} more[/]"
 
 
 def fact_text(fact: Fact) -> str:
     """A fact on one line."""
     return f"{fact.head} -{fact.relation}-> {fact.tail}"
+
+
+def entity_text(entity: Entity) -> str:
+    """An entity on one line: its id, and its name if that is another."""
+    return entity.id if entity.name == entity.id else f"{entity.id} {_short(entity.name)}"
+
+
+def change_text(change: ingest.Change) -> str:
+    """What changes about an entity or fact, on one line."""
+    of = change.of if isinstance(change.of, str) else fact_text(change.of)
+    values = (f"{name}: {_value_text(before)} -> {_value_text(after)}" for name, before, after in change.values)
+    return f"{of} {', '.join(values)}"
+
+
+def _value_text(value: Value | None) -> str:
+    match value:
+        case None | ():
+            return "(none)"
+        case tuple():
+            return _short(", ".join(map(str, value)))
+    return _short(str(value))
+
+
+def _short(text: str) -> str:
+    """A value on part of a line."""
+    text = " ".join(text.split()) or "(empty)"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def withdrawn_line(done: Withdrawn) -> str:

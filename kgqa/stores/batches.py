@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count, repeat
 
 import numpy as np
 
 from graph_schema.errors import InputError
+from graph_schema.merging import combined, shown
 from graph_schema.text import name_key
 from graph_schema.texts import Texts, distinct
-from graph_schema.types import DEFAULT_LABEL, Batch, Entity, Fact, Facts, Int64s, Properties, Value
+from graph_schema.types import Batch, Entity, Fact, Facts, Int64s, Properties, Value
 from kgqa.stores.properties import check_properties, storable
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "check_ids",
     "check_relations",
     "combined",
+    "declared_of",
     "id_texts",
     "keys_of_names",
     "line_numbers",
@@ -92,6 +95,7 @@ class Prepared:
         facts: by relation name, ascending.
         given: how many facts the batch had, duplicates counted.
         entity_lines: of each entity that the batch says something of, the first line.
+        declared: ids of the entities that ``Batch.declared`` says.
     """
 
     ids: list[str]
@@ -99,6 +103,7 @@ class Prepared:
     facts: dict[str, Pairs]
     given: int
     entity_lines: dict[str, int] = field(default_factory=dict)
+    declared: AbstractSet[str] = frozenset()
 
 
 def prepare(batch: Batch) -> Prepared:
@@ -121,6 +126,7 @@ def prepare(batch: Batch) -> Prepared:
         _pairs(batch, facts, ids, relations),
         len(facts),
         {id_: heard.line for id_, heard in said.items()},
+        declared_of(batch, said),
     )
 
 
@@ -192,38 +198,11 @@ def said_of_entities(batch: Batch) -> dict[str, Said]:
     return said
 
 
-def combined(old: Entity | None, said: Iterable[Entity]) -> Entity:
-    """What is said of an entity, merged in order into what is stored of it, as ``GraphWriter.write`` describes.
-
-    What comes back is to be stored: unlike in an entity that is shown, an alias may equal the name while that is only
-    the id, since it stays one when a name comes. So a batch written twice changes nothing the second time. Of two
-    values for a property, the later counts: right within one origin.
-    """
-    for new in said:
-        if old is None and new.name and not new.aliases and new.label:
-            old = new
-            continue
-        old = old or Entity(new.id, new.id)
-        name = new.name if old.name == old.id and new.name else old.name
-        second = (new.name,) if new.name != new.id else ()
-        aliases = dict.fromkeys((*old.aliases, *second, *new.aliases))
-        kept = tuple(alias for alias in aliases if alias and (alias != name or name == old.id))
-        label = (new.label or DEFAULT_LABEL) if old.label == DEFAULT_LABEL else old.label
-        properties: Properties = old.properties
-        if new.properties:
-            properties = {**properties, **new.properties}
-        old = Entity(old.id, name, label, kept, properties)
-    if old is None:
-        raise ValueError("nothing was said of the entity")
-    return old
-
-
-def shown(stored: Entity) -> Entity:
-    """A stored entity as readers get it: its name isn't an alias too."""
-    if stored.name not in stored.aliases:
-        return stored
-    aliases = tuple(alias for alias in stored.aliases if alias != stored.name)
-    return Entity(stored.id, stored.name, stored.label, aliases, stored.properties)
+def declared_of(batch: Batch, said: Mapping[str, Said]) -> AbstractSet[str]:
+    """Ids of the entities that ``Batch.declared`` says; ``said``: what ``said_of_entities`` gives."""
+    if batch.declared is None or batch.declared >= len(batch.entities):
+        return said.keys()
+    return {entity.id for entity in batch.entities[: batch.declared]}
 
 
 def name_keys(entity: Entity) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The Cypher that writes, and that keeps account of loads. Beside the graph (see ``kgqa.stores.cypher``) stand
 ``(:KgqaLoad {id, key, state, began, ended})``, whose ``key`` is ``old_key`` once it is taken back, and
-``(:KgqaOrigin {origin, load, place, source, size, digest, through, facts, entities})``; while a load runs, what it
-brought is counted in ``(:KgqaMeta {id: 'brought/<origin>/<slot>', origin, facts, entities})``, too.
+``(:KgqaOrigin {origin, load, place, source, size, digest, through, rejected})`` with the counts of ``LoadSource``;
+while a load runs, what it brought is counted in ``(:KgqaMeta {id: 'brought/<origin>/<slot>', origin})``, too.
 
 What a load writes with comes as one map, ``$given``: of a list that is a parameter itself, the server makes a new plan
 whenever its size first reaches 2, 11, 101 ... (see ``kgqa.stores.cypher``), for each relation again.
@@ -35,6 +35,10 @@ _FACTS = f"{_ENDS} WITH * LIMIT 1000000000 MATCH (h)-[r:{{0}}]->(t)"
 _MARKED = "coalesce(any(m IN {0}.kgqa_from WHERE $low <= m < $high), false)"
 _TAKEN = "any(m IN {0}.kgqa_from WHERE m / 1099511627776 IN $origins)"  # 2^40
 _ALL_TAKEN = "all(m IN {0}.kgqa_from WHERE m / 1099511627776 IN $origins)"
+_UNSPOKEN = (
+    "e.kgqa_from IS NULL AND e.name = e.id AND coalesce(e.aliases, []) = [] "
+    "AND size(labels(e)) = 1 AND all(k IN keys(e) WHERE k IN ['id', 'name', 'aliases', 'name_keys'])"
+)
 _AS_SAID = (
     "coalesce(all(k IN keys({1}) WHERE k = 'kgqa_from' OR {1}[k] IS NULL "
     "OR {0}[k] = {1}[k] AND valueType({0}[k]) = valueType({1}[k])), false)"
@@ -232,33 +236,35 @@ REMOVE l.key
 """
 BROUGHT_BY = "MATCH (o:KgqaOrigin {origin: $origin}) RETURN o.facts AS facts"
 LOADS = "MATCH (l:KgqaLoad) RETURN l {.*} AS load ORDER BY l.id"
+_COUNTS: tuple[LiteralString, ...] = ("facts", "entities", "facts_changed", "declared_created", "declared_changed")
 _TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' + toString(o.origin) + '/'"
 SOURCES: LiteralString = f"""
 MATCH (o:KgqaOrigin)
-CALL (o) {{ {_TALLIES} RETURN coalesce(sum(c.facts), 0) AS facts, coalesce(sum(c.entities), 0) AS entities }}
-RETURN o {{.*, facts: o.facts + facts, entities: o.entities + entities}} AS source ORDER BY o.load, o.place
+CALL (o) {{ {_TALLIES} RETURN {", ".join(f"coalesce(sum(c.{name}), 0) AS {name}" for name in _COUNTS)} }}
+RETURN o {{.*, {", ".join(f"{name}: coalesce(o.{name}, 0) + {name}" for name in _COUNTS)}}} AS source
+ORDER BY o.load, o.place
 """
 # What a transaction brought is counted where no other worker counts: a commit is the longest part of a transaction, and
 # whoever counts at the same place waits for its end.
-BROUGHT = """
-MERGE (m:KgqaMeta {id: $slot}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
-MERGE (c:KgqaMeta {id: $tally})
-ON CREATE SET c.origin = $origin, c.facts = $facts, c.entities = $entities
-ON MATCH SET c.facts = c.facts + $facts, c.entities = c.entities + $entities
+BROUGHT: LiteralString = f"""
+MERGE (m:KgqaMeta {{id: $slot}}) ON CREATE SET m.value = 1 ON MATCH SET m.value = m.value + 1
+MERGE (c:KgqaMeta {{id: $tally}})
+SET c.origin = $origin, {", ".join(f"c.{name} = coalesce(c.{name}, 0) + ${name}" for name in _COUNTS)}
 """
 ADD_UP: LiteralString = f"""
 MATCH (o:KgqaOrigin {{load: $id}}) {_TALLIES} SET c.origin = o.origin
 WITH o, c
-WITH o, collect(c) AS tallies, sum(c.facts) AS facts, sum(c.entities) AS entities
-SET o.facts = o.facts + facts, o.entities = o.entities + entities
+WITH o, collect(c) AS tallies, {", ".join(f"sum(c.{name}) AS {name}" for name in _COUNTS)}
+SET {", ".join(f"o.{name} = coalesce(o.{name}, 0) + {name}" for name in _COUNTS)}
 FOREACH (c IN tallies | DELETE c)
 """
 JOURNAL = """
 MATCH (o:KgqaOrigin {origin: $origin}) SET o.through = CASE WHEN o.through < $through THEN $through ELSE o.through END
 """
 RESET_TALLIES = "MATCH (c:KgqaMeta) WHERE c.id STARTS WITH 'brought/' AND c.origin IN $origins DELETE c"
-RESET_JOURNAL = """
-MATCH (o:KgqaOrigin) WHERE o.origin IN $origins SET o.through = 0, o.facts = 0, o.entities = 0, o.rejected = 0
+RESET_JOURNAL: LiteralString = f"""
+MATCH (o:KgqaOrigin) WHERE o.origin IN $origins
+SET o.through = 0, o.rejected = 0, {", ".join(f"o.{name} = 0" for name in _COUNTS)}
 """
 COUNT_REJECTED = "MATCH (o:KgqaOrigin {load: $id}) SET o.rejected = $rejected[o.place - 1]"
 
@@ -266,14 +272,23 @@ FACT_STATES = """
 UNWIND $rows AS row MATCH (h:Entity {id: row[1]})-[r]->(t:Entity {id: row[3]}) WHERE type(r) = row[2]
 RETURN row[0] AS at, properties(r) AS properties
 """
-FACTS_OF: LiteralString = f"""
+_FACTS_OF: LiteralString = """
 MATCH (h:Entity) WHERE h.id IS NOT NULL
 CALL (h) {{
-  MATCH (h)-[r]->() WHERE {_TAKEN.format("r")} WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
+  MATCH (h)-[r]->() WHERE {0} WITH r, endNode(r) AS t WHERE t:Entity AND t.id IS NOT NULL
   RETURN DISTINCT type(r) AS relation, t.id AS tail
 }}
 RETURN h.id AS head, relation, tail
 """
+FACTS_OF = built(_FACTS_OF.format(_TAKEN.format("r")))
+FACTS_OF_ALONE = built(_FACTS_OF.format(f"{_TAKEN.format('r')} AND {_ALL_TAKEN.format('r')}"))
+TOLD_FACTS: LiteralString = f"""
+MATCH (h:Entity)-[r]->(t:Entity) WHERE {_TAKEN.format("r")} AND any(k IN keys(r) WHERE k <> 'kgqa_from')
+RETURN h.id AS head, type(r) AS relation, t.id AS tail, properties(r) AS properties
+"""
+TOLD_ENTITIES: LiteralString = f"MATCH (e:Entity) WHERE {_TAKEN.format('e')} RETURN {_STATE}"
+# Those of which nothing is said are left out: see ``DELETE_UNMENTIONED``.
+SPOKEN_OF: LiteralString = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) WHERE NOT ({_UNSPOKEN}) RETURN e.id AS id"
 
 # ---- what an import couldn't say
 
@@ -312,10 +327,9 @@ RETURN id(r) AS r, properties(r) AS properties
 """
 SET_CHOSEN_FACTS = "UNWIND $rows AS row MATCH ()-[r]->() WHERE id(r) = row[0] SET r = row[1]"
 # Of entities that facts had mentioned: those that nothing is said of any more, and nobody ever did.
-DELETE_UNMENTIONED = """
-UNWIND $ids AS id MATCH (e:Entity {id: id}) SET e.id = id
-WITH e WHERE NOT EXISTS { (e)--() } AND e.kgqa_from IS NULL AND e.name = e.id AND coalesce(e.aliases, []) = []
-  AND size(labels(e)) = 1 AND all(k IN keys(e) WHERE k IN ['id', 'name', 'aliases', 'name_keys'])
+DELETE_UNMENTIONED: LiteralString = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}}) SET e.id = id
+WITH e WHERE NOT EXISTS {{ (e)--() }} AND {_UNSPOKEN}
 DELETE e
 """
 DELETE_UNMARKED: LiteralString = f"""

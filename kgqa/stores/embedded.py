@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-
-import numpy as np
 
 from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
@@ -17,16 +14,15 @@ from graph_schema.ports import Group, Neighbours, Offer, Proof, Start, Step
 from graph_schema.schema import Schema
 from graph_schema.text import name_key
 from graph_schema.types import Batch, Entity, Fact, Properties, StoreInfo, Value, Written
-from kgqa.stores import embedded_arrays, embedded_ledger, embedded_read
+from kgqa.stores import embedded_arrays, embedded_ledger, embedded_read, embedded_without
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.batches import shown, storable
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_file import connect, translated
 from kgqa.stores.embedded_finish import indexing_names
-from kgqa.stores.embedded_log import FactIndex, origin_set
+from kgqa.stores.embedded_log import FactIndex
 from kgqa.stores.embedded_names import alike, entity_of
-from kgqa.stores.embedded_write import EmbeddedWriter
-from kgqa.stores.keys import KeySet
+from kgqa.stores.embedded_write import EmbeddedWriter, written_meanwhile
 from kgqa.stores.likeness import most_alike
 
 CANDIDATES = 100  # names that are compared closely for a suggestion
@@ -163,24 +159,7 @@ class EmbeddedStore:
         next one is drawn.
         """
         del workers
-        failure: Exception | None = None
-        writing: Future[Written] | None = None
-        drawn = iter(batches)
-        with ThreadPoolExecutor(1, "kgqa-load") as pool:
-            while True:
-                batch = None
-                try:
-                    batch = next(drawn, None) if failure is None else None
-                except Exception as error:  # noqa: BLE001  what was drawn before is written, then it is raised
-                    failure = error
-                before, writing = writing, None
-                if before is not None:
-                    yield before.result()
-                if batch is None:
-                    break
-                writing = pool.submit(self.write, batch)
-        if failure is not None:
-            raise failure
+        yield from written_meanwhile(batches, self.write)
 
     def delete(self, facts: Sequence[Fact]) -> int:
         with self._writing():
@@ -230,33 +209,31 @@ class EmbeddedStore:
 
     def origins(self, facts: Sequence[Fact]) -> list[tuple[Origin, ...]]:
         with self._consistent() as connection:
-            index = self._current(connection)
-            at, keys = embedded_read.keys_of(connection, index, facts)
-            asked, place = np.unique(keys, return_inverse=True)
-            marked = embedded_ledger.marks(connection, asked, self._arrays, index.layout)
-            said = embedded_ledger.origins(connection, marked)
-        found: list[tuple[Origin, ...]] = [()] * len(facts)
-        for position, which in zip(at.tolist(), place.tolist(), strict=True):
-            found[position] = said[which]
-        return found
+            return embedded_ledger.origins(connection, self._current(connection), self._arrays, facts)
 
     def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
         with self._consistent() as connection:
-            found: list[Properties] = [{}] * len(facts)
-            if connection.execute(sql.ANY_FACT_PROPERTY).fetchone()[0]:
-                index = self._current(connection)
-                at, keys = embedded_read.keys_of(connection, index, facts)
-                said = embedded_ledger.fact_properties(connection, index.layout.triples(keys))
-                for position, properties in zip(at.tolist(), said, strict=True):
-                    found[position] = properties
-            return found
+            return embedded_ledger.fact_properties(connection, self._current(connection), facts)
 
     def values(self, label: str, name: str, without: Sequence[int] = ()) -> Iterator[tuple[str, Value]]:
         with self._stream() as connection:
             yield from embedded_read.values(connection, label, name, without)
 
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
-        return self._facts(tuple(origins) or (-2,))
+    def facts_of(self, origins: Sequence[int], *, alone: bool = False) -> Iterator[Fact]:
+        return self._facts(tuple(origins) or (-2,), alone=alone)
+
+    def spoken_of(self, ids: Sequence[str]) -> set[str]:
+        with self._reading() as connection:
+            return embedded_without.spoken_of(connection, ids)
+
+    def entities_without(self, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+        with self._stream() as connection:
+            connection.execute("BEGIN")
+            yield from embedded_without.entities_without(connection, origins)
+
+    def properties_without(self, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+        with self._indexed_stream() as (connection, index):
+            yield from embedded_without.properties_without(connection, index, origins)
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         """See ``LoadLedger``; one transaction, after that which says that the load is being undone."""
@@ -323,19 +300,23 @@ class EmbeddedStore:
             finally:
                 connection.close()
 
-    def _facts(self, origins: tuple[int, ...]) -> Iterator[Fact]:
-        """Every fact, or every one that has a mark of these origins."""
+    @contextmanager
+    def _indexed_stream(self) -> Iterator[tuple[sqlite3.Connection, FactIndex]]:
+        """The same, in a transaction, and the facts as of it."""
         with self._consistent() as connection:
             index = self._current(connection).copy()
         with self._stream() as connection:
             connection.execute("BEGIN")
             index.catch_up(connection)
-            facts = index.forward
+            yield connection, index
+
+    def _facts(self, origins: tuple[int, ...], *, alone: bool = False) -> Iterator[Fact]:
+        """Every fact, or every one that has a mark of these origins; ``alone``: and no other."""
+        with self._indexed_stream() as (connection, index):
+            keys = index.forward.all()
             if origins:
-                facts = KeySet()
-                for origin in origins:
-                    facts.add(origin_set(connection, origin, index.layout).all())
-            yield from embedded_read.facts_in_words(connection, index, facts.all())
+                keys = embedded_without.marked(connection, index, origins, alone=alone)
+            yield from embedded_read.facts_in_words(connection, index, keys)
 
     def _offer(self, connection: sqlite3.Connection, ids: Sequence[str]) -> Offer:
         index = self._current(connection)

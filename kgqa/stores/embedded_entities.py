@@ -13,7 +13,7 @@ import numpy as np
 from graph_schema.texts import Texts
 from graph_schema.types import Entity, Int64s
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import Said, check_ids, combined, id_texts, name_keys
+from kgqa.stores.batches import Said, check_ids, combined, id_texts, name_keys, shown
 from kgqa.stores.embedded_log import NO_ORIGIN, key_list, text_list
 from kgqa.stores.embedded_names import Names, NoNames, columns_of, entity_of
 from kgqa.stores.idtable import NO_ROW, IdTable
@@ -153,8 +153,12 @@ class EntityWriter:
         self._connection.execute(sql.SET_META, ("last_name", names.last))
         return created
 
-    def say(self, said: Mapping[str, Said], origin: int) -> int:
-        """What is said of entities that are there; returns how many were altered by it."""
+    def say(self, said: Mapping[str, Said], origin: int) -> tuple[int, set[str]]:
+        """What is said of entities that are there.
+
+        Returns:
+            Of how many something is said anew, and the ids of those that are shown otherwise than before.
+        """
         told = self._told
         news: dict[str, Said] = {}
         for id_, heard in said.items():
@@ -162,15 +166,16 @@ class EntityWriter:
             if told.issuperset(things) and not any(e.properties for e in heard.told):
                 continue
             news[id_] = heard
+        others: set[str] = set()
         if not news:
-            return 0
+            return 0, others
         names = self._names()
         altered = 0
         self.index_ids()
         for *columns, sole, line in self._connection.execute(sql.STORED, (json.dumps([*news]),)).fetchall():
             key, live = columns[0], entity_of(columns)
             heard = news[live.id]
-            records = self._records(key, live, sole, line)
+            records = what_each_said(self._connection, key, live, sole, line)
             before = records.get(origin)
             after = combined(before and before[1], heard.told)
             if before is None or not same(before[1], after):
@@ -179,11 +184,13 @@ class EntityWriter:
                 properties = together({at: record.properties for at, (_, record) in records.items()})
                 new = combined(live, heard.told)
                 new = Entity(new.id, new.name, new.label, new.aliases, properties)
+                if not _shown_alike(live, new):
+                    others.add(live.id)
                 self._keep(key, live, new, records, names, changed=(origin,), was_sole=sole)
             self._new_told += [(origin, e.id, e.name, e.label, e.aliases) for e in heard.told if not e.properties]
         told.update(self._new_told)
         self._connection.execute(sql.SET_META, ("last_name", names.last))
-        return altered
+        return altered, others
 
     def drop(self, entities: Int64s, *, declared: bool = True) -> list[int]:
         """Entities go, and their names and what was said of them; returns the row keys of those that went.
@@ -213,14 +220,10 @@ class EntityWriter:
             asked = json.dumps(entities[start : start + ENTITIES_AT_ONCE])
             for *columns, sole, line in self._connection.execute(sql.STORED_BY_KEY, (asked,)).fetchall():
                 key, live = columns[0], entity_of(columns)
-                records = self._records(key, live, sole, line)
+                records = what_each_said(self._connection, key, live, sole, line)
                 self._connection.executemany(sql.UNSAY, [(key, origin) for origin in origins])
                 records = {origin: record for origin, record in records.items() if origin not in origins}
-                told = [record for _, record in records.values()]
-                new = combined(Entity(live.id, live.id), told)
-                properties = together({origin: record.properties for origin, (_, record) in records.items()})
-                new = Entity(new.id, new.name, new.label, new.aliases, properties)
-                self._keep(key, live, new, records, names, changed=(), was_sole=sole)
+                self._keep(key, live, remade(live.id, records), records, names, changed=(), was_sole=sole)
                 if not records:
                     silent.append(key)
         self._connection.execute(sql.SET_META, ("last_name", names.last))
@@ -249,15 +252,6 @@ class EntityWriter:
         asked = id_texts([*ids])
         rows = self._rows.find(self._rows.prints(asked))
         return {*asked.take(np.flatnonzero(rows == NO_ROW))}
-
-    def _records(self, key: int, live: Entity, sole: int | None, line: int | None) -> Records:
-        """What each origin said of an entity, ascending."""
-        if sole is None:
-            return {}
-        if sole >= 0:
-            return {sole: (line or 0, live)}
-        rows = self._connection.execute(sql.SAID, (key,)).fetchall()
-        return {origin: (at, entity_of((key, live.id, *columns))) for origin, at, *columns in rows}
 
     def _keep(
         self,
@@ -295,8 +289,41 @@ class EntityWriter:
             names.add([(key, [k for k in after if k not in before])])
 
 
+def what_each_said(
+    connection: sqlite3.Connection, key: int, live: Entity, sole: int | None, line: int | None
+) -> Records:
+    """What each origin said of an entity, ascending; its columns are as they stand in its row."""
+    if sole is None:
+        return {}
+    if sole >= 0:
+        return {sole: (line or 0, live)}
+    rows = connection.execute(sql.SAID, (key,)).fetchall()
+    return {origin: (at, entity_of((key, live.id, *columns))) for origin, at, *columns in rows}
+
+
+def remade(id_: str, records: Records) -> Entity:
+    """An entity of which just this was said."""
+    made = combined(Entity(id_, id_), [record for _, record in records.values()])
+    properties = together({origin: record.properties for origin, (_, record) in records.items()})
+    return Entity(made.id, made.name, made.label, made.aliases, properties)
+
+
 def same(left: Entity, right: Entity) -> bool:
     """Whether two entities are stored alike; unlike for ``==``, 1 isn't True."""
     return (left.name, left.label, left.aliases) == (right.name, right.label, right.aliases) and encoded(
         left.properties
     ) == encoded(right.properties)
+
+
+def _shown_alike(left: Entity, right: Entity) -> bool:
+    """``same`` of what is shown of two entities, without a text for each."""
+    left, right = shown(left), shown(right)
+    if left != right:
+        return False
+    for name, value in left.properties.items():
+        other = right.properties[name]
+        if type(value) is not type(other):
+            return False
+        if isinstance(value, tuple) and isinstance(other, tuple) and [*map(type, value)] != [*map(type, other)]:
+            return False
+    return True

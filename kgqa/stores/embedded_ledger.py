@@ -10,17 +10,19 @@ import numpy as np
 
 from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, LoadSource, Origin, Withdrawn
-from graph_schema.types import Int64s, Properties
+from graph_schema.types import Fact, Int64s, Properties
 from kgqa.stores import embedded_sql as sql
 from kgqa.stores.embedded_arrays import EmbeddedArrays
 from kgqa.stores.embedded_log import (
     BROUGHT,
     TAKEN_BACK,
     TAKEN_OUT,
+    FactIndex,
     origin_set,
     row_keys,
     row_lines,
 )
+from kgqa.stores.embedded_read import keys_of
 from kgqa.stores.embedded_write import EmbeddedWriter
 from kgqa.stores.keys import NONE, KeySet, Layout, distinct
 from kgqa.stores.properties import decoded, together
@@ -106,18 +108,32 @@ def marks(
     return [sorted(had.items()) for had in found]
 
 
-def origins(connection: sqlite3.Connection, marked: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[Origin, ...]]:
-    """Marks in words."""
+def origins(
+    connection: sqlite3.Connection, index: FactIndex, arrays: EmbeddedArrays | None, facts: Sequence[Fact]
+) -> list[tuple[Origin, ...]]:
+    """See ``LoadLedger.origins``."""
+    at, keys = keys_of(connection, index, facts)
+    asked, place = np.unique(keys, return_inverse=True)
     known = {origin: (load, name) for origin, load, name in connection.execute(sql.SOURCES)}
-    return [tuple(sorted(Origin(*known[origin], line) for origin, line in had if origin in known)) for had in marked]
-
-
-def fact_properties(connection: sqlite3.Connection, facts: Sequence[tuple[int, int, int]]) -> list[Properties]:
-    """Properties of facts, given as row keys."""
-    return [
-        together({origin: decoded(text) for origin, text in connection.execute(sql.FACT_PROPERTIES, fact)})
-        for fact in facts
+    said = [
+        tuple(sorted(Origin(*known[origin], line) for origin, line in had if origin in known))
+        for had in marks(connection, asked, arrays, index.layout)
     ]
+    found: list[tuple[Origin, ...]] = [()] * len(facts)
+    for position, which in zip(at.tolist(), place.tolist(), strict=True):
+        found[position] = said[which]
+    return found
+
+
+def fact_properties(connection: sqlite3.Connection, index: FactIndex, facts: Sequence[Fact]) -> list[Properties]:
+    """See ``LoadLedger.fact_properties``."""
+    found: list[Properties] = [{}] * len(facts)
+    if connection.execute(sql.ANY_FACT_PROPERTY).fetchone()[0]:
+        at, keys = keys_of(connection, index, facts)
+        for position, fact in zip(at.tolist(), index.layout.triples(keys), strict=True):
+            rows = connection.execute(sql.FACT_PROPERTIES, fact)
+            found[position] = together({origin: decoded(text) for origin, text in rows})
+    return found
 
 
 def withdraw(connection: sqlite3.Connection, writer: EmbeddedWriter, given: Sequence[int]) -> Withdrawn:
@@ -128,7 +144,7 @@ def withdraw(connection: sqlite3.Connection, writer: EmbeddedWriter, given: Sequ
     for origin in origins:
         lost.add(origin_set(connection, origin, layout).all())
     keys = lost.all()
-    kept = _kept(connection, keys, set(origins), layout)
+    kept = kept_without(connection, keys, set(origins), layout)
     spoken = sorted({key for origin in origins for (key,) in connection.execute(sql.SPOKEN_OF, (origin,))})
     for origin in origins:
         connection.executemany(sql.DROP_ORIGIN_PROPERTIES, [(origin,)])
@@ -150,7 +166,7 @@ def withdraw(connection: sqlite3.Connection, writer: EmbeddedWriter, given: Sequ
     )
 
 
-def _kept(connection: sqlite3.Connection, keys: Int64s, origins: set[int], layout: Layout) -> Bools:
+def kept_without(connection: sqlite3.Connection, keys: Int64s, origins: set[int], layout: Layout) -> Bools:
     """Which of these facts, ascending, have a mark of another origin."""
     kept = np.zeros(len(keys), bool)
     if len(keys):

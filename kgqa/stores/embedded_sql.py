@@ -103,6 +103,11 @@ MIGRATIONS: dict[int, str] = {
     CREATE INDEX said_by_origin ON said (origin);
     """,
     3: "ALTER TABLE origin ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;\n",
+    4: """
+    ALTER TABLE origin ADD COLUMN facts_changed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE origin ADD COLUMN declared_created INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE origin ADD COLUMN declared_changed INTEGER NOT NULL DEFAULT 0;
+    """,
 }
 # What makes a new file one of a scratch store: no id is looked for in an index before there is one.
 SCRATCH = """
@@ -173,6 +178,10 @@ SAID = "SELECT origin, line, name, label, aliases, properties FROM said WHERE en
 SAY = "INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?, ?, ?)"
 UNSAY = "DELETE FROM said WHERE entity = ? AND origin = ?"
 UNSAY_ALL = "DELETE FROM said WHERE entity = ?"
+SPOKEN_OF_ANY = """
+    SELECT entity FROM said WHERE origin IN (SELECT value FROM json_each(?1))
+    UNION SELECT key FROM entity WHERE sole IN (SELECT value FROM json_each(?1))
+"""
 SPOKEN_OF = """
     SELECT entity FROM said WHERE origin = ?1 UNION ALL SELECT key FROM entity WHERE sole = ?1
 """
@@ -206,6 +215,17 @@ FACT_PROPERTIES = "SELECT origin, properties FROM fact_property WHERE head = ? A
 FACT_PROPERTY = """
     SELECT properties FROM fact_property WHERE head = ? AND relation = ? AND tail = ? AND origin = ?
 """
+# ?1: origins as JSON.
+TOLD_BY_ORIGINS = """
+    SELECT DISTINCT head, relation, tail FROM fact_property WHERE origin IN (SELECT value FROM json_each(?1))
+    ORDER BY head, relation, tail
+"""
+PROPERTIES_BY_ORIGINS = """
+    SELECT head, relation, tail, origin, properties FROM fact_property
+    WHERE (head, relation, tail) IN
+        (SELECT head, relation, tail FROM fact_property WHERE origin IN (SELECT value FROM json_each(?1)))
+    ORDER BY head, relation, tail
+"""
 SET_FACT_PROPERTY = "INSERT OR REPLACE INTO fact_property VALUES (?, ?, ?, ?, ?)"
 DROP_FACT_PROPERTIES = "DELETE FROM fact_property WHERE head = ? AND relation = ? AND tail = ?"
 DROP_ORIGIN_PROPERTIES = "DELETE FROM fact_property WHERE origin = ?"
@@ -228,11 +248,18 @@ LOADS = """
     FROM load ORDER BY number
 """
 SEAL_LOAD = "UPDATE load SET report = ?2, sealed = (SELECT value FROM meta WHERE key = 'changes') WHERE id = ?1"
-ORIGINS = "SELECT load, origin, name, size, digest, through, facts, entities, rejected FROM origin ORDER BY origin"
+ORIGINS = """
+    SELECT load, origin, name, size, digest, through, facts, entities, rejected, facts_changed, declared_created,
+           declared_changed
+    FROM origin ORDER BY origin
+"""
 END_LOAD = "UPDATE load SET state = ?2, ended = ?3 WHERE id = ?1"
 LOAD_STATE = "SELECT state FROM load WHERE id = ?"
 COUNT_ORIGIN = """
-    UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4 WHERE origin = ?1
+    UPDATE origin SET through = max(through, ?2), facts = facts + ?3, entities = entities + ?4,
+        facts_changed = facts_changed + ?5, declared_created = declared_created + ?6,
+        declared_changed = declared_changed + ?7
+    WHERE origin = ?1
 """
 # ?1: label; ?2: origins as JSON.
 VALUES = """
@@ -242,6 +269,10 @@ VALUES = """
                                 AND origin NOT IN (SELECT value FROM json_each(?2))),
                     coalesce(sole, 0) IN (SELECT value FROM json_each(?2)))
 """
-RESET_ORIGIN = "UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0 WHERE origin = ?"
+RESET_ORIGIN = """
+    UPDATE origin SET through = 0, facts = 0, entities = 0, rejected = 0, facts_changed = 0, declared_created = 0,
+        declared_changed = 0
+    WHERE origin = ?
+"""
 COUNT_REJECTED = "UPDATE origin SET rejected = ?2 WHERE origin = ?1"
 SOURCES = "SELECT o.origin, l.id, o.name FROM origin o JOIN load l ON l.number = o.load"

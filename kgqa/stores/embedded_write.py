@@ -6,14 +6,15 @@ What a transaction would change in memory is kept apart, and comes into force on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from graph_schema.texts import Texts
 from graph_schema.types import Batch, Fact, Facts, Int64s, Value, Written
 from kgqa.stores import embedded_sql as sql
-from kgqa.stores.batches import check_relations, id_texts, line_numbers, numbered, said_of_entities
+from kgqa.stores.batches import check_relations, declared_of, id_texts, line_numbers, numbered, said_of_entities
 from kgqa.stores.embedded_entities import EntityWriter
 from kgqa.stores.embedded_log import BROUGHT, NO_ORIGIN, TAKEN_OUT, FactIndex, log_rows, origin_set
 from kgqa.stores.embedded_read import keys_of
@@ -104,17 +105,19 @@ class EmbeddedWriter:
         rows, created = self.entities.rows_for(ids, said, batch.origin)
         mentioned = len(distinct(rows))
         known = {id_: heard for id_, heard in said.items() if id_ not in created}
-        altered = self.entities.say(known, batch.origin)
+        declared = declared_of(batch, said)
+        altered, others = self.entities.say(known, batch.origin)
+        told = len(created.keys() & declared), len(others & declared)
         ends = rows[:count], rows[count : 2 * count]
         new, changed, marked = self._write_facts(batch, facts, ends) if count else (0, 0, 0)
         if batch.origin:
-            counts = (batch.origin, batch.through, new, len(created))
+            counts = (batch.origin, batch.through, new, len(created), changed, *told)
             if any(counts[1:]):
                 self._connection.execute(sql.COUNT_ORIGIN, counts)
         if created or altered or new or changed or marked:
             self.count_change()
         merged, again = count - new, mentioned - len(created)
-        return Written(new, merged, len(created), again, merged - changed, again - altered)
+        return Written(new, merged, len(created), again, merged - changed, again - altered, *told)
 
     # ---- its facts
 
@@ -233,3 +236,25 @@ class EmbeddedWriter:
         around = self.index.layout.around(entities)
         degree = self.index.forward.count(*around) + self.index.backward.count(*around)
         return entities[np.flatnonzero(degree == 0)]
+
+
+def written_meanwhile(batches: Iterable[Batch], write: Callable[[Batch], Written]) -> Iterator[Written]:
+    """Write each batch while the next one is drawn; yields once for each, in order, when it is in."""
+    failure: Exception | None = None
+    writing: Future[Written] | None = None
+    drawn = iter(batches)
+    with ThreadPoolExecutor(1, "kgqa-load") as pool:
+        while True:
+            batch = None
+            try:
+                batch = next(drawn, None) if failure is None else None
+            except Exception as error:  # noqa: BLE001  what was drawn before is written, then it is raised
+                failure = error
+            before, writing = writing, None
+            if before is not None:
+                yield before.result()
+            if batch is None:
+                break
+            writing = pool.submit(write, batch)
+    if failure is not None:
+        raise failure

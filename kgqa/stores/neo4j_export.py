@@ -120,7 +120,8 @@ def _bookkeeping(
     source_rows = [
         {"origin": s.origin, "load": load.id, "place": place, "source": s.name, "size": s.size}
         | {"digest": s.digest, "through": s.through, "facts": s.facts, "entities": s.entities}
-        | {"rejected": s.rejected}
+        | {"rejected": s.rejected, "facts_changed": s.facts_changed}
+        | {"declared_created": s.declared_created, "declared_changed": s.declared_changed}
         for load in loads
         for place, s in enumerate(load.sources, 1)
     ]

@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, LoadSource, LoadState, Origin, Withdrawn
 from graph_schema.types import Entity, Fact, Properties
 from kgqa.stores import cypher_write
-from kgqa.stores.batches import storable
+from kgqa.stores.batches import shown, storable
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, forget
 from kgqa.stores.neo4j_values import MARKS, ORIGIN, marks_of, of_relationship
 from kgqa.stores.neo4j_write import Run, heard_entity, heard_fact, kept_fact, set_entities
 
 Result = TypeVar("Result")
 Write = Callable[[Callable[[Run], Result]], Result]
+Stream = Callable[[LiteralString, Mapping[str, Any]], Iterator[Any]]
 
 CHUNK = 5_000  # facts or entities taken back in one transaction
 
@@ -42,6 +43,9 @@ def begin(run: Run, plan: LoadPlan) -> None:
             "facts": 0,
             "entities": 0,
             "rejected": 0,
+            "facts_changed": 0,
+            "declared_created": 0,
+            "declared_changed": 0,
         }
         for place, source in enumerate(plan.sources, 1)
     ]
@@ -102,9 +106,33 @@ def fact_properties(run: Run, facts: Sequence[Fact]) -> list[Properties]:
     return [*found]
 
 
+def spoken_of(run: Run, ids: Sequence[str]) -> set[str]:
+    """See ``LoadLedger.spoken_of``."""
+    records = run(cypher_write.SPOKEN_OF, {"ids": [id_ for id_ in ids if storable(id_)]})[0]
+    return {record["id"] for record in records}
+
+
+def entities_without(stream: Stream, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+    """See ``LoadLedger.entities_without``."""
+    for record in stream(cypher_write.TOLD_ENTITIES, {"origins": [*origins]}):
+        if (old := heard_entity(record)) is not None:
+            rest = forget(ENTITIES, old, Entity(old.state.id, old.state.id), origins)
+            yield shown(old.state), shown(rest.state) if rest.marks else None
+
+
+def properties_without(stream: Stream, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+    """See ``LoadLedger.properties_without``."""
+    for record in stream(cypher_write.TOLD_FACTS, {"origins": [*origins]}):
+        old = heard_fact(record["properties"])
+        if old.said is None or not old.said.keys().isdisjoint(origins):
+            rest = forget(FACTS, old, {}, origins)
+            fact = Fact(record["head"], record["relation"], record["tail"])
+            yield fact, old.state, rest.state if rest.marks else None
+
+
 def withdraw(
     write: Write[Any],
-    stream: Callable[[str, Mapping[str, Any]], Iterator[Any]],
+    stream: Stream,
     taken: Sequence[int],
     slot: str,
     undone: str,
@@ -186,7 +214,8 @@ def _states(run: Run, facts: Sequence[Fact]) -> Iterator[tuple[int, Mapping[str,
 
 
 def _source(row: Mapping[str, Any]) -> LoadSource:
-    counts = row["through"], row["facts"], row["entities"], row.get("rejected") or 0
+    names = ("through", "facts", "entities", "rejected", "facts_changed", "declared_created", "declared_changed")
+    counts = (row.get(name) or 0 for name in names)  # older kgqas had fewer
     return LoadSource(row["origin"], row["source"], row["size"], row["digest"], *counts)
 
 

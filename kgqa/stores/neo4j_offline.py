@@ -155,8 +155,17 @@ class OfflineWriter:
     def fact_properties(self, facts: Sequence[Fact]) -> list[Properties]:
         return self._store.fact_properties(facts)
 
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
-        return self._store.facts_of(origins)
+    def facts_of(self, origins: Sequence[int], *, alone: bool = False) -> Iterator[Fact]:
+        return self._store.facts_of(origins, alone=alone)
+
+    def spoken_of(self, ids: Sequence[str]) -> set[str]:
+        return self._store.spoken_of(ids)
+
+    def entities_without(self, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+        return self._store.entities_without(origins)
+
+    def properties_without(self, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+        return self._store.properties_without(origins)
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         return self._store.withdraw(origins, undone=undone)

@@ -29,11 +29,12 @@ from graph_schema.errors import StoreUnavailable
 from graph_schema.types import Batch, Int64s, Written
 from kgqa.stores import neo4j_write as writing
 from kgqa.stores.batches import Prepared, prepare
+from kgqa.stores.neo4j_counts import Counted, account
 from kgqa.stores.neo4j_errors import translated
 from kgqa.stores.neo4j_games import Game, Games, Planned, all_of, ends_of, games_of, taken
 from kgqa.stores.neo4j_seen import Seen
 from kgqa.stores.neo4j_transactions import LEAST_ROWS, HeldLostError, Size, TooMuchError, Transactions
-from kgqa.stores.neo4j_write import Counted, EntityGoneError, Guess, Nodes, Rows, Run
+from kgqa.stores.neo4j_write import EntityGoneError, Guess, Nodes, Rows, Run
 
 Result = TypeVar("Result")
 
@@ -63,6 +64,8 @@ class _Work:
     entities: int = 0
     facts_altered: int = 0
     entities_altered: int = 0
+    declared_created: int = 0
+    declared_changed: int = 0
     merging: list[Future[writing.Made]] = field(default_factory=list)
     playing: list[Future[tuple[int, int]]] = field(default_factory=list)
 
@@ -75,6 +78,8 @@ class _Work:
             merged,
             repeated - self.facts_altered,
             merged - self.entities_altered,
+            self.declared_created,
+            self.declared_changed,
         )
 
 
@@ -166,7 +171,8 @@ class ParallelWriter:
 
             def merge(run: Run, part: Sequence[str] = part) -> writing.Made:
                 done = writing.merge_entities(run, work.prepared, part, {}, work.batch.origin)
-                writing.account(run, self._own.slot, work.batch.origin, Counted(entities=done.created))
+                counted = Counted(entities=done.created, declared_created=done.declared)
+                account(run, self._own.slot, work.batch.origin, counted)
                 return done
 
             try:
@@ -181,6 +187,7 @@ class ParallelWriter:
         """Wait until the entities of a batch are there, and merge into them what is said otherwise of them."""
         for made in self._results(work.merging):
             work.entities += made.created
+            work.declared_created += made.declared
             work.nodes |= made.nodes
             work.differing += made.differing
         if work.differing:
@@ -189,29 +196,33 @@ class ParallelWriter:
             ids = sorted(work.differing)
             size = max(LEAST_ROWS, -(-len(ids) // self._workers))
             parts = [ids[start : start + size] for start in range(0, len(ids), size)]
-            work.entities_altered = sum(self._results([pool.submit(self._differ, work, part) for part in parts]))
+            for altered, shown in self._results([pool.submit(self._differ, work, part) for part in parts]):
+                work.entities_altered += altered
+                work.declared_changed += shown
         if self._known_since == work.held:
             if len(self._known) > REMEMBERED_NODES:
                 self._known = {}
             self._known.update(work.nodes)
 
-    def _differ(self, work: _Work, ids: Sequence[str]) -> int:
-        altered = start = 0
+    def _differ(self, work: _Work, ids: Sequence[str]) -> tuple[int, int]:
+        """Merge what is said otherwise of some entities; returns what ``settle_entities`` does."""
+        altered = others = start = 0
         while start < len(ids):
             part = ids[start : start + self._size.rows]
 
-            def settle(run: Run, part: Sequence[str] = part) -> int:
-                found = writing.settle_entities(run, work.prepared, part, work.batch.origin)
-                writing.account(run, self._own.slot, work.batch.origin, Counted(changed=found))
-                return found
+            def settle(run: Run, part: Sequence[str] = part) -> tuple[int, int]:
+                found, shown = writing.settle_entities(run, work.prepared, part, work.batch.origin)
+                account(run, self._own.slot, work.batch.origin, Counted(declared_changed=shown, changed=found))
+                return found, shown
 
             try:
-                altered += self._run(settle, divisible=self._size.divisible(len(part)))
+                found, shown = self._run(settle, divisible=self._size.divisible(len(part)))
             except TooMuchError:
                 self._size.halve()
                 continue
+            altered, others = altered + found, others + shown
             start += len(part)
-        return altered
+        return altered, others
 
     # ---- facts
 
@@ -257,7 +268,7 @@ class ParallelWriter:
         batch = work.batch
 
         def journal(run: Run) -> None:
-            writing.account(run, "", batch.origin, Counted(), batch.through)
+            account(run, "", batch.origin, Counted(), batch.through)
 
         if batch.through:
             self._run(journal, causal=True)
@@ -290,7 +301,7 @@ class ParallelWriter:
                 told = work.prepared.facts[of.relation].told(of.places)
                 facts.append(Rows(of.relation, of.heads.tolist(), of.tails.tolist(), of.marks.tolist(), told))
             created, altered = writing.write_facts(run, facts, [*work.prepared.facts], origin, self._guess)
-            writing.account(run, self._own.slot, origin, Counted(created, 0, altered))
+            account(run, self._own.slot, origin, Counted(created, facts_changed=altered))
             return created, altered
 
         gone, began = 0, time.monotonic()
@@ -315,8 +326,8 @@ class ParallelWriter:
 
         def merge(run: Run) -> writing.Made:
             done = writing.merge_entities(run, work.prepared, ids, {}, origin)
-            altered = writing.settle_entities(run, work.prepared, sorted(done.differing), origin)
-            writing.account(run, self._own.slot, origin, Counted(0, done.created, altered))
+            altered, others = writing.settle_entities(run, work.prepared, sorted(done.differing), origin)
+            account(run, self._own.slot, origin, Counted(0, done.created, 0, done.declared, others, altered))
             return done
 
         made = self._run(merge)

@@ -11,7 +11,7 @@ from graph_schema.errors import StoreError
 from graph_schema.loads import Load, LoadPlan, Origin, Withdrawn
 from graph_schema.migrations import LATEST, MIGRATIONS, UniqueKey
 from graph_schema.schema import Schema
-from graph_schema.types import Batch, Fact, Properties, Value, Written
+from graph_schema.types import Batch, Entity, Fact, Properties, Value, Written
 from kgqa.stores import cypher, cypher_write, neo4j_loads
 from kgqa.stores.batches import by_relation, prepare, storable
 from kgqa.stores.neo4j_errors import translated
@@ -140,9 +140,19 @@ class Neo4jStore(Neo4jReader):
         for record in self._stream(cypher.values(label), {"name": stored, "without": [*without]}):
             yield record["id"], of_node({stored: record["value"]})[name]
 
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
-        for record in self._stream(cypher_write.FACTS_OF, {"origins": [*origins]}):
+    def facts_of(self, origins: Sequence[int], *, alone: bool = False) -> Iterator[Fact]:
+        query = cypher_write.FACTS_OF_ALONE if alone else cypher_write.FACTS_OF
+        for record in self._stream(query, {"origins": [*origins]}):
             yield Fact(record["head"], record["relation"], record["tail"])
+
+    def spoken_of(self, ids: Sequence[str]) -> set[str]:
+        return self._read(lambda run: neo4j_loads.spoken_of(run, ids))
+
+    def entities_without(self, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+        yield from neo4j_loads.entities_without(self._stream, origins)
+
+    def properties_without(self, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+        yield from neo4j_loads.properties_without(self._stream, origins)
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         self._known = {}

@@ -12,8 +12,9 @@ from neo4j import Record
 
 from graph_schema.types import DEFAULT_LABEL, Entity, Int64s, Properties, Written
 from kgqa.stores import cypher, cypher_write
-from kgqa.stores.batches import Prepared, combined, keys_of_names, name_keys
+from kgqa.stores.batches import Prepared, combined, keys_of_names, name_keys, shown
 from kgqa.stores.heard import ENTITIES, FACTS, Heard, changed, listen
+from kgqa.stores.neo4j_counts import Counted, account
 from kgqa.stores.neo4j_seen import all_there
 from kgqa.stores.neo4j_values import (
     MARKS,
@@ -57,18 +58,20 @@ class Made:
     """What merging entities made.
 
     Attributes:
-        created: how many are new.
+        created: how many are new. declared: how many of these the batch declares.
         nodes: of all that were merged.
         differing: ids of those that were there, and of which something is said that may be new.
     """
 
     created: int = 0
+    declared: int = 0
     nodes: Nodes = field(default_factory=dict)
     differing: list[str] = field(default_factory=list)
 
     def add(self, other: Made) -> None:
         """One more part."""
         self.created += other.created
+        self.declared += other.declared
         self.nodes |= other.nodes
         self.differing += other.differing
 
@@ -113,15 +116,6 @@ class Guess:
     there: bool = False
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What a transaction brought: new facts, new entities, and how many others it changed."""
-
-    facts: int = 0
-    entities: int = 0
-    changed: int = 0
-
-
 def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, through: int) -> tuple[Written, Nodes]:
     """See ``GraphWriter.write``. Returns also the nodes of the batch.
 
@@ -133,7 +127,7 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
         EntityGoneError: not all of ``known`` are there; to be repeated without.
     """
     made = merge_entities(run, prepared, prepared.ids, known, origin)
-    entities_altered = settle_entities(run, prepared, sorted(made.differing), origin)
+    entities_altered, others = settle_entities(run, prepared, sorted(made.differing), origin)
     nodes = made.nodes
     if prepared.facts:
         kept = {known[id_]: id_ for id_ in prepared.ids if id_ not in nodes}
@@ -145,23 +139,12 @@ def write(run: Run, prepared: Prepared, known: Nodes, slot: str, origin: int, th
         heads, tails = places[pairs.heads].tolist(), places[pairs.tails].tolist()
         rows.append(Rows(relation, heads, tails, marks(origin, pairs.lines).tolist(), pairs.properties))
     created, altered = write_facts(run, rows, [*prepared.facts], origin, Guess(not made.created))
-    account(run, slot, origin, Counted(created, made.created, altered + entities_altered), through)
+    counted = Counted(created, made.created, altered, made.declared, others, entities_altered)
+    account(run, slot, origin, counted, through)
     merged = len(prepared.ids) - made.created
     repeated = prepared.given - created
-    return Written(created, repeated, made.created, merged, repeated - altered, merged - entities_altered), nodes
-
-
-def account(run: Run, slot: str, origin: int, counted: Counted, through: int = 0) -> None:
-    """Count a change, if there was one, and what an origin brought. The last thing in a transaction: who has the same
-    slot waits."""
-    if origin and (counted.facts or counted.entities):
-        tally = f"brought/{origin}/{slot}"
-        brought = {"origin": origin, "facts": counted.facts, "entities": counted.entities}
-        run(cypher_write.BROUGHT, {"slot": slot, "tally": tally, **brought})
-    elif counted != Counted():
-        run(cypher_write.COUNT_CHANGE, {"slot": slot})
-    if origin and through:
-        run(cypher_write.JOURNAL, {"origin": origin, "through": through})
+    alike = repeated - altered, merged - entities_altered
+    return Written(created, repeated, made.created, merged, *alike, made.declared, others), nodes
 
 
 def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapping[str, int], origin: int) -> Made:
@@ -170,13 +153,13 @@ def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapp
     Those that facts only mention and that are known are left out. Nothing that was there is changed.
     """
     made = Made()
-    by_label: dict[str, list[Entity]] = {}
+    by_label: dict[tuple[str, bool], list[Entity]] = {}
     mentioned: list[str] = []
     for id_ in ids:
         said = prepared.entities.get(id_)
         if said is not None:
             entity = combined(None, said)
-            by_label.setdefault(entity.label, []).append(entity)
+            by_label.setdefault((entity.label, id_ in prepared.declared), []).append(entity)
         elif id_ not in known:
             mentioned.append(id_)
     for part in _chunks(mentioned):
@@ -184,15 +167,20 @@ def merge_entities(run: Run, prepared: Prepared, ids: Iterable[str], known: Mapp
         records, counters = run(cypher_write.MERGE_MENTIONED, {"given": {"ids": part, "keys": keys}})
         made.created += counters.get("nodes_created", 0)
         made.nodes.update(zip(part, records[0]["nodes"], strict=True))
-    for label in sorted(by_label):
-        for entities in _chunks(by_label[label]):
-            _merge_told(run, label, entities, prepared, origin, made)
+    for label, declared in sorted(by_label):
+        for entities in _chunks(by_label[label, declared]):
+            created = _merge_told(run, label, entities, prepared, origin, made)
+            made.declared += created if declared else 0
     return made
 
 
-def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: int) -> int:
-    """Say of entities that are there what a batch says of them; returns how many were changed by it."""
-    altered = 0
+def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: int) -> tuple[int, int]:
+    """Say of entities that are there what a batch says of them.
+
+    Returns:
+        Of how many something is said anew, and how many of those declared are shown otherwise than before.
+    """
+    altered = others = 0
     for part in _chunks(ids):
         found = []
         for record in run(cypher_write.LOCK_ENTITIES, {"given": {"ids": part}})[0]:
@@ -202,9 +190,11 @@ def settle_entities(run: Run, prepared: Prepared, ids: Sequence[str], origin: in
             new = listen(ENTITIES, old, Entity(id_, id_), origin, prepared.entity_lines[id_], prepared.entities[id_])
             if changed(ENTITIES, old, new):
                 found.append((old, new))
+                alike = old.state is new.state or ENTITIES.same(shown(old.state), shown(new.state))
+                others += not alike and id_ in prepared.declared
         set_entities(run, found)
         altered += len(found)
-    return altered
+    return altered, others
 
 
 def verify(run: Run, nodes: Mapping[int, str]) -> None:
@@ -339,8 +329,8 @@ def set_entities(run: Run, altered: Sequence[tuple[Heard[Entity], Heard[Entity]]
             run(cypher_write.set_label(label, to=to), {"ids": ids})
 
 
-def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prepared, origin: int, made: Made) -> None:
-    """Merge entities that something is said of."""
+def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prepared, origin: int, made: Made) -> int:
+    """Merge entities that something is said of; returns how many are new."""
     rows = []
     for entity in entities:
         kept = kept_entity(Heard((mark(origin, prepared.entity_lines[entity.id]),), None, entity))
@@ -353,6 +343,7 @@ def _merge_told(run: Run, label: str, entities: Sequence[Entity], prepared: Prep
     if created < len(rows):
         bounds = {"low": origin * ORIGIN, "high": (origin + 1) * ORIGIN}
         made.differing += run(cypher_write.differing_entities(label), {"given": {"rows": rows}, **bounds})[0][0]["ids"]
+    return created
 
 
 def _merge_facts(run: Run, query: LiteralString, columns: Mapping[str, Sequence[object]]) -> int:

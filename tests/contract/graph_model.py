@@ -1,15 +1,13 @@
-"""What a store must behave like, as plain dicts and sets; and strategies for graphs that are hard on stores."""
+"""What a store must behave like, as plain dicts and sets."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from graph_schema import (
     Batch,
@@ -51,11 +49,6 @@ NASTY = (
     "null",
 )
 
-texts = st.sampled_from(NASTY) | st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6
-)
-few_texts = st.lists(texts, min_size=2, max_size=6, unique=True)
-
 
 @dataclass
 class Told:
@@ -91,6 +84,9 @@ class Journal:
     through: int = 0
     facts: int = 0
     entities: int = 0
+    facts_changed: int = 0
+    declared_created: int = 0
+    declared_changed: int = 0
 
 
 @dataclass
@@ -103,7 +99,7 @@ class Model:
     journals: dict[int, Journal] = field(default_factory=dict)
 
     def write(self, batch: Batch) -> Written:
-        before, old_facts, origin = set(self.live), set(self.facts), batch.origin
+        before, old_facts, origin = {id_: exact(self.entity(id_)) for id_ in self.live}, set(self.facts), batch.origin
         records, marks = exact(self.told), exact(self.facts)
         for entity in batch.entities:
             self.live.setdefault(entity.id, Told(entity.id)).say(entity)
@@ -118,14 +114,20 @@ class Model:
             self.facts.setdefault(fact, {}).setdefault(origin, Mark(line)).properties |= had
         mentioned = {e.id for e in batch.entities} | {i for f in batch.facts for i in (f.head, f.tail)}
         created, new = len(self.facts) - len(old_facts), len(self.live) - len(before)
+        declared = {entity.id for entity in batch.entities[: batch.declared]}
+        others = sum(before[id_] != exact(self.entity(id_)) for id_ in declared & before.keys())
+        told = len(declared - before.keys()), others
         changed = sum(marks.get(fact) != exact(self.facts[fact]) for fact in set(batch.facts) & old_facts)
-        altered = sum(records.get(id_, {}) != exact(self.told.get(id_, {})) for id_ in mentioned & before)
+        altered = sum(records.get(id_, {}) != exact(self.told.get(id_, {})) for id_ in mentioned & before.keys())
         if origin:
             journal = self.journals.setdefault(origin, Journal())
             journal.through = max(journal.through, batch.through)
             journal.facts, journal.entities = journal.facts + created, journal.entities + new
-        merged, again = len(batch.facts) - created, len(mentioned & before)
-        return Written(created, merged, new, again, merged - changed, again - altered)
+            journal.facts_changed += changed
+            journal.declared_created += told[0]
+            journal.declared_changed += told[1]
+        merged, again = len(batch.facts) - created, len(mentioned & before.keys())
+        return Written(created, merged, new, again, merged - changed, again - altered, *told)
 
     def delete(self, facts: Sequence[Fact]) -> int:
         there = set(facts) & set(self.facts)
@@ -153,6 +155,27 @@ class Model:
         dropped = {id_ for id_ in lonely if not self.told.get(id_)}
         self._drop(dropped)
         return Withdrawn(len(gone), len(lost - gone), len(dropped), len(spoken - dropped))
+
+    def without(self, origins: Sequence[int]) -> dict[str, tuple[Entity, Entity | None]]:
+        """Entities that these origins spoke of: as they are, and as the others alone would have made them."""
+        found: dict[str, tuple[Entity, Entity | None]] = {}
+        for id_, told in self.told.items():
+            if set(told) & set(origins):
+                rest = Model()
+                for origin in sorted(set(told) - set(origins)):
+                    one = told[origin]
+                    rest.write(Batch([Entity(id_, one.name, one.label, tuple(one.aliases), one.properties)], origin=0))
+                found[id_] = self.entity(id_), rest.entity(id_) if rest.live else None
+        return found
+
+    def properties_without(self, origins: Sequence[int]) -> dict[Fact, tuple[object, object]]:
+        """Facts that these origins gave properties: what they have, and what they would have without."""
+        found: dict[Fact, tuple[object, object]] = {}
+        for fact, marks in self.facts.items():
+            if any(marks[origin].properties for origin in set(marks) & set(origins)):
+                rest = {origin: mark.properties for origin, mark in marks.items() if origin not in origins}
+                found[fact] = self.properties(fact), together(rest) if rest else None
+        return found
 
     def entity(self, id_: str) -> Entity:
         told = self.live[id_]
@@ -197,81 +220,6 @@ def exact(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return [exact(getattr(value, part.name)) for part in fields(value)]
     return type(value).__name__, value
-
-
-@dataclass(frozen=True)
-class Withdraw:
-    """A step of a history: origins, as places among those there are, whose marks are taken back."""
-
-    places: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Finish:
-    """A step of a history: the store is finished."""
-
-
-Step = Batch | list[Fact] | Withdraw | Finish
-ORIGINS = 4  # of a history; the first is none, 0
-
-scalars = (
-    texts
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False)
-    | st.booleans()
-    | st.dates()
-    | st.datetimes(timezones=st.just(UTC))
-)
-values = scalars | st.lists(texts, max_size=3).map(tuple) | st.lists(st.integers(0, 9), max_size=3).map(tuple)
-names_of_properties = st.sampled_from(["born", "name", "id", "x` }", "properties", "0", "line", "Ünï cödé"])
-properties = st.dictionaries(names_of_properties, values | st.sampled_from([1, 1.0, True]), max_size=2)
-
-
-@st.composite
-def batches(draw: st.DrawFn, ids: list[str], relations: list[str]) -> Batch:
-    """A batch over these ids and relations, duplicates and self-loops among it; its origin is a place."""
-    id_, relation = st.sampled_from(ids), st.sampled_from(relations)
-    facts = draw(st.lists(st.builds(Fact, id_, relation, id_), max_size=8))
-    said = st.builds(
-        Entity,
-        id_,
-        texts | id_,
-        st.sampled_from(["Entity", "Film", 'La"b`el']),
-        st.lists(texts, max_size=2).map(tuple),
-        properties | st.just({}),
-    )
-    entities = draw(st.lists(said, max_size=3))
-    lines = st.integers(1, 2**40 - 1)
-
-    def column(of: st.SearchStrategy[Any], length: int) -> Any:
-        return draw(st.just([]) | st.lists(of, min_size=length, max_size=length))
-
-    return Batch(
-        entities,
-        facts,
-        column(properties, len(facts)),
-        draw(st.integers(0, ORIGINS - 1)),
-        column(lines, len(entities)),
-        column(lines, len(facts)),
-        draw(st.integers(0, 9)),
-    )
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Step]:
-    """What happens to a store."""
-    ids, relations = draw(few_texts), draw(few_texts)[:3]
-    deletions = st.lists(
-        st.builds(Fact, st.sampled_from(ids), st.sampled_from(relations), st.sampled_from(ids)), max_size=6
-    )
-    withdrawals = st.lists(st.integers(1, ORIGINS - 1), min_size=1, max_size=2, unique=True).map(
-        lambda places: Withdraw(tuple(places))
-    )
-    written = batches(ids, relations)
-    steps: list[Step] = draw(
-        st.lists(written | written | deletions | withdrawals | st.just(Finish()), min_size=1, max_size=6)
-    )
-    return steps
 
 
 def check(reader: GraphReader, model: Model, changes: int | None = None) -> None:
@@ -363,5 +311,17 @@ def check_marks(ledger: LoadLedger, model: Model, sources: dict[int, tuple[str, 
     for origins in ([], [0], [*sources], *([origin] for origin in sources)):
         expected = {fact for fact, marks in model.facts.items() if set(marks) & set(origins)}
         assert Counter(ledger.facts_of(origins)) == Counter(expected)
-    journals = {s.origin: Journal(s.through, s.facts, s.entities) for load in ledger.loads() for s in load.sources}
+        alone = {fact for fact in expected if set(model.facts[fact]) <= set(origins)}
+        assert Counter(ledger.facts_of(origins, alone=True)) == Counter(alone)
+        entities = [*ledger.entities_without(origins)]
+        assert len(entities) == len({now.id for now, _ in entities})
+        assert exact({now.id: pair for pair in entities for now in pair[:1]}) == exact(model.without(origins))
+        properties = [*ledger.properties_without(origins)]
+        assert exact({fact: (now, rest) for fact, now, rest in properties}) == exact(model.properties_without(origins))
+        assert len(properties) == len({fact for fact, _, _ in properties})
+    ids = [*sorted(model.live), "nobody has this id", "\0"]
+    assert ledger.spoken_of(ids) == {id_ for id_ in model.live if model.told.get(id_)}
+    names = [field.name for field in fields(Journal)]
+    held = [source for load in ledger.loads() for source in load.sources]
+    journals = {source.origin: Journal(*(getattr(source, name) for name in names)) for source in held}
     assert journals == {origin: model.journals.get(origin, Journal()) for origin in sources}

@@ -114,7 +114,7 @@ def test_undoing_leaves_what_others_brought(ledger: GraphStore) -> None:
     own, shared, plain = Fact("x", "r", "y"), FACT, Fact("b", "r", "c")
     ledger.write(Batch(facts=[plain]))
     ledger.write(Batch([Entity("a", "Alpha", "Letter")], [shared, own, plain], (), one, [1], [2, 3, 4]))
-    assert ledger.write(Batch([Entity("a", "Alef")], [shared], (), two, [8], [9])) == Written(0, 1, 0, 2, 0, 1)
+    assert ledger.write(Batch([Entity("a", "Alef")], [shared], (), two, [8], [9])) == Written(0, 1, 0, 2, 0, 1, 0, 1)
     load_one, load_two = ledger.loads()
     assert ledger.origins([shared, own, plain, Fact("no", "r", "no")]) == [
         (Origin(load_one.id, "/data/one", 2), Origin(load_two.id, "/data/two", 9)),

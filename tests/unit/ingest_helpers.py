@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from graph_schema import Batch, Entity, Fact, Properties, Schema, Value, Written
+import numpy as np
+
+from graph_schema import Batch, Entity, Fact, Offer, Properties, Schema, Value, Written
 from graph_schema.loads import Load, LoadPlan, LoadSource, Origin, Withdrawn
 from graph_schema.types import DEFAULT_LABEL
 from ingest import LoadOptions, LoadReport, Rejected, Source, load
@@ -56,8 +59,15 @@ class MemoryWriter:
             unchanged -= fact in self.facts and batch.origin not in marks
             marks.setdefault(batch.origin, line)
             self.facts.add(fact)
+        declared = {entity.id for entity in batch.entities[: batch.declared]}
         written = Written(
-            len(new), len(batch.facts) - len(new), len(new_ids), len(ids) - len(new_ids), unchanged, len(ids - new_ids)
+            len(new),
+            len(batch.facts) - len(new),
+            len(new_ids),
+            len(ids) - len(new_ids),
+            unchanged,
+            len(ids - new_ids),
+            len(declared & new_ids),
         )
         self._note(batch, written)
         return written
@@ -124,8 +134,27 @@ class MemoryWriter:
             if node.label == label and name in node.properties and not (marks and set(marks) <= set(without)):
                 yield node.id, node.properties[name]
 
-    def facts_of(self, origins: Sequence[int]) -> Iterator[Fact]:
-        return iter([fact for fact, marks in self.marks.items() if marks.keys() & set(origins)])
+    def facts_of(self, origins: Sequence[int], *, alone: bool = False) -> Iterator[Fact]:
+        found = [fact for fact, marks in self.marks.items() if marks.keys() & set(origins)]
+        return iter([fact for fact in found if not alone or self.marks[fact].keys() <= set(origins)])
+
+    def spoken_of(self, ids: Sequence[str]) -> set[str]:
+        return {id_ for id_ in ids if self.entity_marks.get(id_)}
+
+    def entities_without(self, origins: Sequence[int]) -> Iterator[tuple[Entity, Entity | None]]:
+        for id_, marks in self.entity_marks.items():
+            if marks.keys() & set(origins):
+                yield self.nodes[id_], None if marks.keys() <= set(origins) else self.nodes[id_]
+
+    def properties_without(self, origins: Sequence[int]) -> Iterator[tuple[Fact, Properties, Properties | None]]:
+        return iter(())
+
+    def offer(self, ids: Sequence[str]) -> Offer:
+        """All facts around an entity as of one relation, whatever theirs are."""
+        ends = Counter(end for fact in self.facts for end in (fact.head, fact.tail))
+        owner = [at for at, id_ in enumerate(ids) if ends[id_]]
+        count = [ends[ids[at]] for at in owner]
+        return Offer(np.array(owner, np.int64), np.zeros(len(owner), np.int64), np.array(count, np.int64), ("r",))
 
     def withdraw(self, origins: Sequence[int], *, undone: str = "") -> Withdrawn:
         deleted = kept = 0
@@ -160,6 +189,8 @@ class MemoryWriter:
                         through=max(source.through, batch.through),
                         facts=source.facts + written.facts_created,
                         entities=source.entities + written.entities_created,
+                        facts_changed=source.facts_changed + written.facts_merged - written.facts_unchanged,
+                        declared_created=source.declared_created + written.declared_created,
                     )
                     if source.origin == batch.origin
                     else source

@@ -137,6 +137,95 @@ def test_replacing_with_nothing_to_take_away_needs_no_word(kgqa: Kgqa, tmp_path:
     assert "1 new fact, 0 to go, 2 to stay" in kgqa("ingest", "one", "--replace", *STORE).succeeded()
 
 
+def test_replacing_shows_and_asks_for_nodes_and_properties_too(kgqa: Kgqa, tmp_path: Path) -> None:
+    def said(films: str, weight: int) -> None:
+        (tmp_path / "f.csv").write_text(f"id,name,year\n{films}", "utf-8")
+        (tmp_path / "e.csv").write_text(f"head,tail,weight\n1,2,{weight}\n", "utf-8")
+
+    def entities() -> int:
+        count: int = json.loads(kgqa("store", "info", "--json", *STORE).succeeded())["entities"]
+        return count
+
+    (tmp_path / "m.yaml").write_text(
+        "sources:\n"
+        "  - files: f.csv\n"
+        "    nodes: [{label: Film, id: id, name: name, properties: {year: {column: year, type: integer}}}]\n"
+        "  - files: e.csv\n"
+        "    relationships:\n"
+        "      - {type: like, head: {id: head}, tail: {id: tail}, properties: {weight: weight}}\n",
+        "utf-8",
+    )
+    load = ("ingest", "f.csv", "e.csv", "--mapping", "m.yaml", *STORE)
+    said("1,Heat,1995\n2,Alien,1979\n3,[Dune],2021\n", 5)
+    kgqa(*load).succeeded()
+    said("1,Heat,2000\n2,Alien,1979\n4,Ali,2001\n", 6)
+    shown = (
+        "0 new facts, 0 to go, 1 to stay, 1 with other properties",
+        "  ~ 1 -like-> 2 weight: 5 -> 6",
+        "1 new entity, 1 to go, 1 to change",
+        "  + 4 Ali",
+        "  - 3 [Dune]",
+        "  ~ 1 year: 1995 -> 2000",
+    )
+    foreseen = kgqa(*load, "--replace", "--dry-run").succeeded().splitlines()
+    assert foreseen[: len(shown)] == [*shown]
+    refused = kgqa(*load, "--replace")
+    assert (refused.status, entities()) == (1, 3)
+    assert "there is no terminal to ask on" in refused.err
+    assert refused.out.splitlines()[: len(shown)] == [*shown]
+    done = json.loads(kgqa(*load, "--replace", "--yes", "--json").succeeded())["difference"]
+    assert (done["entities_new_examples"], done["entities_gone_examples"]) == (["4"], ["3"])
+    assert done["entities_changed_examples"] == [{"of": "1", "values": [["year", 1995, 2000]]}]
+    assert done["changed_examples"] == [{"of": ["1", "like", "2"], "values": [["weight", "5", "6"]]}]
+    for step in ("2,Alien,1979\n4,Ali,2001\n", "2,Alien,1980\n4,Ali,2001\n"):
+        said(f"1,Heat,2000\n{step}5,New,1\n", 6)
+        assert kgqa(*load, "--replace").status == (1 if "1980" in step else 0), "only what goes or changes is asked for"
+
+
+def test_replacing_says_which_lines_are_set_aside_before_it_asks(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("a,r,b\nc,r,d\ne,r,f\n", "utf-8")
+    kgqa("ingest", "one", *STORE).succeeded()
+    (tmp_path / "one").write_text("a,r,b\nc,r\ne,r,f\n", "utf-8")
+    wanted = ["1 line would be set aside, so what they said before goes:", "  one:2: wrong number of fields: 2"]
+    for way in ("--dry-run", "--quiet"):
+        shown = kgqa("ingest", "one", "--replace", way, *STORE).out
+        assert "0 new facts, 1 to go, 2 to stay" in shown
+        for line in wanted:
+            assert line in shown
+    found = json.loads(kgqa("ingest", "one", "--replace", "--dry-run", "--json", *STORE).succeeded())["difference"]
+    assert found["rejected"] == {"wrong number of fields": 1}
+    assert list(found["rejected_examples"]) == ["wrong number of fields"]
+    many = "".join(f"bad{n}\n" for n in range(9))
+    (tmp_path / "one").write_text(f"a,r,b\nc,r,d\ne,r,f\n{many}", "utf-8")
+    shown = kgqa("ingest", "one", "--replace", *STORE).succeeded()
+    assert "9 lines would be set aside" in shown
+    assert "... and 4 more: wrong number of fields" in shown
+
+
+def test_the_report_says_what_became_of_nodes(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "sources:\n"
+        "  - files: f.csv\n"
+        "    nodes: [{label: Film, id: id, name: name, properties: {year: {column: year, type: integer}}}]\n",
+        "utf-8",
+    )
+    load = ("ingest", "f.csv", "--mapping", "m.yaml", *STORE)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,1995\n2,Alien,1979\n", "utf-8")
+    assert "; 2 new entities; " in kgqa(*load).succeeded()
+    assert "; 0 new entities, 2 nodes there already or repeated, unchanged; " in kgqa(*load).succeeded()
+    fast = json.loads(kgqa(*load, "--json").succeeded())
+    assert (fast["entities"], fast["entities_merged"], fast["entities_unchanged"]) == (2, 2, 2)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,2007\n2,Alien,1979\n", "utf-8")
+    foreseen = kgqa(*load, "--dry-run").succeeded()
+    assert "; 0 new entities, 2 nodes there already or repeated (1 of them would change); " in foreseen
+    done = json.loads(kgqa(*load, "--json").succeeded())
+    for of in (done, *done["files"]):
+        assert (of["entities"], of["entities_created"]) == (2, 0)
+        assert (of["entities_merged"], of["entities_unchanged"]) == (2, 1)
+    (tmp_path / "f.csv").write_text("id,name,year\n1,Heat,2008\n2,Alien,1979\n", "utf-8")
+    assert "2 nodes there already or repeated (1 of them changed); " in kgqa(*load).succeeded()
+
+
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 2), ("n\n", 3), ("", 3)])
 def test_on_a_terminal_it_is_asked(
     kgqa: Kgqa, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch, answer: str, left: int

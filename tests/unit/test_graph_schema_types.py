@@ -96,7 +96,8 @@ def test_a_topic_is_ambiguous_if_several_bear_its_name() -> None:
 
 
 def test_written_adds_up() -> None:
-    assert Written(1, 2, 3, 4) + Written(10, 20, 30, 40) == Written(11, 22, 33, 44)
+    one, other = Written(1, 2, 3, 4, 5, 6, 7, 8), Written(10, 20, 30, 40, 50, 60, 70, 80)
+    assert one + other == Written(11, 22, 33, 44, 55, 66, 77, 88)
     assert sum([Written(1), Written(1)], Written()) == Written(2)
 
 

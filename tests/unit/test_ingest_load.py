@@ -57,6 +57,8 @@ def test_the_report_is_plain_json(tmp_path: Path, writer: MemoryWriter) -> None:
             "unchanged": 0,
             "entities": 0,
             "entities_created": 2,
+            "entities_merged": 0,
+            "entities_unchanged": 0,
             "resumed_at": 0,
             "rejected": {"wrong number of fields": 1},
             "examples": {"wrong number of fields": [f"{path}:3: wrong number of fields: 1, not 3"]},
@@ -341,7 +343,7 @@ def test_the_film_graph() -> None:
 def test_helper_refuses_what_the_port_refuses() -> None:
     """The writer used in these tests merges as the port says."""
     writer = MemoryWriter()
-    assert writer.write(Batch([Entity("a", "a", "Film")], [Fact("a", "r", "b")])) == Written(1, 0, 2, 0)
+    assert writer.write(Batch([Entity("a", "a", "Film")], [Fact("a", "r", "b")])) == Written(1, 0, 2, 0, 0, 0, 1)
     assert writer.write(Batch([Entity("b", "b", "Film")], [Fact("a", "r", "b")])) == Written(0, 1, 0, 2, 1, 2)
     assert writer.nodes["b"].label == "Film"
     assert load_bytes(b"a|r|b\n")[0] == writer.facts

@@ -12,7 +12,7 @@ import pytest
 
 from graph_schema import Batch, ConfigError, Fact, RelationSchema, Schema, StoreUnavailable, TooManyRejects, Written
 from ingest import DryRun, LoadOptions, MappingFile, Rejected, Source, difference, lines, load, replace
-from ingest.hashes import Hashes
+from ingest.hashes import Counts, Hashes
 from ingest.plan import make_plan, names
 from tests.unit.ingest_helpers import MemoryWriter
 
@@ -381,3 +381,14 @@ def test_sets_of_hashes_are_sets() -> None:
     other = Hashes()
     other.add(range(4000, 7000))
     assert ours.common(other) == other.common(ours) == len(real & set(range(4000, 7000)))
+
+
+def test_how_often_hashes_came_is_counted() -> None:
+    counts = Counts()
+    assert (len(counts), counts.of([1]).tolist()) == (0, [0])
+    counts = Counts()
+    counts.add([3, -1, 3])
+    counts.add([])
+    counts.add([3, 7])
+    assert len(counts) == 5
+    assert counts.of([-1, 0, 3, 7]).tolist() == [1, 0, 3, 1]

@@ -181,7 +181,7 @@ def test_a_store_of_format_1_is_taken_over_in_place(tmp_path: Path) -> None:
         batch = Batch(
             [Entity("a", "Alef"), Entity("new", "New")], [Fact("a", "r", "b"), Fact("new", "r", "b")], (), origin
         )
-        assert store.write(batch) == Written(1, 1, 1, 2, 0, 1)
+        assert store.write(batch) == Written(1, 1, 1, 2, 0, 1, declared_created=1, declared_changed=1)
         store.finish()
         store.withdraw([origin])
         assert {entity.id: entity for entity in store.all_entities()} == {
