@@ -26,10 +26,12 @@ class Death:
     Attributes:
         facts: that the load's progress has told of; 0: at its start. -1: when marks begin to be taken back.
         seconds: after that.
+        lines: that the load's progress has told of, where not facts but nodes come; 0: they don't matter.
     """
 
     facts: int
     seconds: float
+    lines: int = 0
 
 
 class Forked:
@@ -99,7 +101,7 @@ def _run(folder: Path, words: list[str], out: Path, err: Path, death: Death | No
 def _arm(death: Death) -> None:
     timer = threading.Timer(death.seconds, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
-    if death.facts == 0:
+    if death.facts == death.lines == 0:
         timer.start()
         return
     armed = threading.Lock()
@@ -120,8 +122,8 @@ def _arm(death: Death) -> None:
 
         return called
 
-    if death.facts > 0:
-        told = striking(LoadingBar.__call__, when=lambda _, now: now.facts >= death.facts)
+    if death.facts > 0 or death.lines > 0:
+        told = striking(LoadingBar.__call__, when=lambda _, now: now.facts >= death.facts and now.lines >= death.lines)
         patch.object(LoadingBar, "__call__", told).start()
     else:
         for kind in (EmbeddedStore, Neo4jStore):

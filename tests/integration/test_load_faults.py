@@ -217,6 +217,23 @@ def test_killed_at_random_moments(place: Place, undisturbed: Undisturbed) -> Non
     assert rejected.count("a line that is no fact") == BAD
 
 
+def test_killed_while_nodes_come(place: Place, undisturbed: Undisturbed) -> None:
+    rng = random.Random(SEED)
+    place.run(*at_once("tiny.csv"))
+    small = (*load("nodes.csv"), "--batch-size", "10")
+    middle, longest = 0, 0.1
+    for _ in range(KILLS // 2):
+        # The file is read at once, and then written in 200 batches, which takes longer into some stores.
+        killed = place.dies(Death(0, rng.uniform(0, longest), lines=1), *small)
+        middle += killed and 0 < journal(place, "nodes.csv") < ENTITIES // 2
+        longest *= 1 if middle else 2
+    assert middle >= 3, "the kills missed the load"
+    report = json.loads(place.run(*small))
+    is_as(place, undisturbed("tiny.csv", "nodes.csv"))
+    place.run("loads", "undo", report["load"], "--yes")
+    is_as(place, undisturbed("tiny.csv"))
+
+
 def test_two_loaders_of_overlapping_files_at_once(place: Place, undisturbed: Undisturbed) -> None:
     place.run(*at_once("nodes.csv"))
     processes = [place.start(*load(name)) for name in ("one.csv", "two.csv", "one.csv")]
