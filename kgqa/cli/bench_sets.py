@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from graph_schema import ConfigError
+from graph_schema import ConfigError, InputError
 from kgqa.cli import common
 from kgqa.data.graph import Walker
-from kgqa.data.leakage import Kind, check, make_split, measure
+from kgqa.data.leakage import Kind, check, measure
 from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
 
 if TYPE_CHECKING:
@@ -122,23 +122,38 @@ def leakage(
     kind = split_kind(by)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = [q for part in (opened.official or {"": opened.questions}).values() for q in part]
-    table = Table(title=f"{opened.name}: % of the test questions whose ... is in training")
+    table = Table(title=f"{opened.name}: % of the test questions whose ... is in training", padding=0)
     for column in ("split", "test", "wording", "path", "answers", "relations", "topic", "each entity", "each relation"):
-        table.add_column(column, no_wrap=column == "split")
-    for one in [kind] if kind else get_args(Kind):
-        if one == "relation" and not all(q.paths for q in questions):
+        table.add_column(column, no_wrap=column == "split", justify="left" if column == "split" else "right")
+    none: list[str] = []
+    for one in [kind] if kind else [*([None] if opened.official else []), *get_args(Kind)]:
+        try:
+            found = [_leak(opened, one, seed, walker) for seed in range(seeds if one else 1)]
+        except InputError as error:
+            if kind:
+                raise
+            none.append(f"{split_name(opened, one)}: {error.what}")
             continue
-        found = []
-        for seed in range(seeds):
-            split = make_split(questions, one, seed, walker)
-            faults = check(split, one, walker)
-            if faults:
-                raise ConfigError("; ".join(faults), where=f"{opened.name}, split {one}, seed {seed}")
-            found.append(asdict(measure(split.train, split.test, walker)))
         shares = {key: mean(leak[key] for leak in found) for key in found[0]}
-        table.add_row(one, f"{shares.pop('questions'):,.0f}", *(f"{100 * share:.1f}" for share in shares.values()))
-    common.out.print(table, soft_wrap=False)
+        number = f"{shares.pop('questions'):,.0f}"
+        table.add_row(split_name(opened, one), number, *(f"{100 * share:.1f}" for share in shares.values()))
+    if table.row_count:
+        common.out.print(table, soft_wrap=False)
+    for said in none:
+        common.out.print(escape(f"No such split - {said}"))
+
+
+def _leak(opened: QuestionSet, kind: Kind | None, seed: int, walker: Walker) -> dict[str, float]:
+    """What leaks through one split.
+
+    Raises:
+        InputError: there is no such split. ConfigError: it breaks its promise.
+    """
+    split = opened.split(kind, seed, walker)
+    faults = check(split, kind, walker) if kind else []
+    if faults:
+        raise ConfigError("; ".join(faults), where=f"{opened.name}, split {kind}, seed {seed}")
+    return asdict(measure(split.train, split.test, walker))
 
 
 def checked_part(split: str) -> str:

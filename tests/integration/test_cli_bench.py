@@ -185,14 +185,34 @@ def test_what_is_no_distillation_is_refused(kgqa: Kgqa, data: Path, tmp_path: Pa
         kgqa("bench", "distill", "bad.yaml", "--data", data).failed("bad.yaml: ", said)
 
 
+def shares_of(out: str) -> dict[str, list[str]]:
+    lines = [line.split("│")[1:-1] for line in out.splitlines() if line.startswith("│")]
+    return {line[0].strip(): line[2:] for line in lines}
+
+
 def test_leakage_by_kind(kgqa: Kgqa, data: Path) -> None:
     out = kgqa("bench", "leakage", "directory", "--data", data, "--seeds", "2").succeeded()
-    shares = {line.split()[1]: line.split("│")[3:-1] for line in out.splitlines() if line.startswith("│")}
+    shares = shares_of(out)
     assert list(shares) == ["random", "path", "entity", "relation"]
     assert float(shares["random"][1]) > 0
     assert float(shares["path"][1]) == 0
     assert float(shares["entity"][5]) == 0
     assert float(shares["relation"][6]) == 0
+    assert "answers" in out  # no heading is cut on a terminal of 80 columns
+
+
+def test_leakage_where_not_every_split_can_be_made(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text("".join(f"{f.head}|{f.relation}|{f.tail}\n" for f in FACTS), "utf-8")
+    lines = [f"where does [person{i}] live\ttown{i * 7 % 4}\n" for i in range(20)]
+    (tmp_path / "train.tsv").write_text("".join(lines[2:]), "utf-8")
+    (tmp_path / "test.tsv").write_text("".join(lines[:4]), "utf-8")
+    out = kgqa("bench", "leakage", "directory", "--data", ".", "--seeds", "1").succeeded()
+    shares = shares_of(out)
+    assert float(shares["official"][0]) == 50.0  # two of the four test questions are in training, too
+    assert "path" in shares
+    assert "relation" not in shares
+    assert "No such split - relation: not every question has a gold path" in out
+    kgqa("bench", "leakage", "directory", "--data", ".", "--by", "relation").failed("not every question has a gold path")
 
 
 @pytest.mark.parametrize(
