@@ -19,6 +19,7 @@ from kgqa.cli.bench_sets import (
     question_set,
     show,
     split_name,
+    with_questions,
 )
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
@@ -145,6 +146,7 @@ def experiment(
                 about["facts_kept"] = str(wanted.keep)
             recorder = Recorder(part, seed, chosen.device, about)
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
+            with_questions(opened, parts, "train", "dev", part)
             walker = whole if wanted.keep is None else Walker(thinned(whole.snapshot, wanted.keep, seed))
             graph = parts.training_graph(walker.snapshot)
             training = drawn(list(parts.train), wanted.questions, seed)

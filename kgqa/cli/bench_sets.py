@@ -15,7 +15,7 @@ from rich.table import Table
 from graph_schema import ConfigError, InputError
 from kgqa.cli import common
 from kgqa.data.graph import Walker
-from kgqa.data.leakage import Kind, check, measure
+from kgqa.data.leakage import Kind, Split, check, measure
 from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def question_set(
     kind = split_kind(by)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = opened.split(kind, seed, walker).part(split)
-    if not questions:
-        raise ConfigError(f"{opened.name} has no {split} questions", where=str(data))
+    questions = with_questions(opened, opened.split(kind, seed, walker), split).part(split)
     from kgqa.evaluation.figures import speed_rows  # noqa: PLC0415  slow to import
     from kgqa.evaluation.measure import measure as measured  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
@@ -162,6 +160,22 @@ def checked_part(split: str) -> str:
     """
     if split not in PARTS[1:]:
         raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
+    return split
+
+
+def with_questions(opened: QuestionSet, split: Split, *parts: str) -> Split:
+    """The split, if it has questions in these parts.
+
+    Raises:
+        InputError: one has none.
+    """
+    for part in parts:
+        if not split.part(part):
+            raise InputError(
+                f"{opened.name} has no {part} questions",
+                where=str(opened.facts.parent),
+                fix="Have it split by seed (by, --by), or use a set that has some",
+            )
     return split
 
 

@@ -10,7 +10,15 @@ import typer
 
 from graph_schema import ConfigError, InputError
 from kgqa.cli import common
-from kgqa.cli.bench_sets import ByOption, DataOption, NameArgument, split_kind, split_name, trained_elsewhere
+from kgqa.cli.bench_sets import (
+    ByOption,
+    DataOption,
+    NameArgument,
+    split_kind,
+    split_name,
+    trained_elsewhere,
+    with_questions,
+)
 from kgqa.data.graph import Walker
 from kgqa.data.sets import PARTS, open_set
 from kgqa.files import write_atomically
@@ -57,9 +65,7 @@ def command(
     kind = split_kind(by)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = opened.split(kind, seed, walker).part(split)
-    if not questions:
-        raise ConfigError(f"{opened.name} has no {split} questions", where=str(data))
+    questions = with_questions(opened, opened.split(kind, seed, walker), split).part(split)
     from kgqa.evaluation.record import Recorder, commit, describe_device  # noqa: PLC0415  slow to import
     from kgqa.evaluation.tables import FIRST, read_rows, variant_tables  # noqa: PLC0415  as above
     from kgqa.report.collect import collect  # noqa: PLC0415  as above

@@ -212,7 +212,9 @@ def test_leakage_where_not_every_split_can_be_made(kgqa: Kgqa, tmp_path: Path) -
     assert "path" in shares
     assert "relation" not in shares
     assert "No such split - relation: not every question has a gold path" in out
-    kgqa("bench", "leakage", "directory", "--data", ".", "--by", "relation").failed("not every question has a gold path")
+    kgqa("bench", "leakage", "directory", "--data", ".", "--by", "relation").failed(
+        "not every question has a gold path"
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,4 +234,13 @@ def test_what_cant_be_measured_is_said_in_one_line(kgqa: Kgqa, words: tuple[str,
 def test_a_part_that_a_set_hasnt_got(kgqa: Kgqa, tmp_path: Path) -> None:
     (tmp_path / "kb.txt").write_text("a|b|c\n", "utf-8")
     (tmp_path / "test.tsv").write_text("what does [a] b\tc\n", "utf-8")
-    kgqa("bench", "set", "directory", "--data", ".").failed("has no dev questions")
+    kgqa("bench", "set", "directory", "--data", ".").failed("has no dev questions", "Have it split by seed")
+
+
+def test_a_set_to_train_on_needs_training_and_dev_questions(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text((data / "kb.txt").read_text("utf-8"), "utf-8")
+    (tmp_path / "test.jsonl").write_text((data / "questions.jsonl").read_text("utf-8"), "utf-8")
+    words = ("bench", "experiment", experiment(tmp_path, by=None, split="test"), "--data", ".")
+    kgqa(*words).failed("has no train questions")
+    (tmp_path / "train.jsonl").write_text((data / "questions.jsonl").read_text("utf-8"), "utf-8")
+    kgqa(*words).failed("has no dev questions", "Have it split by seed")
