@@ -161,7 +161,11 @@ def experiment(
                     parts.dev,
                     out / file.stem / f"{variant}-{seed}",
                     device=chosen.device,
-                    about={**about_split(opened, wanted.by, seed), "experiment": file.name, "note": wanted.note},
+                    about={
+                        **about_split(opened, wanted.by, seed, wanted.shares),
+                        "experiment": file.name,
+                        "note": wanted.note,
+                    },
                     progress=bar,
                 )
             measured = measure(

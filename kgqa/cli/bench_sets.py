@@ -15,7 +15,7 @@ from rich.table import Table
 from graph_schema import ConfigError, InputError
 from kgqa.cli import common
 from kgqa.data.graph import Walker
-from kgqa.data.leakage import Kind, Split, check, measure
+from kgqa.data.leakage import SHARES, Kind, Shares, Split, check, measure
 from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
 
 if TYPE_CHECKING:
@@ -32,12 +32,18 @@ ByOption = Annotated[
     str | None, typer.Option("--by", help="How to split: random, path, entity, relation; else official, or random.")
 ]
 
+SharesOption = Annotated[
+    str | None,
+    typer.Option("--shares", help="Of train, dev and test, where it is split by seed: 0.8,0.1,0.1 if not given."),
+]
+
 
 def question_set(
     name: NameArgument,
     data: DataOption,
     split: Annotated[str, typer.Option("--split", help="dev or test.")] = "dev",
     by: ByOption = None,
+    shares: SharesOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
     brackets: Annotated[
         bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
@@ -65,16 +71,16 @@ def question_set(
         config, checkpoint=checkpoint, encoder=encoder, device=device, threads=threads, any_schema=any_schema
     )
     checked_part(split)
-    kind = split_kind(by)
+    kind, sizes = split_kind(by), split_shares(shares)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = with_questions(opened, opened.split(kind, seed, walker), split).part(split)
+    questions = with_questions(opened, opened.split(kind, seed, walker, sizes), split).part(split)
     from kgqa.evaluation.figures import speed_rows  # noqa: PLC0415  slow to import
     from kgqa.evaluation.measure import measure as measured  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
 
     answerer = common.answerer(chosen, walker.snapshot)
-    trained_elsewhere(answerer.checkpoint, opened, kind, seed)
+    trained_elsewhere(answerer.checkpoint, about_split(opened, kind, seed, sizes))
     more: dict[Also, bool] = {"slices": slices, "evidence": evidence, "abstention": abstention}
     recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
     with common.errors.status("") as status:
@@ -190,32 +196,53 @@ def split_kind(by: str | None) -> Kind | None:
     return found
 
 
+def split_shares(shares: str | None) -> Shares:
+    """Raises:
+    ConfigError: these are no three numbers.
+    """
+    if shares is None:
+        return SHARES
+    try:
+        train, dev, test = map(float, shares.split(","))
+    except ValueError as error:
+        raise ConfigError(f"{shares!r} are no shares", where="--shares", fix="For example: 0.7,0.1,0.2") from error
+    return train, dev, test
+
+
 def split_name(opened: QuestionSet, kind: Kind | None) -> str:
     """How a set is split, in one word."""
     return kind or ("official" if opened.official is not None else "random")
 
 
-def about_split(opened: QuestionSet, kind: Kind | None, seed: int) -> dict[str, str | int]:
-    """What a checkpoint shall say of the split that it was trained on."""
+def about_split(opened: QuestionSet, kind: Kind | None, seed: int, shares: Shares = SHARES) -> dict[str, Any]:
+    """What a checkpoint shall say of the split that it was trained on; of its shares if they aren't the usual ones."""
     said = split_name(opened, kind)
-    return {"set": opened.name, "split": said} | ({} if said == "official" else {"split_seed": seed})
+    about: dict[str, Any] = {"set": opened.name, "split": said}
+    if said == "official":
+        return about
+    return about | {"split_seed": seed} | ({} if shares == SHARES else {"split_shares": list(shares)})
 
 
-def trained_elsewhere(checkpoint: Checkpoint, opened: QuestionSet, kind: Kind | None, seed: int) -> None:
+def trained_elsewhere(checkpoint: Checkpoint, own: dict[str, Any]) -> None:
     """Refuse to measure a checkpoint on another split of the set that it was trained on, or that it began with.
+
+    Args:
+        own: what ``about_split`` says of the split that is measured.
 
     Raises:
         ConfigError: what is held out here may have been in training there.
     """
-    own = about_split(opened, kind, seed)
     for trained in _trainings(checkpoint.config.trained):
-        there = {key: trained.get(key) for key in ("set", "split", "split_seed")}
-        if there["set"] == own["set"] and there["split"] and there != {"split_seed": None, **own}:
+        there = {key: trained.get(key) for key in ("set", "split", "split_seed", "split_shares")}
+        usual = {"split_seed": None, "split_shares": None}
+        if there["set"] == own["set"] and there["split"] and there != {**usual, **own}:
             seeded = f", seed {there['split_seed']}" if there["split_seed"] is not None else ""
+            if there["split_shares"]:
+                seeded += f", shares {','.join(map(str, there['split_shares']))}"
             raise ConfigError(
-                f"the checkpoint was trained on another split of {opened.name} ({there['split']}{seeded}), "
+                f"the checkpoint was trained on another split of {own['set']} ({there['split']}{seeded}), "
                 "so questions held out here may have been in its training",
-                fix="Give --by and --seed as in training",
+                fix="Give --by, --seed and --shares as in training",
             )
 
 

@@ -90,6 +90,22 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
     kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
 
 
+def test_a_checkpoint_of_other_shares_is_refused(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    file = experiment(tmp_path, by="entity", shares=[0.6, 0.1, 0.3], seeds=[0], also=[])
+    kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    words = ("bench", "set", "directory", "--data", data, "--by", "entity", "--checkpoint", "runs/small/full-0")
+    kgqa(*words).failed("another split of families (entity, seed 0, shares 0.6,0.1,0.3)", "--shares as in training")
+    report = ("report", *words[2:])
+    kgqa(*report).failed("another split of families (entity, seed 0, shares 0.6,0.1,0.3)")
+    kgqa(*words, "--shares", "0.6,0.1,0.3", "--json", "again.jsonl").succeeded()
+    first, again = (
+        {(r["set"], r["metric"]): r["value"] for r in rows_of(tmp_path / f)} for f in ("rows.jsonl", "again.jsonl")
+    )
+    assert again == {key: first[key] for key in again}
+    kgqa(*words, "--shares", "0.6,0.4").failed("--shares: '0.6,0.4' are no shares. For example: 0.7,0.1,0.2")
+    kgqa(*words, "--shares", "0.6,0.4,1").failed("are no shares of train, dev and test")
+
+
 def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     few = {**TRAIN, "steps": 1, "evaluate_every": 1}
     path = experiment(tmp_path, seeds=[0], train=few, also=[], by="entity", expected={"full": {"all": {"f1": 1.01}}})
