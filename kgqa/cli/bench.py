@@ -17,6 +17,7 @@ from kgqa.cli.bench_sets import (
     checked_part,
     leakage,
     question_set,
+    say_what_wasnt_asked,
     show,
     split_name,
     with_questions,
@@ -183,6 +184,8 @@ def experiment(
             if rows:
                 append(rows, figures)
             show(figures)
+            if "abstention" in wanted.also:
+                say_what_wasnt_asked(figures)
             of_seeds += figures
             found_means.append(measured.means)
         if len(wanted.seeds) > 1:

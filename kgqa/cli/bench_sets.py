@@ -111,6 +111,8 @@ def question_set(
     if rows:
         append(rows, figures)
     show(figures)
+    if abstention:
+        say_what_wasnt_asked(figures)
 
 
 def leakage(
@@ -252,6 +254,19 @@ def _trainings(trained: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from trained.get("sets", ())
     for other in (*([trained["start"]] if "start" in trained else []), *trained.get("teachers", ())):
         yield from _trainings(other)
+
+
+def say_what_wasnt_asked(figures: Iterable[Row]) -> None:
+    """Name the kinds of unanswerable questions that there are no figures of."""
+    from kgqa.evaluation.abstention import KINDS  # noqa: PLC0415  slow to import
+
+    there = {row.set.partition("/")[2] for row in figures if row.metric == "abstention_auroc"}
+    if none := [kind for kind in KINDS if kind not in there]:
+        common.errors.print(
+            f"Not asked, as no such questions could be made of the set: {', '.join(none)}. "
+            "Facts are removed along gold paths; unknown entities and relations need topics in brackets.",
+            soft_wrap=True,
+        )
 
 
 def show(figures: Iterable[Row]) -> None:

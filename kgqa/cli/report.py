@@ -16,6 +16,7 @@ from kgqa.cli.bench_sets import (
     NameArgument,
     SharesOption,
     about_split,
+    say_what_wasnt_asked,
     split_kind,
     split_name,
     split_shares,
@@ -109,5 +110,7 @@ def command(
         write_atomically(out, page(f"kgqa on {opened.name}", about, found, tables).encode())
     except OSError as error:
         raise InputError(f"can't write the report: {error.strerror}", where=str(out)) from error
+    if abstention:
+        say_what_wasnt_asked(found.more)
     _, _, (hits, *_) = found.parts[-1]
     common.out.print(f"{out}: Hits@1 {hits}, {found.wrong:,} of {len(questions):,} sets of answers not exactly right")

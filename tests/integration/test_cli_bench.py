@@ -106,6 +106,30 @@ def test_a_checkpoint_of_other_shares_is_refused(kgqa: Kgqa, data: Path, tmp_pat
     kgqa(*words, "--shares", "0.6,0.4,1").failed("are no shares of train, dev and test")
 
 
+def test_what_cant_be_asked_of_a_set_is_left_out_and_named(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text("Heat|directed_by|Michael Mann\nAli|directed_by|Michael Mann\n", "utf-8")
+    (tmp_path / "test.tsv").write_text("who directed Heat\tMichael Mann\nwho directed Ali\tMichael Mann\n", "utf-8")
+    words = ("bench", "set", "directory", "--data", ".", "--split", "test", "--abstention", "--any-schema")
+    done = kgqa(*words, "--json", "rows.jsonl")
+    done.succeeded()
+    assert "no such questions could be made of the set: facts removed, unknown entity, unknown relation" in done.err
+    assert {row["metric"] for row in rows_of(tmp_path / "rows.jsonl")} >= {"hits_at_1", "ece"}
+    path = {"topic": "Heat", "steps": [{"relation": "directed_by"}]}
+    lines = [
+        {"question": f"{text} [Heat]", "answers": ["Michael Mann"], "paths": [path]}
+        for text in ("who directed", "director of")
+    ]
+    (tmp_path / "test.tsv").unlink()
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    done = kgqa(*words, "--json", "again.jsonl")
+    done.succeeded()
+    assert "no such questions could be made of the set: facts removed." in done.err
+    asked_of = {row["set"].partition("/")[2] for row in rows_of(tmp_path / "again.jsonl")}
+    assert asked_of >= {"unknown entity", "unknown relation"}
+    assert "facts removed" not in asked_of
+    assert "NaN" not in (tmp_path / "again.jsonl").read_text("utf-8")
+
+
 def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     few = {**TRAIN, "steps": 1, "evaluate_every": 1}
     path = experiment(tmp_path, seeds=[0], train=few, also=[], by="entity", expected={"full": {"all": {"f1": 1.01}}})
