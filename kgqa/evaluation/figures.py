@@ -13,7 +13,7 @@ from kgqa.data.graph import Walker
 from kgqa.evaluation.abstention import Abstention
 from kgqa.evaluation.accuracy import Evaluated
 from kgqa.evaluation.calibration import area_under_risk_coverage, expected_calibration_error
-from kgqa.evaluation.evidence import EvidenceScores
+from kgqa.evaluation.evidence import EvidenceScores, from_each_topic
 from kgqa.evaluation.intervals import mean_interval
 from kgqa.evaluation.metrics import METRICS
 from kgqa.evaluation.record import Recorder, Row
@@ -149,9 +149,9 @@ def _mean(group: Sequence[Row]) -> Row:
 def _evidence(questions: Sequence[Question], responses: list[Response]) -> tuple[float, int]:
     """Share of the right answers that carry a path found in the store again, and how many right answers there are."""
     right = [
-        bool(answer.evidence) and all(path.holds for path in answer.evidence)
+        all(path.holds for path in answer.evidence) and from_each_topic(answer, response)
         for question, response in zip(questions, responses, strict=True)
         for answer in response.answers
-        if answer.entity.name in question.answers
+        if not {answer.entity.id, answer.entity.name}.isdisjoint(question.answers)
     ]
     return (sum(right) / len(right) if right else 0.0), len(right)
