@@ -31,7 +31,7 @@ MEASURED = (*METRICS, *LESS_IS_BETTER)
 def means(found: Evaluated) -> dict[str, dict[str, float]]:
     """Metrics by part, and of all questions together: see ``kgqa.evaluation.metrics`` and ``calibration``."""
     everything = torch.ones(len(found.questions), dtype=torch.bool)
-    confidence, right = found.scores.confidence, found.scores.hits_at_1
+    confidence, right = found.scores.confidence, found.first_is_right()
     return {
         part: {
             **found.scores.means(chosen),
