@@ -50,9 +50,10 @@ def accuracy_rows(name: str, found: Evaluated, recorder: Recorder, *, brackets: 
         n = count.get(part, len(found.questions))
         for metric, value in metrics.items():
             yield recorder.row(f"{name}/{part}", metric, value, n, topics=topics)
-        if not brackets:
-            chosen = found.parts().get(part, slice(None))
-            yield recorder.row(f"{name}/{part}", "right_topic", float(found.right_topic[chosen].mean()), n)
+        known = torch.tensor([bool(question.spans) for question in found.questions]) & found.parts().get(part, True)
+        if not brackets and bool(known.any()):
+            right = float(found.right_topic[known].mean())
+            yield recorder.row(f"{name}/{part}", "right_topic", right, int(known.sum()), topics=topics)
 
 
 def slice_rows(

@@ -289,6 +289,21 @@ def test_silence_is_no_miscalibration() -> None:
     assert means(answered)["all"]["ece"] == 1
 
 
+def test_topics_are_right_or_wrong_only_where_they_are_marked() -> None:
+    ones = torch.ones(3, dtype=torch.float64)
+    scores = QuestionScores(ones, ones, ones, ones, ones, ones, ones, confidence=ones)
+    marked, unmarked = (Question("who wrote Heat", spans, ("Michael Mann",), "1-hop") for spans in (((10, 14),), ()))
+    found = Evaluated([marked, unmarked, unmarked], scores, torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64))
+    recorder = Recorder("dev", 0, "cpu", {})
+    rows = [r for r in accuracy_rows("x", found, recorder, brackets=False) if r.metric == "right_topic"]
+    assert [(r.set, r.value, r.n, r.config["topics"]) for r in rows] == [
+        ("x/1-hop", 0, 1, "free text"),
+        ("x/all", 0, 1, "free text"),
+    ]
+    none = Evaluated([unmarked] * 3, scores, ones)
+    assert "right_topic" not in {r.metric for r in accuracy_rows("x", none, recorder, brackets=False)}
+
+
 def test_rows_are_appended_with_where_they_come_from(tmp_path: Path) -> None:
     recorder = Recorder("dev", 3, "cpu", {"variant": "full"})
     rows = [recorder.row("metaqa/1-hop", "f1", 0.12345678, 10, topics="brackets"), recorder.row("é", "f1", 1.0, 1)]
