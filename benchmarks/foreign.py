@@ -88,7 +88,7 @@ def asked(answerer: Answerer, questions: Sequence[dict[str, Any]]) -> list[Asked
                 response.ranking[0].entity.name if response.ranking else "",
                 seconds,
                 reader.round_trips - before,
-                len(response.trace),
+                max((hop.hop for hop in response.trace), default=0),
             )
         )
     return done

@@ -171,13 +171,14 @@ class HopTrace:
     """Why one hop went where it went, for ``--explain``.
 
     ``words``: (token, attention weight) of the question's tokens at this hop; ``relations``: (name, inverse, weight)
-    offered, best first; ``stop``: probability that this hop is the last one.
+    offered, best first; ``stop``: probability that this hop is the last one; ``topic``: the name that is walked from.
     """
 
     hop: int
     words: tuple[tuple[str, float], ...]
     relations: tuple[tuple[str, bool, float], ...]
     stop: float
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class Response:
         topics: the mentions that were read as topics.
         notes: what the asker should know (ambiguous or unknown names, what was cut), one sentence each.
         subgraph: what was touched; None if no topic was found.
-        trace: one entry per hop taken.
+        trace: one entry per hop taken, from one topic after the other.
         expected: the kind of answer that the question's words ask for, told by the relations that such a thing has:
             (name, inverse, how much it adds to a logit), best first; inverse: it stands at the relation's tail.
         fusion: weight of the question's side and of the graph's side in the logits.
@@ -242,6 +243,7 @@ class Response:
             },
             "trace": [
                 {
+                    "topic": h.topic,
                     "hop": h.hop,
                     "stop": h.stop,
                     "words": [list(w) for w in h.words],

@@ -112,7 +112,7 @@ class Assembler:
             topics=tuple(Topic(m.start, m.end, m.text, m.entities, m.how, m.score, m.others) for m in one.topics),
             notes=(*topic_notes(one, apart), *self._cut_notes(touched)),
             subgraph=touched,
-            trace=self._trace(run, rows[0]) if explain else (),
+            trace=self._trace(run, rows, one) if explain else (),
             expected=self._expected(run, rows[0]) if explain else (),
             fusion={"question": self.question_weight, "graph": 1.0},
             seconds=seconds,
@@ -198,13 +198,21 @@ class Assembler:
             drawn.append(tuple(steps))
         return drawn
 
-    def _trace(self, run: Run, row: int) -> tuple[HopTrace, ...]:
-        """Attention over words and relations at each hop of one row."""
+    def _trace(self, run: Run, rows: Sequence[int], one: Linked) -> tuple[HopTrace, ...]:
+        """Attention over words and relations at each hop, from each topic."""
+        return tuple(
+            hop for row, topic in zip(rows, one.topics, strict=True) for hop in self._hops(run, row, topic.text)
+        )
+
+    def _hops(self, run: Run, row: int, topic: str) -> list[HopTrace]:
+        """Those of one row."""
         real = run.tokens.mask[row]
         words = self.encoder.words(run.tokens.ids[row][real].tolist())
         traces = []
         for number, hop in enumerate(run.reached.hops):
             weights = hop.weights[row]
+            if number and not bool((weights > 0).any()):  # only others of the batch went on
+                break
             best = torch.sort(weights, descending=True, stable=True).indices[: int((weights > 0).sum())].tolist()
             traces.append(
                 HopTrace(
@@ -212,9 +220,10 @@ class Assembler:
                     tuple(zip(words, run.plan.attention[row, number][real].tolist(), strict=True)),
                     tuple((run.expander.relations[d // 2], bool(d % 2), float(weights[d])) for d in best),
                     float(run.plan.stop[row, number]),
+                    topic,
                 )
             )
-        return tuple(traces)
+        return traces
 
     def _with_sides(
         self, run: Run, ranked: Ranked, rows: Sequence[Sequence[int]], entities: dict[int, Answer]

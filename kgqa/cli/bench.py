@@ -17,8 +17,10 @@ from kgqa.cli.bench_sets import (
     checked_part,
     leakage,
     question_set,
+    say_what_wasnt_asked,
     show,
     split_name,
+    with_questions,
 )
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
@@ -145,6 +147,7 @@ def experiment(
                 about["facts_kept"] = str(wanted.keep)
             recorder = Recorder(part, seed, chosen.device, about)
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
+            with_questions(opened, parts, "train", "dev", part)
             walker = whole if wanted.keep is None else Walker(thinned(whole.snapshot, wanted.keep, seed))
             graph = parts.training_graph(walker.snapshot)
             training = drawn(list(parts.train), wanted.questions, seed)
@@ -159,7 +162,11 @@ def experiment(
                     parts.dev,
                     out / file.stem / f"{variant}-{seed}",
                     device=chosen.device,
-                    about={**about_split(opened, wanted.by, seed), "experiment": file.name, "note": wanted.note},
+                    about={
+                        **about_split(opened, wanted.by, seed, wanted.shares),
+                        "experiment": file.name,
+                        "note": wanted.note,
+                    },
                     progress=bar,
                 )
             measured = measure(
@@ -177,6 +184,8 @@ def experiment(
             if rows:
                 append(rows, figures)
             show(figures)
+            if "abstention" in wanted.also:
+                say_what_wasnt_asked(figures)
             of_seeds += figures
             found_means.append(measured.means)
         if len(wanted.seeds) > 1:

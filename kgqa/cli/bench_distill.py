@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgqa.cli import common
-from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, show, split_name
+from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, show, split_name, with_questions
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
 from kgqa.data.graph import Walker
@@ -49,7 +49,7 @@ def command(
     loaded_encoder = common.encoder(chosen)
     figures: list[Row] = []
     for seed in wanted.seeds:
-        split = opened.split(wanted.by, seed, walker)
+        split = with_questions(opened, opened.split(wanted.by, seed, walker), "train", "dev", wanted.split)
         training = drawn(list(split.train), None, seed)
         labelled = training[: wanted.questions]
         rest = training[len(labelled) :][: wanted.unlabelled]

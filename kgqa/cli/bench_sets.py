@@ -12,10 +12,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from graph_schema import ConfigError
+from graph_schema import ConfigError, InputError
 from kgqa.cli import common
 from kgqa.data.graph import Walker
-from kgqa.data.leakage import Kind, check, make_split, measure
+from kgqa.data.leakage import SHARES, Kind, Shares, Split, check, measure
 from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
 
 if TYPE_CHECKING:
@@ -32,12 +32,18 @@ ByOption = Annotated[
     str | None, typer.Option("--by", help="How to split: random, path, entity, relation; else official, or random.")
 ]
 
+SharesOption = Annotated[
+    str | None,
+    typer.Option("--shares", help="Of train, dev and test, where it is split by seed: 0.8,0.1,0.1 if not given."),
+]
+
 
 def question_set(
     name: NameArgument,
     data: DataOption,
     split: Annotated[str, typer.Option("--split", help="dev or test.")] = "dev",
     by: ByOption = None,
+    shares: SharesOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
     brackets: Annotated[
         bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
@@ -65,18 +71,16 @@ def question_set(
         config, checkpoint=checkpoint, encoder=encoder, device=device, threads=threads, any_schema=any_schema
     )
     checked_part(split)
-    kind = split_kind(by)
+    kind, sizes = split_kind(by), split_shares(shares)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = opened.split(kind, seed, walker).part(split)
-    if not questions:
-        raise ConfigError(f"{opened.name} has no {split} questions", where=str(data))
+    questions = with_questions(opened, opened.split(kind, seed, walker, sizes), split).part(split)
     from kgqa.evaluation.figures import speed_rows  # noqa: PLC0415  slow to import
     from kgqa.evaluation.measure import measure as measured  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
 
     answerer = common.answerer(chosen, walker.snapshot)
-    trained_elsewhere(answerer.checkpoint, opened, kind, seed)
+    trained_elsewhere(answerer.checkpoint, about_split(opened, kind, seed, sizes))
     more: dict[Also, bool] = {"slices": slices, "evidence": evidence, "abstention": abstention}
     recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
     with common.errors.status("") as status:
@@ -107,6 +111,8 @@ def question_set(
     if rows:
         append(rows, figures)
     show(figures)
+    if abstention:
+        say_what_wasnt_asked(figures)
 
 
 def leakage(
@@ -122,23 +128,38 @@ def leakage(
     kind = split_kind(by)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = [q for part in (opened.official or {"": opened.questions}).values() for q in part]
-    table = Table(title=f"{opened.name}: % of the test questions whose ... is in training")
+    table = Table(title=f"{opened.name}: % of the test questions whose ... is in training", padding=0)
     for column in ("split", "test", "wording", "path", "answers", "relations", "topic", "each entity", "each relation"):
-        table.add_column(column, no_wrap=column == "split")
-    for one in [kind] if kind else get_args(Kind):
-        if one == "relation" and not all(q.paths for q in questions):
+        table.add_column(column, no_wrap=column == "split", justify="left" if column == "split" else "right")
+    none: list[str] = []
+    for one in [kind] if kind else [*([None] if opened.official else []), *get_args(Kind)]:
+        try:
+            found = [_leak(opened, one, seed, walker) for seed in range(seeds if one else 1)]
+        except InputError as error:
+            if kind:
+                raise
+            none.append(f"{split_name(opened, one)}: {error.what}")
             continue
-        found = []
-        for seed in range(seeds):
-            split = make_split(questions, one, seed, walker)
-            faults = check(split, one, walker)
-            if faults:
-                raise ConfigError("; ".join(faults), where=f"{opened.name}, split {one}, seed {seed}")
-            found.append(asdict(measure(split.train, split.test, walker)))
         shares = {key: mean(leak[key] for leak in found) for key in found[0]}
-        table.add_row(one, f"{shares.pop('questions'):,.0f}", *(f"{100 * share:.1f}" for share in shares.values()))
-    common.out.print(table, soft_wrap=False)
+        number = f"{shares.pop('questions'):,.0f}"
+        table.add_row(split_name(opened, one), number, *(f"{100 * share:.1f}" for share in shares.values()))
+    if table.row_count:
+        common.out.print(table, soft_wrap=False)
+    for said in none:
+        common.out.print(escape(f"No such split - {said}"))
+
+
+def _leak(opened: QuestionSet, kind: Kind | None, seed: int, walker: Walker) -> dict[str, float]:
+    """What leaks through one split.
+
+    Raises:
+        InputError: there is no such split. ConfigError: it breaks its promise.
+    """
+    split = opened.split(kind, seed, walker)
+    faults = check(split, kind, walker) if kind else []
+    if faults:
+        raise ConfigError("; ".join(faults), where=f"{opened.name}, split {kind}, seed {seed}")
+    return asdict(measure(split.train, split.test, walker))
 
 
 def checked_part(split: str) -> str:
@@ -147,6 +168,22 @@ def checked_part(split: str) -> str:
     """
     if split not in PARTS[1:]:
         raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
+    return split
+
+
+def with_questions(opened: QuestionSet, split: Split, *parts: str) -> Split:
+    """The split, if it has questions in these parts.
+
+    Raises:
+        InputError: one has none.
+    """
+    for part in parts:
+        if not split.part(part):
+            raise InputError(
+                f"{opened.name} has no {part} questions",
+                where=str(opened.facts.parent),
+                fix="Have it split by seed (by, --by), or use a set that has some",
+            )
     return split
 
 
@@ -161,32 +198,53 @@ def split_kind(by: str | None) -> Kind | None:
     return found
 
 
+def split_shares(shares: str | None) -> Shares:
+    """Raises:
+    ConfigError: these are no three numbers.
+    """
+    if shares is None:
+        return SHARES
+    try:
+        train, dev, test = map(float, shares.split(","))
+    except ValueError as error:
+        raise ConfigError(f"{shares!r} are no shares", where="--shares", fix="For example: 0.7,0.1,0.2") from error
+    return train, dev, test
+
+
 def split_name(opened: QuestionSet, kind: Kind | None) -> str:
     """How a set is split, in one word."""
     return kind or ("official" if opened.official is not None else "random")
 
 
-def about_split(opened: QuestionSet, kind: Kind | None, seed: int) -> dict[str, str | int]:
-    """What a checkpoint shall say of the split that it was trained on."""
+def about_split(opened: QuestionSet, kind: Kind | None, seed: int, shares: Shares = SHARES) -> dict[str, Any]:
+    """What a checkpoint shall say of the split that it was trained on; of its shares if they aren't the usual ones."""
     said = split_name(opened, kind)
-    return {"set": opened.name, "split": said} | ({} if said == "official" else {"split_seed": seed})
+    about: dict[str, Any] = {"set": opened.name, "split": said}
+    if said == "official":
+        return about
+    return about | {"split_seed": seed} | ({} if shares == SHARES else {"split_shares": list(shares)})
 
 
-def trained_elsewhere(checkpoint: Checkpoint, opened: QuestionSet, kind: Kind | None, seed: int) -> None:
+def trained_elsewhere(checkpoint: Checkpoint, own: dict[str, Any]) -> None:
     """Refuse to measure a checkpoint on another split of the set that it was trained on, or that it began with.
+
+    Args:
+        own: what ``about_split`` says of the split that is measured.
 
     Raises:
         ConfigError: what is held out here may have been in training there.
     """
-    own = about_split(opened, kind, seed)
     for trained in _trainings(checkpoint.config.trained):
-        there = {key: trained.get(key) for key in ("set", "split", "split_seed")}
-        if there["set"] == own["set"] and there["split"] and there != {"split_seed": None, **own}:
+        there = {key: trained.get(key) for key in ("set", "split", "split_seed", "split_shares")}
+        usual = {"split_seed": None, "split_shares": None}
+        if there["set"] == own["set"] and there["split"] and there != {**usual, **own}:
             seeded = f", seed {there['split_seed']}" if there["split_seed"] is not None else ""
+            if there["split_shares"]:
+                seeded += f", shares {','.join(map(str, there['split_shares']))}"
             raise ConfigError(
-                f"the checkpoint was trained on another split of {opened.name} ({there['split']}{seeded}), "
+                f"the checkpoint was trained on another split of {own['set']} ({there['split']}{seeded}), "
                 "so questions held out here may have been in its training",
-                fix="Give --by and --seed as in training",
+                fix="Give --by, --seed and --shares as in training",
             )
 
 
@@ -196,6 +254,19 @@ def _trainings(trained: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from trained.get("sets", ())
     for other in (*([trained["start"]] if "start" in trained else []), *trained.get("teachers", ())):
         yield from _trainings(other)
+
+
+def say_what_wasnt_asked(figures: Iterable[Row]) -> None:
+    """Name the kinds of unanswerable questions that there are no figures of."""
+    from kgqa.evaluation.abstention import KINDS  # noqa: PLC0415  slow to import
+
+    there = {row.set.partition("/")[2] for row in figures if row.metric == "abstention_auroc"}
+    if none := [kind for kind in KINDS if kind not in there]:
+        common.errors.print(
+            f"Not asked, as no such questions could be made of the set: {', '.join(none)}. "
+            "Facts are removed along gold paths; unknown entities and relations need topics in brackets.",
+            soft_wrap=True,
+        )
 
 
 def show(figures: Iterable[Row]) -> None:

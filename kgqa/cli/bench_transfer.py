@@ -10,7 +10,7 @@ import typer
 
 from graph_schema import InputError
 from kgqa.cli import common
-from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, show, split_name
+from kgqa.cli.bench_sets import DataOption, RowsOption, about_split, show, split_name, with_questions
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
 from kgqa.data.graph import Walker
@@ -79,6 +79,7 @@ class _Curve:
         from kgqa.evaluation.transfer import ALONE, FROM_SOURCES  # noqa: PLC0415  slow to import
 
         split = self.target.split(self.wanted.by, seed, self.walker)
+        with_questions(self.target, split, "train", self.wanted.split)
         pool = drawn(list(split.train), None, seed)
         if len(pool) < self.wanted.shots[-1]:
             raise InputError(f"{self.target.name} has only {len(pool):,} training questions", where=self.name)
@@ -100,7 +101,7 @@ class _Curve:
 
         graphs, about = [], []
         for source, (opened, walker) in zip(self.wanted.sources, self.sources, strict=True):
-            split = opened.split(source.by, seed, walker)
+            split = with_questions(opened, opened.split(source.by, seed, walker), "train", "dev")
             training = drawn(list(split.train), source.questions, seed)
             graphs.append(GraphQuestions(split.training_graph(walker.snapshot), training, split.dev))
             about.append(about_split(opened, source.by, seed))

@@ -66,7 +66,10 @@ def _explanation(response: Response) -> Iterator[str]:
         came = ", ".join(f"{o.source}{f':{o.line}' if o.line else ''}" for o in origins) or "not from a load"
         head, tail = (response.names.get(end, end) for end in (fact.head, fact.tail))
         yield f"  {escape(f'{head} {fact.relation} {tail}')}: [dim]{escape(came)}[/]"
+    several = len({hop.topic for hop in response.trace}) > 1
     for hop in response.trace:
+        if several and hop.hop == 1:
+            yield f"  from {escape(hop.topic)}:"
         yield f"  hop {hop.hop}: the last one with probability {hop.stop:.3f}"
         words = sorted((w for w in hop.words if w[0] not in ("[CLS]", "[SEP]")), key=lambda w: -w[1])[:4]
         yield "      words: " + ", ".join(f"{escape(word)} {weight:.2f}" for word, weight in words)

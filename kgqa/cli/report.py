@@ -10,7 +10,19 @@ import typer
 
 from graph_schema import ConfigError, InputError
 from kgqa.cli import common
-from kgqa.cli.bench_sets import ByOption, DataOption, NameArgument, split_kind, split_name, trained_elsewhere
+from kgqa.cli.bench_sets import (
+    ByOption,
+    DataOption,
+    NameArgument,
+    SharesOption,
+    about_split,
+    say_what_wasnt_asked,
+    split_kind,
+    split_name,
+    split_shares,
+    trained_elsewhere,
+    with_questions,
+)
 from kgqa.data.graph import Walker
 from kgqa.data.sets import PARTS, open_set
 from kgqa.files import write_atomically
@@ -22,6 +34,7 @@ def command(
     out: Annotated[Path, typer.Option("--out", help="The file to write (HTML).")] = Path("report.html"),
     split: Annotated[str, typer.Option("--split", help="dev or test.")] = "dev",
     by: ByOption = None,
+    shares: SharesOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
     brackets: Annotated[
         bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
@@ -54,12 +67,10 @@ def command(
     )
     if split not in PARTS[1:]:
         raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
-    kind = split_kind(by)
+    kind, sizes = split_kind(by), split_shares(shares)
     opened = open_set(name, data)
     walker = Walker(opened.graph())
-    questions = opened.split(kind, seed, walker).part(split)
-    if not questions:
-        raise ConfigError(f"{opened.name} has no {split} questions", where=str(data))
+    questions = with_questions(opened, opened.split(kind, seed, walker, sizes), split).part(split)
     from kgqa.evaluation.record import Recorder, commit, describe_device  # noqa: PLC0415  slow to import
     from kgqa.evaluation.tables import FIRST, read_rows, variant_tables  # noqa: PLC0415  as above
     from kgqa.report.collect import collect  # noqa: PLC0415  as above
@@ -67,7 +78,7 @@ def command(
 
     tables = variant_tables(read_rows(rows or []), metric or FIRST)
     answerer = common.answerer(chosen, walker.snapshot)
-    trained_elsewhere(answerer.checkpoint, opened, kind, seed)
+    trained_elsewhere(answerer.checkpoint, about_split(opened, kind, seed, sizes))
     also = [what for what, wanted in (("evidence", evidence), ("abstention", abstention)) if wanted]
     recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
     with common.errors.status("") as status:
@@ -99,5 +110,7 @@ def command(
         write_atomically(out, page(f"kgqa on {opened.name}", about, found, tables).encode())
     except OSError as error:
         raise InputError(f"can't write the report: {error.strerror}", where=str(out)) from error
+    if abstention:
+        say_what_wasnt_asked(found.more)
     _, _, (hits, *_) = found.parts[-1]
     common.out.print(f"{out}: Hits@1 {hits}, {found.wrong:,} of {len(questions):,} sets of answers not exactly right")

@@ -32,7 +32,8 @@ from kgqa.stores.snapshot import Snapshot
 
 Kind = Literal["random", "path", "entity", "relation"]
 Parts = tuple[tuple[Question, ...], tuple[Question, ...], tuple[Question, ...]]
-SHARES = (0.8, 0.1, 0.1)
+Shares = tuple[float, float, float]
+SHARES: Shares = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,7 @@ class Leak:
     relations: float
 
 
-def make_split(
-    questions: Sequence[Question], kind: Kind, seed: int, walker: Walker, shares: tuple[float, float, float] = SHARES
-) -> Split:
+def make_split(questions: Sequence[Question], kind: Kind, seed: int, walker: Walker, shares: Shares = SHARES) -> Split:
     """Split a set by seed.
 
     Sizes: "random" is exact; "path" is off by at most the largest group of questions that must stay together; "entity"
@@ -243,7 +242,7 @@ def _together(questions: Sequence[Question]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _cut(groups: list[list[int]], shares: tuple[float, float, float], generator: random.Random) -> list[list[int]]:
+def _cut(groups: list[list[int]], shares: Shares, generator: random.Random) -> list[list[int]]:
     """Groups in random order laid end to end, and cut by where each one's middle lies: positions of each part."""
     generator.shuffle(groups)
     count = sum(map(len, groups))

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 
+from graph_schema import InputError
 from kgqa.answering import Answerer
 from kgqa.data.graph import Walker
 from kgqa.data.questions import Question
-from kgqa.data.unanswerable import FACTS_REMOVED, remove_facts, unknown_entities, unknown_relations
+from kgqa.data.unanswerable import (
+    FACTS_REMOVED,
+    UNKNOWN_ENTITY,
+    UNKNOWN_RELATION,
+    remove_facts,
+    unknown_entities,
+    unknown_relations,
+)
 from kgqa.evaluation.accuracy import evaluate
 from kgqa.evaluation.calibration import auroc
 from kgqa.stores.snapshot import Snapshot
+
+KINDS = (FACTS_REMOVED, UNKNOWN_ENTITY, UNKNOWN_RELATION)
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,11 @@ class Abstention:
 def abstention(
     answerer: Answerer, questions: Sequence[Question], walker: Walker, seed: int, *, brackets: bool
 ) -> dict[str, Abstention]:
-    """Figures by kind, see ``kgqa.data.unanswerable``; "facts removed" only where every question has a gold path.
+    """Figures by kind, see ``kgqa.data.unanswerable``; none of a kind that no question could be made of.
 
     Args:
-        questions: that the graph answers. walker: over the whole graph.
+        questions: that the graph answers; facts are removed for those of them with gold paths. walker: over the whole
+            graph.
     """
     graph = walker.snapshot
     generator = random.Random(f"abstention {seed}")
@@ -49,16 +61,17 @@ def abstention(
     half = len(shuffled) // 2
     answerable, others = shuffled[half:], shuffled[:half]
     found = {}
-    if half and all(question.paths for question in questions):
-        removed = remove_facts(questions, walker, 0.5, seed)
+    pathed = [question for question in questions if question.paths]
+    with suppress(InputError):  # nothing would be left of the graph
+        removed = remove_facts(pathed, walker, 0.5, seed)
         lost, kept = list(removed.unanswerable), list(removed.answerable)
-        size = min(len(lost), len(kept))
-        some = generator.sample(kept, size), generator.sample(lost, size)
-        found[FACTS_REMOVED] = _measured(answerer, *some, removed.snapshot, brackets)
-    for made in (
-        unknown_entities(others, graph, half, seed),
-        unknown_relations(questions, graph, half, seed) if half else [],
-    ):
+        if size := min(len(lost), len(kept)):
+            some = generator.sample(kept, size), generator.sample(lost, size)
+            found[FACTS_REMOVED] = _measured(answerer, *some, removed.snapshot, brackets)
+    strange: list[Question] = []
+    with suppress(InputError):  # no topic is marked, or the graph has relations for whatever can be asked
+        strange = unknown_relations(questions, graph, half, seed) if half else []
+    for made in (unknown_entities(others, graph, half, seed), strange):
         if made:
             found[made[0].part] = _measured(answerer, answerable[: len(made)], made, graph, brackets)
     return found

@@ -30,6 +30,14 @@ class Evaluated:
     scores: QuestionScores
     right_topic: torch.Tensor
 
+    def first_is_right(self) -> torch.Tensor:
+        """Whether the best entity is a right answer, [Q]: what confidence is the probability of.
+
+        Of a question without answers none is, though saying nothing is right.
+        """
+        has = torch.tensor([bool(question.answers) for question in self.questions], dtype=torch.bool)
+        return self.scores.hits_at_1 * has
+
     def parts(self) -> dict[str, torch.Tensor]:
         """Which questions belong to each part, in order of appearance."""
         names = list(dict.fromkeys(question.part for question in self.questions))

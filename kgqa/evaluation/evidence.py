@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graph_schema import EvidencePath, Fact, GraphReader, Response
+from graph_schema import Answer, EvidencePath, Fact, GraphReader, Response
 from kgqa.answering import Answerer
 from kgqa.data.questions import Question, bracketed
 from kgqa.stores.snapshot import Snapshot
@@ -22,7 +22,8 @@ class EvidenceScores:
 
     Attributes:
         paths: paths shown. proving: those that hold and end in a right answer.
-        right: right answers in the decided sets. proven: those of them of which a path is shown, and every one holds.
+        right: right answers in the decided sets. proven: those of them of which a path from each topic is shown, and
+            every one holds.
     """
 
     paths: int
@@ -49,6 +50,13 @@ def walk_again(path: EvidencePath, topics: set[str], answer: str, facts: set[Fac
     return here == {answer}
 
 
+def from_each_topic(answer: Answer, response: Response) -> bool:
+    """Whether an answer shows a path from each topic of its question: of a conjunction one alone proves nothing."""
+    starts = {step.source for path in answer.evidence for step in path.steps[:1]}
+    of_topics = [{entity.id for entity in topic.entities} for topic in response.topics]
+    return bool(starts) and not any(starts.isdisjoint(ids) for ids in of_topics)
+
+
 def score_evidence(responses: Sequence[Response], gold: Sequence[set[str]], graph: GraphReader) -> EvidenceScores:
     """Score the evidence of responses against gold answers (entity ids), one set for each.
 
@@ -66,7 +74,7 @@ def score_evidence(responses: Sequence[Response], gold: Sequence[set[str]], grap
             paths += len(held)
             proving += sum(held) if is_right else 0
             right += is_right
-            proven += is_right and bool(held) and all(held)
+            proven += is_right and all(held) and from_each_topic(answer, response)
     return EvidenceScores(paths, proving, right, proven)
 
 

@@ -13,7 +13,7 @@ from kgqa.data.graph import Walker
 from kgqa.evaluation.abstention import Abstention
 from kgqa.evaluation.accuracy import Evaluated
 from kgqa.evaluation.calibration import area_under_risk_coverage, expected_calibration_error
-from kgqa.evaluation.evidence import EvidenceScores
+from kgqa.evaluation.evidence import EvidenceScores, from_each_topic
 from kgqa.evaluation.intervals import mean_interval
 from kgqa.evaluation.metrics import METRICS
 from kgqa.evaluation.record import Recorder, Row
@@ -31,7 +31,7 @@ MEASURED = (*METRICS, *LESS_IS_BETTER)
 def means(found: Evaluated) -> dict[str, dict[str, float]]:
     """Metrics by part, and of all questions together: see ``kgqa.evaluation.metrics`` and ``calibration``."""
     everything = torch.ones(len(found.questions), dtype=torch.bool)
-    confidence, right = found.scores.confidence, found.scores.hits_at_1
+    confidence, right = found.scores.confidence, found.first_is_right()
     return {
         part: {
             **found.scores.means(chosen),
@@ -50,9 +50,10 @@ def accuracy_rows(name: str, found: Evaluated, recorder: Recorder, *, brackets: 
         n = count.get(part, len(found.questions))
         for metric, value in metrics.items():
             yield recorder.row(f"{name}/{part}", metric, value, n, topics=topics)
-        if not brackets:
-            chosen = found.parts().get(part, slice(None))
-            yield recorder.row(f"{name}/{part}", "right_topic", float(found.right_topic[chosen].mean()), n)
+        known = torch.tensor([bool(question.spans) for question in found.questions]) & found.parts().get(part, True)
+        if not brackets and bool(known.any()):
+            right = float(found.right_topic[known].mean())
+            yield recorder.row(f"{name}/{part}", "right_topic", right, int(known.sum()), topics=topics)
 
 
 def slice_rows(
@@ -149,9 +150,9 @@ def _mean(group: Sequence[Row]) -> Row:
 def _evidence(questions: Sequence[Question], responses: list[Response]) -> tuple[float, int]:
     """Share of the right answers that carry a path found in the store again, and how many right answers there are."""
     right = [
-        bool(answer.evidence) and all(path.holds for path in answer.evidence)
+        all(path.holds for path in answer.evidence) and from_each_topic(answer, response)
         for question, response in zip(questions, responses, strict=True)
         for answer in response.answers
-        if answer.entity.name in question.answers
+        if not {answer.entity.id, answer.entity.name}.isdisjoint(question.answers)
     ]
     return (sum(right) / len(right) if right else 0.0), len(right)

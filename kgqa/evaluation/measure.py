@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kgqa.answering import Answerer
@@ -48,6 +48,7 @@ def measure(
         say: told what is being done.
     """
     snapshot = walker.snapshot
+    recorder = replace(recorder, config={**recorder.config, "topics": "brackets" if brackets else "free text"})
     say(f"answering {len(questions):,} questions")
     found = evaluate(answerer, questions, snapshot, brackets=brackets)
     rows = list(accuracy_rows(name, found, recorder, brackets=brackets))

@@ -19,7 +19,8 @@ SHARES = (
 )
 """Metrics in [0, 1], shown in percent."""
 FIRST = ("hits_at_1", "f1")
-_NAMED = ("variant", "shots", "topics")
+_NAMED = ("variant", "shots", "kind", "facts_kept", "slot_budget", "topics")
+_USUAL = {"kind": "vanilla", "topics": "brackets"}  # what there is if nothing is said
 _PARTS = ("1-hop", "2-hop", "3-hop", "conjunction")
 
 
@@ -100,12 +101,13 @@ def variant_tables(rows: Sequence[Row], metrics: Sequence[str] = FIRST) -> list[
 
 
 def _tells(key: str, row: Row) -> bool:
-    """Topics in brackets are what there is if nothing is said."""
-    return key != "topics" or row.config[key] != "brackets"
+    return bool(row.config[key] != _USUAL.get(key))
 
 
 def _said(key: str, value: object) -> str:
-    return f"{value} question{'s' * (value != 1)}" if key == "shots" else str(value)
+    if key == "shots":
+        return f"{value} question{'s' * (value != 1)}"
+    return f"{key.replace('_', ' ')} {value}" if key in ("facts_kept", "slot_budget") else str(value)
 
 
 def _table(

@@ -148,7 +148,7 @@ def collect(
         )
     everything = torch.ones(len(questions), dtype=torch.bool)
     parts = {**found.parts(), "all": everything}
-    confidence, right = found.scores.confidence, found.scores.hits_at_1
+    confidence, right = found.scores.confidence, found.first_is_right()
     ece = tuple(expected_calibration_error(confidence[chosen], right[chosen]) for chosen in parts.values())
     aurc = tuple(area_under_risk_coverage(confidence[chosen], right[chosen]) for chosen in parts.values())
     bins = reliability(confidence, right)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from graph_schema import EvidencePath, Response
+from graph_schema import Answer, EvidencePath, Response
 from kgqa.answering import Answerer, Stopwatch
 from kgqa.data.questions import GoldPath, Question, bracketed
 from kgqa.linking.topics import find_topics, link
@@ -54,11 +54,17 @@ class Shown:
     slots: tuple[SlotWeights, ...] = ()
 
     def answers(self) -> list[tuple[str, float, bool, list[str]]]:
-        """What was said: name, probability, whether it is right, and the evidence in words."""
+        """What was said: name, probability, whether it is right, and in words the evidence, or that it is a guess."""
         return [
-            (a.entity.name, a.score, self._right(a.entity.id, a.entity.name), [path_words(p) for p in a.evidence])
+            (a.entity.name, a.score, self._right(a.entity.id, a.entity.name), self._because(a))
             for a in self.response.answers
         ]
+
+    def _because(self, answer: Answer) -> list[str]:
+        names = self.response.names
+        supposed = (f"{names.get(f.head, f.head)} −{f.relation}→ {names.get(f.tail, f.tail)}" for f in answer.supposed)
+        guess = [f"a guess: it supposes {', '.join(supposed)}, which the graph doesn't say"] if answer.supposed else []
+        return [path_words(path, names) for path in answer.evidence] + guess
 
     def ranking(self) -> list[tuple[str, float, bool]]:
         """The best scored entities, answers or not."""
@@ -68,12 +74,12 @@ class Shown:
         return id_ in self.all_gold or name in self.all_gold
 
 
-def path_words(path: EvidencePath) -> str:
-    """A chain of facts from the topic to the answer."""
-    parts = [path.steps[0].source] if path.steps else []
+def path_words(path: EvidencePath, names: Mapping[str, str]) -> str:
+    """A chain of facts from the topic to the answer; ``names``: of entities that aren't called as their ids."""
+    parts = [names.get(step.source, step.source) for step in path.steps[:1]]
     for step in path.steps:
         arrow = f"←{step.fact.relation}−" if step.inverse else f"−{step.fact.relation}→"
-        parts += [arrow, step.target]
+        parts += [arrow, names.get(step.target, step.target)]
     return " ".join(parts) + ("" if path.holds else " (not in the store)")
 
 

@@ -68,6 +68,17 @@ def test_json(kgqa: Kgqa, small_films: SmallFilms, directed: Fact) -> None:
     assert sum(found["seconds"].values()) > 0
 
 
+def test_explain_shows_the_hops_from_each_topic(kgqa: Kgqa, small_films: SmallFilms, directed: Fact) -> None:
+    question = f"which films directed by [{directed.tail}] is [{directed.head}]"
+    out = asked(kgqa, small_films, question, "--explain").succeeded()
+    assert f"from {directed.tail}:\n" in out
+    assert f"from {directed.head}:\n" in out
+    assert out.count("hop 1: ") == 2
+    (said,) = map(json.loads, asked(kgqa, small_films, question, "--explain", "--json").succeeded().splitlines())
+    assert {(hop["topic"], hop["hop"]) for hop in said["trace"]} >= {(directed.tail, 1), (directed.head, 1)}
+    assert all(hop["relations"] for hop in said["trace"])
+
+
 def test_explain_shows_hops_relations_and_weights(kgqa: Kgqa, small_films: SmallFilms, directed: Fact) -> None:
     out = asked(kgqa, small_films, f"who directed [{directed.head}]?", "--explain").succeeded()
     assert "  hop 1: the last one with probability " in out

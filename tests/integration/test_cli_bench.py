@@ -90,6 +90,46 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
     kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
 
 
+def test_a_checkpoint_of_other_shares_is_refused(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    file = experiment(tmp_path, by="entity", shares=[0.6, 0.1, 0.3], seeds=[0], also=[])
+    kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    words = ("bench", "set", "directory", "--data", data, "--by", "entity", "--checkpoint", "runs/small/full-0")
+    kgqa(*words).failed("another split of families (entity, seed 0, shares 0.6,0.1,0.3)", "--shares as in training")
+    report = ("report", *words[2:])
+    kgqa(*report).failed("another split of families (entity, seed 0, shares 0.6,0.1,0.3)")
+    kgqa(*words, "--shares", "0.6,0.1,0.3", "--json", "again.jsonl").succeeded()
+    first, again = (
+        {(r["set"], r["metric"]): r["value"] for r in rows_of(tmp_path / f)} for f in ("rows.jsonl", "again.jsonl")
+    )
+    assert again == {key: first[key] for key in again}
+    kgqa(*words, "--shares", "0.6,0.4").failed("--shares: '0.6,0.4' are no shares. For example: 0.7,0.1,0.2")
+    kgqa(*words, "--shares", "0.6,0.4,1").failed("are no shares of train, dev and test")
+
+
+def test_what_cant_be_asked_of_a_set_is_left_out_and_named(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text("Heat|directed_by|Michael Mann\nAli|directed_by|Michael Mann\n", "utf-8")
+    (tmp_path / "test.tsv").write_text("who directed Heat\tMichael Mann\nwho directed Ali\tMichael Mann\n", "utf-8")
+    words = ("bench", "set", "directory", "--data", ".", "--split", "test", "--abstention", "--any-schema")
+    done = kgqa(*words, "--json", "rows.jsonl")
+    done.succeeded()
+    assert "no such questions could be made of the set: facts removed, unknown entity, unknown relation" in done.err
+    assert {row["metric"] for row in rows_of(tmp_path / "rows.jsonl")} >= {"hits_at_1", "ece"}
+    path = {"topic": "Heat", "steps": [{"relation": "directed_by"}]}
+    lines = [
+        {"question": f"{text} [Heat]", "answers": ["Michael Mann"], "paths": [path]}
+        for text in ("who directed", "director of")
+    ]
+    (tmp_path / "test.tsv").unlink()
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    done = kgqa(*words, "--json", "again.jsonl")
+    done.succeeded()
+    assert "no such questions could be made of the set: facts removed." in done.err
+    asked_of = {row["set"].partition("/")[2] for row in rows_of(tmp_path / "again.jsonl")}
+    assert asked_of >= {"unknown entity", "unknown relation"}
+    assert "facts removed" not in asked_of
+    assert "NaN" not in (tmp_path / "again.jsonl").read_text("utf-8")
+
+
 def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     few = {**TRAIN, "steps": 1, "evaluate_every": 1}
     path = experiment(tmp_path, seeds=[0], train=few, also=[], by="entity", expected={"full": {"all": {"f1": 1.01}}})
@@ -185,14 +225,36 @@ def test_what_is_no_distillation_is_refused(kgqa: Kgqa, data: Path, tmp_path: Pa
         kgqa("bench", "distill", "bad.yaml", "--data", data).failed("bad.yaml: ", said)
 
 
+def shares_of(out: str) -> dict[str, list[str]]:
+    lines = [line.split("│")[1:-1] for line in out.splitlines() if line.startswith("│")]
+    return {line[0].strip(): line[2:] for line in lines}
+
+
 def test_leakage_by_kind(kgqa: Kgqa, data: Path) -> None:
     out = kgqa("bench", "leakage", "directory", "--data", data, "--seeds", "2").succeeded()
-    shares = {line.split()[1]: line.split("│")[3:-1] for line in out.splitlines() if line.startswith("│")}
+    shares = shares_of(out)
     assert list(shares) == ["random", "path", "entity", "relation"]
     assert float(shares["random"][1]) > 0
     assert float(shares["path"][1]) == 0
     assert float(shares["entity"][5]) == 0
     assert float(shares["relation"][6]) == 0
+    assert "answers" in out  # no heading is cut on a terminal of 80 columns
+
+
+def test_leakage_where_not_every_split_can_be_made(kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text("".join(f"{f.head}|{f.relation}|{f.tail}\n" for f in FACTS), "utf-8")
+    lines = [f"where does [person{i}] live\ttown{i * 7 % 4}\n" for i in range(20)]
+    (tmp_path / "train.tsv").write_text("".join(lines[2:]), "utf-8")
+    (tmp_path / "test.tsv").write_text("".join(lines[:4]), "utf-8")
+    out = kgqa("bench", "leakage", "directory", "--data", ".", "--seeds", "1").succeeded()
+    shares = shares_of(out)
+    assert float(shares["official"][0]) == 50.0  # two of the four test questions are in training, too
+    assert "path" in shares
+    assert "relation" not in shares
+    assert "No such split - relation: not every question has a gold path" in out
+    kgqa("bench", "leakage", "directory", "--data", ".", "--by", "relation").failed(
+        "not every question has a gold path"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,4 +274,13 @@ def test_what_cant_be_measured_is_said_in_one_line(kgqa: Kgqa, words: tuple[str,
 def test_a_part_that_a_set_hasnt_got(kgqa: Kgqa, tmp_path: Path) -> None:
     (tmp_path / "kb.txt").write_text("a|b|c\n", "utf-8")
     (tmp_path / "test.tsv").write_text("what does [a] b\tc\n", "utf-8")
-    kgqa("bench", "set", "directory", "--data", ".").failed("has no dev questions")
+    kgqa("bench", "set", "directory", "--data", ".").failed("has no dev questions", "Have it split by seed")
+
+
+def test_a_set_to_train_on_needs_training_and_dev_questions(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "kb.txt").write_text((data / "kb.txt").read_text("utf-8"), "utf-8")
+    (tmp_path / "test.jsonl").write_text((data / "questions.jsonl").read_text("utf-8"), "utf-8")
+    words = ("bench", "experiment", experiment(tmp_path, by=None, split="test"), "--data", ".")
+    kgqa(*words).failed("has no train questions")
+    (tmp_path / "train.jsonl").write_text((data / "questions.jsonl").read_text("utf-8"), "utf-8")
+    kgqa(*words).failed("has no dev questions", "Have it split by seed")

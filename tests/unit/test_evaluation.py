@@ -16,7 +16,9 @@ from graph_schema import InputError
 from kgqa.answering.run import Ranked
 from kgqa.data import Question
 from kgqa.data.questions import bracketed
+from kgqa.evaluation.accuracy import Evaluated
 from kgqa.evaluation.experiment import Experiment
+from kgqa.evaluation.figures import accuracy_rows, means
 from kgqa.evaluation.metrics import QuestionScores, score_questions
 from kgqa.evaluation.record import Recorder, append
 from kgqa.evaluation.speed import sample
@@ -275,6 +277,31 @@ def test_what_is_no_few_shot_experiment_is_refused(tmp_path: Path, changes: dict
 )
 def test_the_few_shot_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
     assert Transfer.load(path).shots[0] == 0
+
+
+def test_silence_is_no_miscalibration() -> None:
+    one, none = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    silent = QuestionScores(one, one * torch.nan, one, one, one, one, one, confidence=none)
+    found = Evaluated([Question("who wrote Heat", ((10, 14),), ())], silent, one)
+    assert means(found)["all"]["hits_at_1"] == 1
+    assert means(found)["all"]["ece"] == 0
+    answered = Evaluated([Question("who wrote Heat", ((10, 14),), ("Michael Mann",))], silent, one)
+    assert means(answered)["all"]["ece"] == 1
+
+
+def test_topics_are_right_or_wrong_only_where_they_are_marked() -> None:
+    ones = torch.ones(3, dtype=torch.float64)
+    scores = QuestionScores(ones, ones, ones, ones, ones, ones, ones, confidence=ones)
+    marked, unmarked = (Question("who wrote Heat", spans, ("Michael Mann",), "1-hop") for spans in (((10, 14),), ()))
+    found = Evaluated([marked, unmarked, unmarked], scores, torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64))
+    recorder = Recorder("dev", 0, "cpu", {})
+    rows = [r for r in accuracy_rows("x", found, recorder, brackets=False) if r.metric == "right_topic"]
+    assert [(r.set, r.value, r.n, r.config["topics"]) for r in rows] == [
+        ("x/1-hop", 0, 1, "free text"),
+        ("x/all", 0, 1, "free text"),
+    ]
+    none = Evaluated([unmarked] * 3, scores, ones)
+    assert "right_topic" not in {r.metric for r in accuracy_rows("x", none, recorder, brackets=False)}
 
 
 def test_rows_are_appended_with_where_they_come_from(tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_evidence_is_counted_by_path_and_by_right_answer() -> None:
     assert (EvidenceScores(0, 0, 0, 0).precision, EvidenceScores(0, 0, 0, 0).holds) == (0, 0)
 
 
+def test_of_several_topics_each_must_have_a_path() -> None:
+    down = path(("cid", "parent", "bea", False))
+    both = tuple(Topic(at, at + 3, name, (Entity(name, name),)) for at, name in ((0, "ann"), (8, "cid")))
+    for shown, proven in (((UP, down), 1), ((UP,), 0), ((), 0)):
+        one = Response("whose", (Answer(Entity("bea", "bea"), 0.9, shown),), topics=both)
+        assert score_evidence([one], [{"bea"}], GRAPH).proven == proven
+
+
 def test_slices() -> None:
     questions = [
         Question(

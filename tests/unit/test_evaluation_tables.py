@@ -67,6 +67,23 @@ def test_figures_of_other_numbers_of_questions_are_lines_of_their_own() -> None:
     ]
 
 
+def test_figures_of_other_questions_graphs_and_memories_are_lines_of_their_own() -> None:
+    rows = [row("full", 0, 0.1 * (1 + n), slot_budget=n) for n in range(2)]
+    rows += [
+        row("full", 0, 0.3, kind="vanilla"),
+        row("full", 0, 0.4, kind="ntm"),
+        row("full", 0, 0.5, facts_kept="0.5"),
+    ]
+    (table,) = variant_tables(rows)
+    assert [(name, str(cells[0])) for name, _, cells in table.lines] == [
+        ("full, slot budget 0", "10.00"),
+        ("full, slot budget 1", "20.00"),
+        ("full", "30.00"),
+        ("full, ntm", "40.00"),
+        ("full, facts kept 0.5", "50.00"),
+    ]
+
+
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     append(tmp_path / "rows.jsonl", ROWS)
     assert read_rows([tmp_path / "rows.jsonl"]) == ROWS

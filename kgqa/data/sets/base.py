@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graph_schema import InputError, Schema
 from kgqa.data.graph import Walker, load_graph
-from kgqa.data.leakage import SHARES, Kind, Split, make_split
+from kgqa.data.leakage import SHARES, Kind, Shares, Split, make_split
 from kgqa.data.questions import Question
 from kgqa.stores.snapshot import Snapshot
 
@@ -40,13 +40,18 @@ class QuestionSet:
         """
         return load_graph(self.facts, self.schema)
 
-    def split(self, kind: Kind | None, seed: int, walker: Walker, shares: tuple[float, float, float] = SHARES) -> Split:
+    def split(self, kind: Kind | None, seed: int, walker: Walker, shares: Shares = SHARES) -> Split:
         """The split of this kind and seed; None: the official one, or "random" where there is none.
 
         Raises:
-            InputError: see ``make_split``.
+            InputError: see ``make_split``, or shares of a split that is as it is.
         """
         if kind is None and self.official is not None:
+            if shares != SHARES:
+                raise InputError(
+                    f"{self.name} has an official split, so shares say nothing",
+                    fix="Say how to split it (by, --by), or leave the shares out",
+                )
             train, dev, test = (tuple(self.official.get(part, ())) for part in PARTS)
             return Split(train, dev, test)
         together = self.questions or [q for part in PARTS for q in (self.official or {}).get(part, ())]
