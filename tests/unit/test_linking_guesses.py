@@ -60,6 +60,13 @@ def index(store: GraphReader) -> NamesIndex:
         ("who directed matrix", {"matrix": ["The Matrix"]}),
         ("what did Cruise, Tom act in", {"Cruise, Tom": ["Tom Cruise"]}),
         ("what did hanks tom act in", {"hanks tom": ["Tom Hanks"]}),
+        # What is a name as it stands isn't guessed at, nor are English words beside it.
+        ("was Michael Mann in The Matrix", {}),
+        ("when was The Matrix released", {}),
+        ("when was the matrix released", {}),
+        ("when was The Matrix Reloded released", {"The Matrix Reloded": ["The Matrix Reloaded"]}),
+        # Small words are no parts of names.
+        ("with whom did lord play there", {"lord": ["The Lord of the Rings"]}),
         ("[Pulp Fction] or Pulp Fction", {}),
     ],
 )
