@@ -1,6 +1,6 @@
-"""Questions that a graph can be asked, with answers: one for each relation and direction, worded as it is said.
+"""Questions that a graph can be asked, with answers: one for each relation and direction, worded as people ask.
 
-The wordings are plain English by rule; ``Wording`` is where a better one goes in. The topic and the answers are real: a
+The wordings are plain English by rule; ``Wording`` is where another one goes in. The topic and the answers are real: a
 fact is picked from the store, and the store is asked for the rest.
 """
 
@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from graph_schema import Entity, Fact, GraphReader, Group, Schema
+from graph_schema import Entity, Fact, GraphReader, Group, RelationSchema, Schema
 from graph_schema.text import name_key
+from kgqa.adapt.phrases import Phrases, label_nouns, number, phrases
+from kgqa.adapt.verbs import verb_of
 
 LOOKED_AT = 20_000  # facts that topics are picked from
 TRIED = 30  # topics of one relation and direction, of which the one with the fewest answers is taken
 ANSWERS = 5  # shown of a question
 
 Wording = Callable[[Schema, str, bool, str], str]
-"""(schema, relation, whether it is walked from tail to head, the topic's name) to a question; see ``worded``."""
+"""(schema, relation, whether it is walked from tail to head, the topic's name) to a question; see ``asked``."""
 
 _BEFORE = ("in", "on", "at", "of", "from", "to", "for", "with", "by", "about")
 
@@ -45,7 +47,7 @@ def examples(reader: GraphReader, *, most: int = 20, wording: Wording | None = N
     Raises:
         StoreError: the store failed.
     """
-    said = wording or worded
+    said = wording or asked
     schema = reader.schema()
     picked = _picked(islice(reader.all_facts(), LOOKED_AT))
     sides = [(relation, inverse) for relation in schema.relations for inverse in (False, True)]
@@ -54,6 +56,55 @@ def examples(reader: GraphReader, *, most: int = 20, wording: Wording | None = N
         if found is not None:
             topic, answers, count = found
             yield Example(said(schema, relation, inverse, topic.name), topic, relation, inverse, answers, count)
+
+
+def asked(schema: Schema, relation: str, inverse: bool, topic: str) -> str:
+    """A question for a relation as people ask it, by what can be made of its words.
+
+    >>> asked(Schema(), "directed_by", False, "Heat"), asked(Schema(), "directed_by", True, "Michael Mann")
+    ('who directed Heat?', 'what did Michael Mann direct?')
+    >>> said = {"labels": {"Film": {"words": "film"}}, "relations": {"ACTED_IN": {"tail": "Film"}}}
+    >>> asked(Schema.from_dict(said), "ACTED_IN", False, "Al Pacino")
+    'which films did Al Pacino act in?'
+    """
+    known = schema.relations.get(relation, RelationSchema())
+    label = known.head if inverse else known.tail
+    how = phrases(schema, relation, inverse, label)
+    kinds = label_nouns(schema, label)
+    one, many = (f"which {number(kinds[0], several)}" if kinds else "what" for several in (False, True))
+    for noun, done in how.happened:
+        return f"what {noun} did {topic} happen?" if done == "happened" else f"what {noun} was {topic} {done}?"
+    if schema.words(relation, inverse=inverse).lower() in how.nouns:
+        return _of(schema.words(relation, inverse=inverse).lower(), topic)
+    for verb in how.verbs:
+        which = one if verb.split()[0].endswith("s") else many
+        return f"{'who' if how.who else which} {verb} {topic}?"
+    return (
+        _by_object(how, many, topic) or _by_noun(how, many, inverse, topic) or worded(schema, relation, inverse, topic)
+    )
+
+
+def _by_object(how: Phrases, which: str, topic: str) -> str:
+    """By what the topic does: "which films did X act in?"; empty if that isn't said by a verb."""
+    for said in how.objects:
+        first, *rest = said.split()
+        if (verb := verb_of(first)) and first == verb.past:
+            return f"{' '.join((which, 'did', topic, verb.base, *rest))}?"
+    return ""
+
+
+def _by_noun(how: Phrases, which: str, inverse: bool, topic: str) -> str:
+    """By what is asked for, or what that has: "what is the genre of X?", "which films have the tagline X?"."""
+    has, is_ = ("has", "is") if which == "what" else ("have", "are")
+    made = [f"{which} {has} the {noun} {topic}?" for noun in how.whose]
+    named = [_of(noun, topic) for noun in how.nouns]
+    passive = [f"what was {topic} {done}?" for done in how.passives]
+    made = [*made, *named, *passive] if inverse else [*named, *passive, *made]
+    return next(iter((*made, *(f"{which} {is_} {clause} {topic}?" for clause in how.clauses))), "")
+
+
+def _of(noun: str, topic: str) -> str:
+    return f"what {'are' if _plural(noun.rsplit(maxsplit=1)[-1]) else 'is'} the {noun} of {topic}?"
 
 
 def worded(schema: Schema, relation: str, inverse: bool, topic: str) -> str:

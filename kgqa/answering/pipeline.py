@@ -37,6 +37,8 @@ class Answerer:
         reader: the store. checkpoint: a trained reader. encoder: the text encoder it was trained with.
         budget_edges: facts one question may expand at one hop. any_schema: don't refuse a graph of another schema.
         names: an index of the store's names, to find what a question writes otherwise; None: exact names only.
+        snapshot: read the graph into memory in the background, and answer from there once it is, as long as it follows;
+            questions are answered from the store until then.
 
     Raises:
         FingerprintMismatch: the checkpoint doesn't belong to this encoder or to the store's schema.
@@ -48,6 +50,7 @@ class Answerer:
     budget_edges: int = 20_000
     any_schema: bool = False
     names: Guesses | None = None
+    snapshot: bool = False
     _table: RelationTable | None = field(default=None, init=False)
     _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
@@ -70,8 +73,9 @@ class Answerer:
         Raises:
             QuestionError: the question can't be asked. StoreError: the store failed.
         """
-        if self.network.links is not None:  # what is around is too much to be fetched
-            response = self.ask_many([question], explain=explain)[0]
+        ready = self._follow().ready() if self.snapshot else None
+        if ready or self.network.links is not None:  # for links, what is around is too much to be fetched
+            response = self.ask_many([question], ready, explain=explain)[0]
             return with_origins(response, self.reader) if origins else response
         watch = Stopwatch()
         expander = LiveExpander(self.reader)
@@ -94,13 +98,16 @@ class Answerer:
         if not questions:
             return []
         if snapshot is None:
-            self._following = self._following or FollowingSnapshot(self.reader)
-            snapshot = self._following.current()
+            snapshot = self._follow().current()
         watch = Stopwatch()
         with watch.stage("linking"):
             linked = [link(question, snapshot, self.names) for question in questions]
         expander = self.expander(snapshot)
         return self._respond(linked, expander, watch, explain)
+
+    def _follow(self) -> FollowingSnapshot:
+        self._following = self._following or FollowingSnapshot(self.reader)
+        return self._following
 
     def expander(self, snapshot: Snapshot) -> SnapshotExpander:
         """The snapshot on the network's device, moved there once."""

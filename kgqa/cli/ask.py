@@ -44,6 +44,12 @@ def command(
         int | None, typer.Option("--budget-edges", help="Facts one question may expand at one hop.")
     ] = None,
     any_schema: common.AnySchemaOption = None,
+    snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--snapshot", help="Read the graph into memory in the background, and answer from there once it is."
+        ),
+    ] = False,
     config: common.ConfigOption = None,
 ) -> None:
     """Ask the graph a question; the answers come with the facts that prove them.
@@ -71,6 +77,7 @@ def command(
     )
     with common.reading(chosen) as opened:
         answerer = common.answerer(chosen, opened)
+        answerer.snapshot = snapshot
 
         def ask(one: str) -> None:
             response = answerer.ask(one, explain=explain, origins=explain or as_json)

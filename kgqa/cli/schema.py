@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from graph_schema import GraphReader, Schema
+from graph_schema import ConfigError, GraphReader, Schema
 from kgqa.cli import common
 from kgqa.cli.render import example_line
+from kgqa.config import Settings
+from kgqa.stores import refuse_foreign
 
 
 def command(
     store: common.StoreOption = None,
+    schema_file: common.SchemaOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
     put: Annotated[
@@ -31,11 +34,10 @@ def command(
 
     Example: [bold]kgqa schema --store sqlite:///films.db > films.yaml[/]
     """
-    chosen = common.settings(config, store=store, user=user, password=password)
-    given = Schema.load(put) if put else None
-    with common.opened(chosen) as opened:
-        if given:
-            opened.migrate(given)
+    chosen = common.settings(config, store=store, schema_file=schema_file, user=user, password=password)
+    if put:
+        _merge(chosen, put)
+    with common.reading(chosen) as opened:
         if show_examples:
             _show_examples(opened, as_json=as_json)
             return
@@ -49,6 +51,20 @@ def command(
     else:
         full = Schema.from_dict({**shown.to_dict(), "relations": said})
         print(full.to_yaml(), end="")
+
+
+def _merge(chosen: Settings, put: Path) -> None:
+    """Merge a schema file into the store's schema; nothing is put into a database that somebody else modelled."""
+    if chosen.schema_file:
+        raise ConfigError(
+            f"the schema of this database is {chosen.schema_file}, and nothing is written to the database",
+            where="--set",
+            fix=f"Change what is to be said otherwise in {chosen.schema_file}",
+        )
+    given = Schema.load(put)
+    with common.opened(chosen) as opened:
+        refuse_foreign(opened, chosen.store)
+        opened.migrate(given)
 
 
 def _show_examples(store: GraphReader, *, as_json: bool) -> None:

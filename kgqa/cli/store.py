@@ -21,6 +21,7 @@ def _group() -> None:
 @app.command("info")
 def info(
     store: common.StoreOption = None,
+    schema: common.SchemaOption = None,
     user: common.UserOption = None,
     password: common.PasswordOption = None,
     as_json: common.JsonOption = False,
@@ -30,8 +31,8 @@ def info(
 
     Example: [bold]kgqa store info --store sqlite:///films.db[/]
     """
-    chosen = common.settings(config, store=store, user=user, password=password)
-    with common.opened(chosen) as opened:
+    chosen = common.settings(config, store=store, schema_file=schema, user=user, password=password)
+    with common.reading(chosen) as opened:
         found = opened.info()
     if as_json:
         shown = {

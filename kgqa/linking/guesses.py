@@ -16,6 +16,10 @@ Token = tuple[int, int, str]
 Span = tuple[int, int]
 GAP = 2  # small words inside a name ("of the")
 PART = 4  # letters of a word that may stand for a name in a question without capitals
+# Words of that length that ask, or join others, and stand for no name.
+_SMALL = """what when where which whose whom there their they them this that these those have does were been many much
+most more than with from into about also only some each every other same both list show tell name give find"""
+SMALL = frozenset(_SMALL.split())
 
 
 @runtime_checkable
@@ -48,7 +52,7 @@ def proposed(plain: str, found: Sequence[Token], keys: Mapping[Span, str], guess
         for place in range(first, last + 1):
             parts[place] = _capital(plain, found[place])
     if not runs and not known:
-        parts = [len(word) >= PART for _, _, word in found]
+        parts = [len(word) >= PART and word not in SMALL for _, _, word in found]
     return guesses.in_text(plain, doubted, parts)
 
 

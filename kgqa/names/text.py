@@ -6,12 +6,14 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from graph_schema.text import tokens
 from kgqa.names import forms, sql
 from kgqa.names.hits import Stretch, score_of
 from kgqa.names.reading import Found, best, how_whole, misspelt, named, partial
 from kgqa.names.sieve import Sieve
-from kgqa.names.spelling import Word, words_with_variants
+from kgqa.names.spelling import MAX_WORDS, Word, words_with_variants
 from kgqa.names.spelling import misspelt as spellings
 
 STRETCHES = 4  # that are told of one text
@@ -48,7 +50,8 @@ def in_text(
         return ()
     text = _Text([(start, end) for start, end, _ in found], words, odd, parts, plain)
     by_stretch: dict[tuple[int, int], list[Found]] = {}
-    for stretch, hit in (*_misspelt(connection, sieve, text), *_written_otherwise(connection, text)):
+    found_whole = (*_reordered(connection, sieve, text), *_written_otherwise(connection, text))
+    for stretch, hit in (*_misspelt(connection, sieve, text), *found_whole):
         by_stretch.setdefault(stretch, []).append(hit)
     for stretch, hits in _partial(connection, text):
         if not any(first <= stretch[1] and stretch[0] <= last for first, last in by_stretch):
@@ -98,6 +101,29 @@ def _misspelt(connection: sqlite3.Connection, sieve: Sieve, text: _Text) -> list
         if hit.name.row not in nearest or rank[:3] < nearest[hit.name.row][:3]:
             nearest[hit.name.row] = rank
     return [(stretch, hit) for _, _, stretch, hit in nearest.values()]
+
+
+def _reordered(connection: sqlite3.Connection, sieve: Sieve, text: _Text) -> list[tuple[tuple[int, int], Found]]:
+    """Stretches with a word that may be a part of a name, and all the others of it, articles aside, in some order."""
+    stretches = [
+        (first, last)
+        for first in range(len(text.words))
+        for last in range(first, min(first + MAX_WORDS, len(text.words)))
+        if any(text.parts[first : last + 1]) and all(word.known for word in text.words[first : last + 1])
+    ]
+    bags = np.array([forms.bag([w.text for w in text.words[a : b + 1]]) for a, b in stretches], np.int64)
+    asked: dict[int, list[tuple[int, int]]] = {}
+    for place in np.flatnonzero(sieve.may_hold(bags)).tolist():
+        asked.setdefault(int(bags[place]), []).append(stretches[place])
+    found = []
+    for hash_, names in named(connection, asked, {sql.BAG}).items():
+        for name in names:
+            for first, last in asked[hash_]:
+                start, end = text.spans[first][0], text.spans[last][1]
+                how = how_whole(text.plain[start:end], [w.text for w in text.words[first : last + 1]], name.text)
+                if how == "reordered":
+                    found.append(((first, last), Found(name, how, score_of(how, 0))))
+    return found
 
 
 def _written_otherwise(connection: sqlite3.Connection, text: _Text) -> list[tuple[tuple[int, int], Found]]:

@@ -27,6 +27,7 @@ __all__ = [
     "open_connection",
     "open_reader",
     "open_store",
+    "refuse_foreign",
     "without_password",
 ]
 
@@ -108,13 +109,11 @@ def open_reader(
     """
     if schema_file is None:
         store = open_store(url, user=user, password=password, timeout=timeout)
-        if getattr(store, "is_foreign", bool)():
+        try:
+            refuse_foreign(store, url)
+        except BaseException:
             store.close()
-            raise StoreVersionError(
-                "kgqa didn't load this database, so it must be told how it lies",
-                where=without_password(url),
-                fix="Write a schema of it with kgqa connect URL --out FILE, then ask with --schema FILE",
-            )
+            raise
         return store
     schema = Schema.load(schema_file)
     connection = open_connection(url, user=user, password=password, timeout=timeout)
@@ -125,6 +124,18 @@ def open_reader(
     except BaseException:
         connection.close()
         raise
+
+
+def refuse_foreign(store: GraphStore, url: str) -> None:
+    """Raises:
+    StoreVersionError: somebody else modelled this database, and only a schema file can say how it is read.
+    """
+    if getattr(store, "is_foreign", bool)():
+        raise StoreVersionError(
+            "kgqa didn't load this database, so it must be told how it lies",
+            where=without_password(url),
+            fix="Write a schema of it with kgqa connect URL --out FILE, then ask with --schema FILE",
+        )
 
 
 def is_there(url: str) -> bool:

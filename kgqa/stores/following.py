@@ -13,7 +13,8 @@ from kgqa.stores.snapshot import Snapshot
 class FollowingSnapshot:
     """Gives the newest snapshot of a store that is ready. Safe to share between threads.
 
-    A Neo4j database that only others write to has no change counter that moves; there, make a new one.
+    Where only others write to a Neo4j database that kgqa has loaded, no change counter moves: make a new one. One that
+    somebody else modelled is followed, by what every answer says of the last transaction.
 
     Args:
         reader: the store; stays open as long as this is used.
@@ -43,10 +44,24 @@ class FollowingSnapshot:
                 raise failed
             if self._snapshot is None:
                 self._snapshot = self._build(self._reader)
-            elif self._snapshot.changes() != changes and self._builder is None:
-                self._builder = Thread(target=self._renew, name="snapshot", daemon=True)
-                self._builder.start()
+            elif self._snapshot.changes() != changes:
+                self._begin()
             return self._snapshot
+
+    def ready(self) -> Snapshot | None:
+        """The newest one that is ready; None while the first one is made in the background.
+
+        Raises:
+            StoreError: the store failed, now or when it was last read in the background.
+        """
+        with self._lock:
+            if self._snapshot is None:
+                failed, self._failed = self._failed, None
+                if failed is not None and not isinstance(failed, StoreBusy):
+                    raise failed
+                self._begin()
+                return None
+        return self.current()
 
     def newest(self) -> Snapshot:
         """One that has all that was in the store at the call; waits until it is ready.
@@ -60,6 +75,12 @@ class FollowingSnapshot:
             if (builder := self._builder) is not None:  # the one before had begun to read before the call
                 snapshot = self._made_by(builder)
         return snapshot
+
+    def _begin(self) -> None:
+        """Make one in the background, if none is being made; the lock is held."""
+        if self._builder is None:
+            self._builder = Thread(target=self._renew, name="snapshot", daemon=True)
+            self._builder.start()
 
     def _made_by(self, builder: Thread) -> Snapshot:
         builder.join()

@@ -76,6 +76,23 @@ def test_without_a_schema_it_says_what_to_do(url: str, kgqa: Kgqa) -> None:
     )
 
 
+def test_what_it_holds_and_can_be_asked_is_shown_by_its_schema(url: str, kgqa: Kgqa, neo4j_server: Neo4jServer) -> None:
+    given = ("--store", url, "--schema", "movies.yaml")
+    examples = [json.loads(line) for line in kgqa("schema", *given, "--examples", "--json").succeeded().splitlines()]
+    assert {"Movie.released", "ACTED_IN", "DIRECTED", "ACTED_IN.roles"} <= {one["relation"] for one in examples}
+    assert all(one["answers"] for one in examples)
+    assert "words: year released" in kgqa("schema", *given).succeeded()
+    info = json.loads(kgqa("store", "info", *given, "--json").succeeded())
+    assert info["facts"] > 0
+    assert "Movie.released" in info["relations"]
+
+    before = neo4j_server.run("SHOW INDEXES YIELD name RETURN collect(name) AS names")
+    for words in (("schema",), ("schema", "--examples"), ("schema", "--set", "movies.yaml"), ("store", "info")):
+        kgqa(*words, "--store", url).failed("kgqa didn't load this database", "--schema FILE")
+    kgqa("schema", *given, "--set", "movies.yaml").failed("--set", "nothing is written", "movies.yaml")
+    assert neo4j_server.run("SHOW INDEXES YIELD name RETURN collect(name) AS names") == before
+
+
 def test_a_schema_that_does_not_fit(url: str, kgqa: Kgqa, tmp_path: Path) -> None:
     path = tmp_path / "movies.yaml"
     text = path.read_text("utf-8")

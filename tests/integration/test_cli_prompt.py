@@ -100,7 +100,7 @@ def test_questions_are_asked_in_turn(small_films: SmallFilms, directed: Fact, tm
         prompt.expect("nothing stands in the brackets")
         prompt.expect("kgqa>")
         prompt.type("?\r")
-        prompt.expect(" directed by?")
+        prompt.expect("who directed ")
         prompt.expect("kgqa>")
         prompt.type("\x04")  # Ctrl-D
         assert prompt.ended() == 0
@@ -123,7 +123,7 @@ def test_a_misspelt_name_is_read_and_said(kgqa: Kgqa, small_films: SmallFilms, d
 
 def test_examples(kgqa: Kgqa, small_films: SmallFilms) -> None:
     out = kgqa("schema", "--examples", "--store", small_films.store).succeeded()
-    assert re.search(r"^what is .+ directed by\?  \w+", out, re.MULTILINE)
-    assert re.search(r'"question": "what is .+ directed by\?"', kgqa(
+    assert re.search(r"^who directed .+\?  \w+", out, re.MULTILINE)
+    assert re.search(r'"question": "who directed .+\?"', kgqa(
         "schema", "--examples", "--json", "--store", small_films.store
     ).succeeded())  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from graph_schema import Batch, Entity, Fact, GraphStore, RelationSchema, Schema
-from kgqa.examples import examples, worded
+from kgqa.examples import asked, examples, worded
 from kgqa.stores import open_store
 
 
@@ -67,3 +67,41 @@ def test_an_empty_store_has_none(tmp_path: Path) -> None:
 )
 def test_wordings(relation: str, inverse: bool, expected: str) -> None:
     assert worded(Schema(), relation, inverse, "X") == expected
+
+
+FILMS = Schema.from_dict(
+    {
+        "labels": {"Film": {"words": "film"}, "Person": {"words": "person"}},
+        "relations": {
+            "ACTED_IN": {"words": "acted in", "inverse": "person acted in", "head": "Person", "tail": "Film"},
+            "Film.released": {
+                "words": "year released",
+                "inverse": "film released in",
+                "head": "Film",
+                "tail": "integer",
+            },
+            "Film.tagline": {"words": "tagline", "inverse": "film with tagline", "head": "Film", "tail": "string"},
+            "directed_by": {"words": "directed by"},
+            "falls_under": {"words": "falls under", "head": "Film", "tail": "Film"},
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("relation", "inverse", "expected"),
+    [
+        ("ACTED_IN", False, "which films did X act in?"),
+        ("ACTED_IN", True, "who acted in X?"),
+        ("Film.released", False, "what year was X released?"),
+        ("Film.released", True, "which film was released in X?"),
+        ("Film.tagline", False, "what is the tagline of X?"),
+        ("Film.tagline", True, "which films have the tagline X?"),
+        ("directed_by", False, "who directed X?"),
+        ("directed_by", True, "what did X direct?"),
+        ("falls_under", True, "which film falls under X?"),
+        ("has_genre", True, "what has the genre X?"),
+    ],
+)
+def test_questions_as_people_ask_them(relation: str, inverse: bool, expected: str) -> None:
+    assert asked(FILMS, relation, inverse, "X") == expected

@@ -17,7 +17,7 @@ from kgqa.stores import open_store
 
 NAMES = (
     "Pulp", "Pulp Fiction", "Michael Mann", "Michael", "Man", "Tom Cruise", "Tom Hanks", "Hide and Seek", "Heat",
-    "The Lord of the Rings", "Steven Spielberg", "Spider-Man",
+    "The Lord of the Rings", "Steven Spielberg", "Spider-Man", "The Matrix", "The Matrix Reloaded",
 )  # fmt: skip
 
 
@@ -54,6 +54,19 @@ def index(store: GraphReader) -> NamesIndex:
         ("is heat like cruise", {}),
         ("who wrote LOTR", {"LOTR": ["The Lord of the Rings"]}),
         ("Who wrote it", {}),
+        # But for articles and the order of the words, all of a name is there; then no longer one is meant in part.
+        ("who directed Matrix", {"Matrix": ["The Matrix"]}),
+        ("who directed Matrix, The", {"Matrix, The": ["The Matrix"]}),
+        ("who directed matrix", {"matrix": ["The Matrix"]}),
+        ("what did Cruise, Tom act in", {"Cruise, Tom": ["Tom Cruise"]}),
+        ("what did hanks tom act in", {"hanks tom": ["Tom Hanks"]}),
+        # What is a name as it stands isn't guessed at, nor are English words beside it.
+        ("was Michael Mann in The Matrix", {}),
+        ("when was The Matrix released", {}),
+        ("when was the matrix released", {}),
+        ("when was The Matrix Reloded released", {"The Matrix Reloded": ["The Matrix Reloaded"]}),
+        # Small words are no parts of names.
+        ("with whom did lord play there", {"lord": ["The Lord of the Rings"]}),
         ("[Pulp Fction] or Pulp Fction", {}),
     ],
 )

@@ -70,6 +70,38 @@ def test_the_old_one_is_served_until_the_new_one_is_ready(store: EmbeddedStore) 
     assert build.built == 2
 
 
+def test_the_first_one_is_made_in_the_background_too(store: EmbeddedStore) -> None:
+    build = Slow()
+    build.built = 1  # so that it waits to be let
+    following = FollowingSnapshot(store, build)
+    assert following.ready() is None
+    assert build.begun.wait(20)
+    assert following.ready() is None, "not waited for, nor made twice"
+    build.let.set()
+    ended = threading.Event()
+    for _ in range(400):
+        if (made := following.ready()) is not None:
+            break
+        ended.wait(0.05)
+    assert made is not None
+    assert made.holds([ONE]) == [True]
+    assert build.built == 2
+    assert following.current() is made
+    store.write(Batch((), [TWO]))
+    wait_for(following, TWO)
+
+
+def test_a_first_one_that_cannot_be_made_is_said(store: EmbeddedStore) -> None:
+    build = Slow()
+    build.fails = True
+    following = FollowingSnapshot(store, build)
+    assert following.ready() is None
+    assert following._builder is not None
+    following._builder.join(20)
+    with pytest.raises(StoreUnavailable, match="gone"):
+        following.ready()
+
+
 def test_newest_waits_and_has_all_that_was_there(store: EmbeddedStore) -> None:
     build = Slow()
     following = FollowingSnapshot(store, build)
