@@ -26,7 +26,7 @@ from kgqa.answering import Answerer
 from kgqa.data import Question
 from kgqa.data.leakage import Kind
 from kgqa.data.sets import NAMES
-from kgqa.evaluation.experiment import merged
+from kgqa.evaluation.experiment import Seeds, merged
 from kgqa.evaluation.record import Recorder, Row
 from kgqa.evaluation.speed import batched
 from kgqa.model.checkpoint import WEIGHTS
@@ -46,7 +46,7 @@ class Distillation(BaseModel):
     questions: int | None = Field(None, gt=0)
     unlabelled: int = Field(0, ge=0)
     split: Literal["dev", "test"]
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
     teachers: int = Field(1, gt=0)
     train: dict[str, Any] = {}
     teacher: dict[str, Any] = {}

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from graph_schema import InputError
 from kgqa.data.leakage import SHARES, Kind
@@ -37,6 +37,15 @@ from kgqa.training.config import TrainConfig
 
 # Parts of the public sets; those of a directory are what its files say.
 PARTS = ("1-hop", "2-hop", "3-hop", "conjunction", "all")
+
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed twice is one run twice, and would count as two")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Experiment(BaseModel):
@@ -51,7 +60,7 @@ class Experiment(BaseModel):
     conjunctions: int = Field(0, ge=0)
     split: Literal["dev", "test"]
     keep: float | None = Field(None, gt=0, lt=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
     also: tuple[Also, ...] = ()
     note: str = ""
     train: dict[str, Any] = {}

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from graph_schema import InputError
 from kgqa.data.leakage import Kind
 from kgqa.data.sets import NAMES
+from kgqa.evaluation.experiment import Seeds
 from kgqa.model.config import ModelConfig
 from kgqa.training.config import TrainConfig
 
@@ -53,7 +54,7 @@ class Transfer(BaseModel):
     split: Literal["dev", "test"]
     sources: tuple[Source, ...] = Field(min_length=1)
     shots: tuple[int, ...] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
     model: dict[str, Any] = {}
     train: dict[str, Any] = {}
     tune: dict[str, Any] = {}

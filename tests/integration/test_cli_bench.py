@@ -140,6 +140,12 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
     assert done.err.endswith("expected at least 1.01\n")
 
 
+def test_a_seed_is_run_once(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    done = kgqa("bench", "experiment", experiment(tmp_path, seeds=[1, 0, 1]), "--data", data)
+    assert done.status == 1
+    assert "small.yaml: seeds: " in done.err and "a seed twice is one run twice" in " ".join(done.err.split())
+
+
 def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     (tmp_path / "pathquestion").mkdir()
     facts = [f"p{i}\tparent\tp{i // 2}" for i in range(1, 20)] + [f"p{i}\thome\tt{i % 3}" for i in range(20)]
