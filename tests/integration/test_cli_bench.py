@@ -143,7 +143,8 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
 def test_a_seed_is_run_once(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     done = kgqa("bench", "experiment", experiment(tmp_path, seeds=[1, 0, 1]), "--data", data)
     assert done.status == 1
-    assert "small.yaml: seeds: " in done.err and "a seed twice is one run twice" in " ".join(done.err.split())
+    assert "small.yaml: seeds: " in done.err
+    assert "a seed twice is one run twice" in " ".join(done.err.split())
 
 
 def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
