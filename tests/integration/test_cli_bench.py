@@ -86,7 +86,7 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
             assert found[key] == row["value"], key
     assert found["families/one question", "p50_ms"] > 0
     # What is held out of this split may have been in the training of that.
-    kgqa(*again, "--seed", "0").failed("trained on another split of families (path, seed 1)", "Give --by and --seed")
+    kgqa(*again, "--seed", "0").failed("trained on another split of families (path, seed 1)", "Give --by, --seed and")
     kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
 
 

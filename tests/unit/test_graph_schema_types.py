@@ -174,6 +174,7 @@ def test_a_response_is_plain_json() -> None:
         "cut": [{"hop": 2, "relation": "directed_by", "inverse": True, "facts": 5}],
     }
     assert plain["trace"][0] == {
+        "topic": "",
         "hop": 1,
         "stop": 0.1,
         "words": [["director", 0.7]],
