@@ -94,68 +94,79 @@ class Grammar(TwoTopics):
         several = path.several[at + 1]
         things = self._things(path.labels[at + 1], several or self._chance(0.3), how.who)
         is_, that = self._pick("is", "was", "are", "were"), self._pick("that", "which", "who" if how.who else "that")
-        made = []
+        nouns, verbs, objects, passives, clauses, whose = [], [], [], [], [], []
         for noun in how.nouns:
             said_noun = number(noun, several) if self._chance(0.7) else noun
-            made += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}", f"{said} {said_noun}"]
-            made += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}"]
-            made.append(f"the {said_noun} that {said} {self._pick('has', 'have', 'had')}")
-            made.append(f"the {said_noun} {self._pick('in', 'for', 'there were in', 'seen in')} {said}")
+            nouns += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}", f"{said} {said_noun}"]
+            nouns += [f"the {said_noun} of {said}", f"{self._possessive(said)} {said_noun}", f"{said} {said_noun}"]
+            nouns.append(f"the {said_noun} that {said} {self._pick('has', 'have', 'had')}")
+            nouns.append(f"the {said_noun} {self._pick('in', 'for', 'there were in', 'seen in')} {said}")
         for verb in how.verbs:
-            made += [f"{things} {that} {verb} {said}", f"{things} who {verb} {said}" if how.who else ""]
+            verbs += [f"{things} {that} {verb} {said}", f"{things} who {verb} {said}" if how.who else ""]
         for verb in how.objects:
-            made += [f"{things} {that} {said} {verb}", f"{things} {said} {verb}"]
+            objects += [f"{things} {that} {said} {verb}", f"{things} {said} {verb}"]
         for done in how.passives:
-            made.append(f"{things} {that} {said} {is_} {done}")
+            passives.append(f"{things} {that} {said} {is_} {done}")
         for clause in how.clauses:
-            made += [f"{things} {clause} {said}", f"{things} {that} {is_} {clause} {said}"]
+            clauses += [f"{things} {clause} {said}", f"{things} {that} {is_} {clause} {said}"]
             if clause.endswith(" by"):
-                made.append(f"{said} {clause.removesuffix(' by')} {things.removeprefix('the ')}")
+                clauses.append(f"{said} {clause.removesuffix(' by')} {things.removeprefix('the ')}")
         for noun in how.whose:
             one = number(noun, self._chance(0.4))
-            made += [f"{things} whose {one} {is_} {said}", f"{things} {that} {said} {is_} the {one} of"]
-            made.append(f"{things} with {one} {said}")
-            made.append(
+            whose += [f"{things} whose {one} {is_} {said}", f"{things} {that} {said} {is_} the {one} of"]
+            whose.append(f"{things} with {one} {said}")
+            whose.append(
                 f"{things} {self._pick('with', 'that have', 'having')} {said} as {self._pick('', 'a ', 'the ')}{one}"
             )
-            made.append(f"{things} in which {said} {is_} {self._pick('a ', 'the ', '')}{one}")
-        made += [told.replace("\0", said) for told in how.told for _ in range(2)]
-        made += [f"{things} {that} {is_} {like} in {said}" for like in how.like]
-        return self._any(made)
+            whose.append(f"{things} in which {said} {is_} {self._pick('a ', 'the ', '')}{one}")
+        told = [one.replace("\0", said) for one in how.told]
+        like = [f"{things} {that} {is_} {like} in {said}" for like in how.like]
+        return self._of_kinds(nouns, verbs, objects, passives, clauses, whose, told, like)
 
     def _sharing(self, how: Phrases, said: str, path: Path, at: int) -> str:
         """What shares something with ``said``: a step there and the same step back."""
-        who = self._phrases(*path.steps[at + 1], path.labels[at + 2]).who
-        things = self._things(path.labels[at + 2], path.several[at + 2] or self._chance(0.5), who)
+        back = self._phrases(*path.steps[at + 1], path.labels[at + 2])
+        things = self._things(path.labels[at + 2], path.several[at + 2] or self._chance(0.5), back.who)
         between = number(self._kind(path.labels[at + 1]), self._chance(0.8))
         is_, like = self._pick("is", "was", "are", "were"), self._pick("as", "as", "of")
-        made = []
+        same, also, of, done_by, whose, jointly = [], [], [], [], [], []
         for noun in how.nouns:
             one, many = number(noun, False), number(noun, self._chance(0.5))
-            same = self._pick("", "a ", "the ", "the same ")
-            made += [
-                *[f"{things} that share {same}{many} with {said}"] * 2,
+            a = self._pick("", "a ", "the ", "the same ")
+            same += [
+                *[f"{things} that share {a}{many} with {said}"] * 2,
                 f"{things} with the same {one} {like} {said}",
                 f"{things} that have the same {one} {like} {said}",
                 f"{things} whose {many} {is_} also the {many} of {said}",
+            ]
+            of += [
                 f"other {things.removeprefix('the ')} of the {one} of {said}",
+                *[f"{things} {self._pick('for', 'for', 'of', 'by', 'from')} the {many} of {said}"] * 2,
             ]
             for verb in how.verbs:
                 done = self._pick(verb, _now(verb))
-                made.append(f"{things} whose {many} also {done} {said}")
-                made.append(f"{things} that the {many} of {said} also {done}")
-            for done in how.passives:
-                whose = self._pick(f"the {many} of {said}", f"{self._possessive(said)} {many}", f"the {said} {many}")
-                made += [f"{things} {self._pick('', f'that {is_} ')}{done} {whose}"] * 2
-                made.append(f"{things} {self._pick('', f'that {is_} ')}{done} the same {one} {like} {said}")
+                also.append(f"{things} whose {many} also {done} {said}")
+                also.append(f"{things} that the {many} of {said} also {done}")
+            for done in _done_by(how, back):
+                them = self._pick(
+                    f"the {many} of {said}",
+                    f"{self._possessive(said)} {many}",
+                    f"the {said} {many}",
+                    f"{said} {many}",
+                    f"{said} {many}",
+                    f"{self._pick('the ', '')}{many} in {said}",
+                )
+                done_by += [f"{things} {self._pick('', f'that {is_} ')}{done} {them}"] * 2
+                done_by.append(f"{things} {self._pick('', f'that {is_} ')}{done} the same {one} {like} {said}")
         for noun in how.whose:
-            made += [f"{things} that have the same {noun} as {said}", f"{things} that share {noun} with {said}"]
-            made += [f"{things} that share {between} with {said}", f"the co-{number(noun, True)} of {said}"]
+            whose += [f"{things} that have the same {noun} as {said}", f"{things} that share {noun} with {said}"]
+            whose += [f"{things} that share {between} with {said}", f"the co-{number(noun, True)} of {said}"]
         for verb in how.objects:
             with_ = self._pick("together with", "with", "alongside")
-            made += [f"{things} who {verb} {between} {with_} {said}", f"{things} who {_jointly(verb, between)} {said}"]
-            made.append(f"{things} who {verb} the same {between} as {said}")
-        return self._any(made)
+            jointly += [f"{things} who {verb} {between} {with_} {said}"]
+            jointly += [f"{things} who {_jointly(verb, between)} {said}"]
+            jointly.append(f"{things} who {verb} the same {between} as {said}")
+        return self._of_kinds(same, same, also, of, of, done_by, done_by, whose, jointly)
 
     def _shared_asked(self, path: Path, said: str) -> str:
         """What shares something with ``said``, asked for by a question word; empty where that can't be said."""
@@ -176,7 +187,7 @@ class Grammar(TwoTopics):
             of = self._pick(f"the {many} of {said}", f"the {many} in {said}", f"{self._possessive(said)} {many}")
             for verb in how.verbs:
                 made += [f"{of} also {self._pick(verb, _now(verb))} {which}"] * 2
-            for done in how.passives:
+            for done in _done_by(how, self._phrases(relation, inverse, path.labels[-1])):
                 made.append(f"{which} {self._pick('are', 'were')} {self._pick('', 'also ')}{done} {of}")
         for verb in how.objects:
             first, *rest = verb.split()
@@ -204,48 +215,52 @@ class Grammar(TwoTopics):
         what = self._pick("who", "who", "what", "which person") if how.who else self._pick("what", "what", "which")
         kind = self._pick("what", "which") + f" {number(self._kind(label, how.who), several or self._chance(0.4))}"
         which = self._pick(what, kind)
-        made = self._by_noun(how, said, path, is_, what)
+        happened, verbs, objects, passives, clauses, like_ = [], [], [], [], [], []
         for like in how.like:
             as_ = f"{self._pick('', 'the ', 'a ')}{like} {self._pick('in', 'in', 'of', 'for')} {said}"
-            made += [f"{kind} {is_} {as_}"] * 2
+            like_ += [f"{kind} {is_} {as_}"] * 2
         for noun, done in how.happened:
             kept = f"{said} {is_} {done} in {self._pick('what', 'which')} {number(noun, self._chance(0.4))}"
-            made += [
+            happened += [
                 kept,
                 f"{'when' if noun in WHEN else 'where'} {self._pick('did', 'do', 'does')} {_split(said, done)}",
             ]
-            made += [f"what {noun} {is_} {said} {done}", f"{'when' if noun in WHEN else 'where'} {is_} {said} {done}"]
-            made.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
+            happened += [
+                f"what {noun} {is_} {said} {done}",
+                f"{'when' if noun in WHEN else 'where'} {is_} {said} {done}",
+            ]
+            happened.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
         for verb in how.verbs:
-            made += [f"{which} {verb} {said}", f"{which} {verb} {said}", f"{which} {verb} in {said}"]
-            made.append(f"{self._pick(which, 'who')} {verb} {said}")
+            verbs += [f"{which} {verb} {said}", f"{which} {verb} {said}", f"{which} {verb} in {said}"]
+            verbs.append(f"{which} {verb.split()[0]} {said}")  # "who starred films": so it is said, too
+            verbs.append(f"{self._pick(which, 'who')} {verb} {said}")
         for verb in how.objects:
             first, *rest = verb.split()
             known = verb_of(first)
             if known and first == known.past:
                 base = " ".join((known.base, *rest))
-                made += [f"{which} {self._pick('did', 'does')} {said} {base}"] * 2
+                objects += [f"{which} {self._pick('did', 'does')} {said} {base}"] * 2
             elif rest and first.endswith("s") and not first.endswith("ss"):
                 base = " ".join((singular(first), *rest))
-                made += [f"{which} {self._pick('did', 'does', 'do')} {said} {base}"] * 2
-            made += [f"{which} {said} {verb}", f"{said} {verb} {which}"]
+                objects += [f"{which} {self._pick('did', 'does', 'do')} {said} {base}"] * 2
+            objects += [f"{which} {said} {verb}", f"{said} {verb} {which}"]
         for done in how.passives:
             this = self._pick("this person", "which person", "who") if how.who else "what"
-            made.append(f"{said} {is_} {self._pick('a', 'the')} {self._kind(path.labels[-2])} {done} {this}")
-            made += [f"{which} {is_} {said} {done}", f"by {which} {is_} {said} {done.removesuffix(' by')}"]
-            made.append(f"{said} {is_} {done} {which}")
+            passives.append(f"{said} {is_} {self._pick('a', 'the')} {self._kind(path.labels[-2])} {done} {this}")
+            passives += [f"{which} {is_} {said} {done}", f"by {which} {is_} {said} {done.removesuffix(' by')}"]
+            passives.append(f"{said} {is_} {done} {which}")
             where = done.split()[-1] in ("in", "at")
             if where:
-                made.append(f"{self._pick('where', 'when')} {is_} {said} {' '.join(done.split()[:-1])}")
+                passives.append(f"{self._pick('where', 'when')} {is_} {said} {' '.join(done.split()[:-1])}")
         for clause in how.clauses:
-            made += [f"{which} {is_} {clause} {said}", f"{self._things(label, several, how.who)} {clause} {said}"]
-            made.append(f"{kind} {clause} {said}")
+            clauses += [f"{which} {is_} {clause} {said}", f"{self._things(label, several, how.who)} {clause} {said}"]
+            clauses.append(f"{kind} {clause} {said}")
             if clause.endswith(" by"):
-                made.append(f"{which} {is_} {clause.removesuffix(' by')} {self._pick('in', 'at', 'for')} {said}")
-        made += self._by_whose(how, said, which, kind, is_)
+                clauses.append(f"{which} {is_} {clause.removesuffix(' by')} {self._pick('in', 'at', 'for')} {said}")
+        nouns, whose = self._by_noun(how, said, path, is_, what), self._by_whose(how, said, which, kind, is_)
         relation, inverse = path.steps[-1]
-        made += [asked.replace("\0", said) for asked in self._unnamed.get(relation, ()) if not inverse] * 2
-        return self._any(made)
+        unnamed = [asked.replace("\0", said) for asked in self._unnamed.get(relation, ()) if not inverse]
+        return self._of_kinds(nouns, nouns, like_, happened, verbs, objects, passives, clauses, whose, unnamed)
 
     def _by_noun(self, how: Phrases, said: str, path: Path, is_: str, what: str) -> list[str]:
         """What is asked for by a noun: "what is the director of"."""
@@ -295,6 +310,11 @@ class Grammar(TwoTopics):
             made.append(f"in {kind} {is_} {said} {self._pick('a ', 'the ', 'one ')}{one}")
             made.append(f"{kind} {is_} {said} {self._pick('a', 'the')} {one} {self._pick('of', 'on', 'in', 'for')}")
         return made
+
+
+def _done_by(there: Phrases, back: Phrases) -> list[str]:
+    """What can be said of things before those who did it, of a step there and back: "written by", "starred by"."""
+    return list(dict.fromkeys((*there.passives, *(clause for clause in back.clauses if clause.endswith(" by")))))
 
 
 def _base_of(past: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 
@@ -23,11 +24,13 @@ from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 from kgqa.training.session import check_encoder, check_start, train
+from kgqa.training.soup import averaged
 from kgqa.training.trainer import Progress
 
 PROBE, PROBE_DEV, PROBE_STEPS = 256, 64, 10  # questions and steps by which a machine's speed is told
 FEWEST, MOST = 40, 3000  # steps
 LOOKS = 4
+APART = 1000  # of the seeds of several readers
 BUDGET = (
     REACHED  # facts that a question may expand at one hop, while it is trained on or scored: its path takes no more
 )
@@ -57,7 +60,7 @@ def adapt(
     config: TrainConfig,
     encoder: Encoder,
     snapshot: Snapshot,
-    made: Made,
+    made: Sequence[Made],
     other: Checkpoint,
     out: Path,
     *,
@@ -72,6 +75,8 @@ def adapt(
 
     Args:
         config: settings; ``steps`` are those that ``seconds`` have room for, unless these are None.
+        made: questions, or several times others; a reader is trained on each, with a seed of its own, and the mean of
+            their weights is kept (see ``kgqa.training.soup``). It is calibrated and scored on the first ones.
         other: the reader whose score is that of before. start: one to begin with; without it, a new one is trained.
         began: what ``time.monotonic`` said when the seconds began.
 
@@ -82,32 +87,34 @@ def adapt(
     if start is not None:
         check_start(start, config, encoder)
     check_encoder(other, encoder)
-    say(f"asking the reader {len(made.score):,} held-out questions as it is")
-    before = scores(other, encoder, snapshot, made.score)
+    say(f"asking the reader {len(made[0].score):,} held-out questions as it is")
+    before = scores(other, encoder, snapshot, made[0].score)
     with _parents_of(out), TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         if seconds is not None:
             say("seeing how fast this machine is")
-            each, first = _pace(config, encoder, snapshot, made, start, Path(scratch) / "pace", device)
+            each, first = _pace(config, encoder, snapshot, made[0], start, Path(scratch) / "pace", device)
             left = SPARE * (seconds - (time.monotonic() - began)) - first
             config = config.model_copy(update={"steps": int(max(FEWEST, min(MOST, left / each)))})
-        config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // LOOKS))})
-        run = Path(scratch) / "run"
+        looks = LOOKS if len(made) == 1 else 1  # of several, none is chosen: the mean is of all of them as they ended
+        config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // looks))})
         about = {"made": "questions from the graph itself", "held_out_before": before[-1].hits_at_1}
-        trained = train(
-            config,
-            encoder,
-            snapshot,
-            made.train,
-            made.choose,
-            run,
-            device=device,
-            about=about,
-            start=start,
-            say=say,
-            progress=progress,
-        )
+        more: dict[str, Any] = {"device": device, "about": about, "say": say, "progress": progress}
+        readers = []
+        for number, some in enumerate(made):
+            run = Path(scratch) / f"run-{number}"
+            if len(made) > 1:
+                say(f"reader {number + 1} of {len(made)}")
+            own = config.model_copy(update={"seed": config.seed + APART * number})
+            readers.append(train(own, encoder, snapshot, some.train, some.choose, run, start=start, **more))
+        trained = readers[0]
+        if len(made) > 1:
+            say("taking the mean of their weights")
+            run, about["readers"] = Path(scratch) / "mean", len(made)
+            once = config.model_copy(update={"steps": 0, "way_steps": 0})
+            one = made[0]
+            trained = train(once, encoder, snapshot, one.train, one.choose, run, start=averaged(readers), **more)
         say("asking the held-out questions again")
-        after = scores(trained, encoder, snapshot, made.score)
+        after = scores(trained, encoder, snapshot, made[0].score)
         ready = Path(scratch) / "checkpoint"
         ready.mkdir()
         for name in (WEIGHTS, CONFIG):

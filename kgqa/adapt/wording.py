@@ -26,6 +26,7 @@ country place building school university product part drug disease gene protein 
 project recipe vehicle device word thing one entry item entity title work"""
 KINDS = tuple(_KINDS.split())
 EMPTIER = ("name", "type", "kind")  # of "the name of the director of": they say no more
+BALANCED = 0.5  # of the phrases, those of which each kind (by its nouns, by its verbs ...) comes as often as any other
 SYNONYMS = 0.4  # of the places where a synonym could stand
 LIKELY = 0.7  # of the things whose label says nothing, those that are called what they may well be
 PEOPLE = ("person", "person", "man", "woman", "artist", "one")
@@ -105,6 +106,16 @@ class Words:
 
     def _any(self, made: Sequence[str]) -> str:
         return self._random.choice([one for one in made if one])
+
+    def _of_kinds(self, *kinds: Sequence[str]) -> str:
+        """One of them, in a share of the cases each kind as often as any other.
+
+        What can be said with many words, or by many nouns, would hardly ever be said in another way.
+        """
+        there = [some for kind in kinds if (some := [one for one in kind if one])]
+        if self._chance(BALANCED):
+            return self._any(self._random.choice(there))
+        return self._any([one for some in there for one in some])
 
     def _pick(self, *of: str) -> str:
         return self._random.choice(of)

@@ -42,6 +42,12 @@ def command(
         int,
         typer.Option("--way-steps", min=0, help="With --steps: cheaper steps before, on what relations are asked for."),
     ] = 0,
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs", min=1, max=50, help="With --steps: so many readers, on other questions each; their mean is kept."
+        ),
+    ] = 1,
     init_from: Annotated[
         Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with the general one if not given.")
     ] = None,
@@ -80,13 +86,14 @@ def command(
         )
     if new and init_from:
         raise ConfigError("--new and --init-from say two things", fix="Leave one of them out")
-    if way_steps and steps is None:
-        raise ConfigError("--way-steps takes more time than --minutes says", fix="Give --steps, too")
+    for option, more in (("--way-steps", way_steps > 0), ("--runs", runs > 1)):
+        if more and steps is None:
+            raise ConfigError(f"{option} takes more time than --minutes says", fix="Give --steps, too")
     given = read_questions(questions, "given") if questions else []
     with common.importing():
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
-        from kgqa.adapt.session import BUDGET, adapt, check_free  # noqa: PLC0415  as above
+        from kgqa.adapt.session import APART, BUDGET, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import likely_kinds, synonyms  # noqa: PLC0415  as above
         from kgqa.answering import checkpoint_for  # noqa: PLC0415  as above
         from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped  # noqa: PLC0415  as above
@@ -110,13 +117,15 @@ def command(
         reading = common.encoder(chosen)
         near = synonyms(reading, snapshot.schema(), snapshot.relations())
         kinds = likely_kinds(reading, snapshot.schema(), snapshot.relations())
-        asked = make_questions(snapshot, number, seed, model.max_hops, near, kinds)
+        asked = [
+            make_questions(snapshot, number, seed + APART * run, model.max_hops, near, kinds) for run in range(runs)
+        ]
     if out is None:
-        _show(asked[:show], snapshot)
+        _show(asked[0][:show], snapshot)
         return
-    made = held_out(asked, seed)
+    made = [held_out(some, seed) for some in asked]  # the same wordings, whichever run they are of
     if given:
-        made = with_given(made, given, seed)
+        made = [with_given(some, given, seed) for some in made]
     settings = train_config([], seed, model.model_dump()).model_copy(
         update={
             **SETTINGS,
@@ -128,7 +137,7 @@ def command(
         }
     )
     with TrainingBar() as bar:
-        bar.say(f"{len(made.train):,} questions to train on, {len(made.score):,} to score")
+        bar.say(f"{sum(len(some.train) for some in made):,} questions to train on, {len(made[0].score):,} to score")
         done = adapt(
             settings,
             reading,

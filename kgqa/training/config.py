@@ -14,7 +14,9 @@ class TrainConfig(BaseModel):
 
     model: ModelConfig = ModelConfig()
     seed: int = 0
-    steps: int = Field(2000, gt=0, description="optimizer steps")
+    steps: int = Field(
+        2000, ge=0, description="optimizer steps; with none, dev questions are looked at and that is all"
+    )
     batch_size: int = Field(64, gt=0, description="questions a step")
     learning_rate: float = Field(2e-3, gt=0)
     warmup: int = Field(50, ge=0, description="steps over which the learning rate rises")

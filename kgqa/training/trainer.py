@@ -142,7 +142,7 @@ class Trainer:
         learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
-        self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, 0, 0.0, 0.0
+        self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, -1, 0.0, 0.0
         self.best: DevScore | None = None
         self.best_weights: dict[str, Tensor] = {}
         self._settings = {
@@ -164,7 +164,8 @@ class Trainer:
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
         """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
-        texts = TextStates(self.encoder, self.unanswerable.texts)
+        more = self.step < self.config.steps or self.way_step < self.config.way_steps
+        texts = TextStates(self.encoder, self.unanswerable.texts if more else ())
         dev_texts = TextStates(self.encoder, self.dev_texts)
         began = self.saved = time.monotonic()
         before = self.spent
@@ -356,7 +357,8 @@ class Trainer:
 
     def _look_if_due(self, texts: TextStates) -> None:
         """Score the dev questions every so many steps and after the last one, and keep the best weights."""
-        due = self.step % self.config.evaluate_every == 0 or self.step == self.config.steps
+        step, last = self.step, self.config.steps
+        due = step == last or (step > 0 and step % self.config.evaluate_every == 0)
         if not due or self.step == self.looked:
             return
         spread = self._spread()

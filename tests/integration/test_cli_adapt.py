@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from kgqa.cli.adapt import GOING_ON
 from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped
@@ -67,6 +68,24 @@ def test_a_new_reader_begins_with_nothing(kgqa: Kgqa, small_films: SmallFilms, t
     assert made.trained["settings"]["learning_rate"] > GOING_ON
 
 
+def test_several_readers_become_one(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    words = (*one_step(small_films), "--way-steps", "3", "--questions", small_films.questions)
+    scores(kgqa(*words, "--runs", "2").succeeded())
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    made, start = load_checkpoint(tmp_path / "made"), load_checkpoint(shipped(GENERAL))
+    assert made.config.trained["readers"] == 2
+    assert made.config.trained["start"]["settings"]["way_steps"] == 3  # of the first of them
+    assert made.config.trained["start"]["start"] == start.config.trained
+    # The first of them is the one that it would be alone, and the other has changed what it became.
+    alone = (*words[: words.index("made")], "alone", *words[words.index("made") + 1 :])
+    kgqa(*alone).succeeded()
+    first, mean = load_checkpoint(tmp_path / "alone").network.state_dict(), made.network.state_dict()
+    assert any(not torch.equal(value, first[name]) for name, value in mean.items())
+    others = {name: 2 * value - first[name] for name, value in mean.items()}
+    moved = [name for name, value in start.network.state_dict().items() if not torch.allclose(others[name], value)]
+    assert moved  # neither the start's weights nor the first's: it was trained
+
+
 def test_questions_are_shown_and_nothing_is_written(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
     words = ("adapt", "--store", small_films.store, "--number", "200")
     done = kgqa(*words, "--show", "7")
@@ -106,6 +125,7 @@ def test_ctrl_c_leaves_nothing(small_films: SmallFilms, tmp_path: Path) -> None:
         (("--out", "made", "--init-from", "gone"), "gone: no checkpoint here"),
         (("--out", "made", "--init-from", "gone", "--new"), "--new and --init-from say two things"),
         (("--out", "made", "--way-steps", "5"), "--way-steps takes more time than --minutes says"),
+        (("--out", "made", "--runs", "2"), "--runs takes more time than --minutes says"),
         (("--out", "made", "--schema", "gone.yaml"), "gone.yaml: can't read the schema"),
         (("--out", "made", "--device", "nonsense"), "no such device"),
         ((), "Use --out, or --show 20"),

@@ -13,6 +13,7 @@ import pytest
 
 from graph_schema import Entity, Fact, InputError, LabelSchema, RelationSchema, Schema
 from graph_schema.schema import RelationPropertySchema
+from kgqa.adapt import wording
 from kgqa.adapt.grammar import Grammar, masked_text
 from kgqa.adapt.paths import ANSWERS, PathSampler, bounded_snapshot
 from kgqa.adapt.phrases import Phrases, phrases
@@ -125,6 +126,33 @@ def test_there_and_back_is_asked_as_people_ask(films: Snapshot) -> None:
     ):
         assert any(re.search(asked, one) for one in said), asked
     assert any(re.search(r"directed by (the directors? of|the same director)", one) for one in said)
+
+
+def test_there_and_back_is_told_by_what_was_done_and_by_whose_it_is(films: Snapshot) -> None:
+    made = make_questions(films, 4000, 0, 3, kinds=("film",))
+    ways = {relation: ((relation, False), (relation, True)) for relation in ("starred_actors", "written_by")}
+    said = {relation: [q.plain.lower() for q in made if way in pairwise(steps_of(q))] for relation, way in ways.items()}
+    assert any(re.search(r"(starred|acted) by (the )?\S.* (actors?|stars?)\b", one) for one in said["starred_actors"])
+    assert any(re.search(r"films? (of|for|by|from) the (writer|author)s? of", one) for one in said["written_by"])
+    # That there are many nouns for it doesn't hide the verb.
+    assert sum("starred by" in one or "starred in" in one for one in said["starred_actors"]) > 20
+
+
+def test_each_kind_of_phrase_is_as_likely_as_any_other_in_a_share_of_the_cases(
+    films: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many, one = [f"noun {at}" for at in range(9)], ["verb"]
+    grammar = Grammar(films.schema(), films.relations(), random.Random(0))
+
+    def share(balanced: float) -> float:
+        monkeypatch.setattr(wording, "BALANCED", balanced)
+        said = Counter(grammar._of_kinds(many, [], ["", ""], one) for _ in range(4000))
+        assert set(said) == {*many, *one}
+        return said["verb"] / 4000
+
+    assert share(0) == pytest.approx(0.1, abs=0.02)
+    assert share(1) == pytest.approx(0.5, abs=0.03)
+    assert share(0.5) == pytest.approx(0.3, abs=0.03)
 
 
 def test_things_are_called_what_they_may_be(films: Snapshot) -> None:
