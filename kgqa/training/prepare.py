@@ -44,14 +44,20 @@ class TextStates:
 
     Args:
         texts: distinct texts. progress: called with how many have been encoded so far.
+        only: which of them will be taken; all, if not given.
     """
 
     def __init__(
-        self, encoder: Encoder, texts: Sequence[str], progress: Callable[[int], None] = lambda _: None
+        self,
+        encoder: Encoder,
+        texts: Sequence[str],
+        progress: Callable[[int], None] = lambda _: None,
+        only: Bool[Tensor, " T"] | None = None,
     ) -> None:
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        states: list[Tensor] = [torch.empty(0)] * len(texts)
-        ids: list[Tensor] = [torch.empty(0)] * len(texts)
+        wanted = range(len(texts)) if only is None else torch.nonzero(only).squeeze(-1).tolist()
+        order = sorted(wanted, key=lambda i: len(texts[i]))
+        states = [torch.empty(0, encoder.width, dtype=torch.float16)] * len(texts)
+        ids = [torch.empty(0, dtype=torch.int64)] * len(texts)
         for begin in range(0, len(order), 128):
             chunk = order[begin : begin + 128]
             found = encoder.encode([texts[i] for i in chunk])

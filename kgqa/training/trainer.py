@@ -164,8 +164,7 @@ class Trainer:
 
     def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
         """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
-        more = self.step < self.config.steps or self.way_step < self.config.way_steps
-        texts = TextStates(self.encoder, self.unanswerable.texts if more else ())
+        texts = TextStates(self.encoder, self.unanswerable.texts, only=self._needed())
         dev_texts = TextStates(self.encoder, self.dev_texts)
         began = self.saved = time.monotonic()
         before = self.spent
@@ -247,16 +246,29 @@ class Trainer:
         self.optimizer.step()
 
     def _step(self, texts: TextStates) -> float:
-        config, data = self.config, self.train
-        self._set_rate(self.step, config.steps)
+        self._set_rate(self.step, self.config.steps)
         self.network.train()
-        chosen = self.usable[
-            batch_at(self.step, len(self.usable), min(config.batch_size, len(self.usable)), config.seed)
-        ]
-        question, row = data.rows.take(chosen)
+        chosen = self._chosen(self.step)
+        question, row = self.train.rows.take(chosen)
         loss = self._answers(texts, chosen, question, row) + 0.2 * self._mentions(texts)
         self._learn(loss)
         return float(loss.detach())
+
+    def _chosen(self, step: int) -> Tensor:
+        """The training questions of a step."""
+        size = min(self.config.batch_size, len(self.usable))
+        return self.usable[batch_at(step, len(self.usable), size, self.config.seed)]
+
+    def _needed(self) -> Tensor:
+        """Which texts the steps to come ask for: of those in words of no relation, which are many, only a few."""
+        needed = torch.zeros(len(self.unanswerable.texts), dtype=torch.bool)
+        if self.step < self.config.steps or self.way_step < self.config.way_steps:
+            needed[: len(self.train.texts)] = True
+        for step in range(self.step, self.config.steps):
+            chosen = self._chosen(step)
+            question, row = self.train.rows.take(chosen)
+            needed[self.unanswerable.asked(step, row, question, len(chosen))[0]] = True
+        return needed
 
     def _answers(self, texts: TextStates, chosen: Tensor, question: Tensor, row: Tensor) -> Tensor:
         data = self.train

@@ -26,6 +26,7 @@ from kgqa.training.selection import Scored, judge
 from kgqa.training.trainer import Progress, Trainer, batch_at
 from kgqa.training.unanswerable import UNKNOWN_TEXTS
 from kgqa.training.unknown_words import UNLIKE, unknown_words
+from tests.model import small_run
 from tests.model.said import nodes, probabilities, scores
 
 CONFIG = TrainConfig(
@@ -130,6 +131,25 @@ def test_states_of_texts_are_those_of_the_encoder(encoder: Encoder) -> None:
     assert torch.equal(got.mask, direct.mask)
     assert torch.equal(got.ids[got.mask], direct.ids[direct.mask])
     assert torch.allclose(got.states, direct.states, atol=2e-3)
+    some = TextStates(encoder, texts, done.append, only=torch.tensor([True, False, True]))
+    assert done == [3, 2]
+    again = some.take(torch.tensor(index[:3]), torch.device("cpu"))
+    assert torch.allclose(again.states, got.states[:3], atol=2e-3)
+    assert some.take(torch.tensor([1]), torch.device("cpu")).states.shape == (1, 0, encoder.width)
+
+
+def test_only_those_texts_are_encoded_that_the_steps_ask_for(encoder: Encoder, tmp_path: Path) -> None:
+    config = small_run.CONFIG.model_copy(update={"unknown_share": 0.3, "hide_from": 0.0, "steps": 3, "batch_size": 4})
+    graph = small_run.snapshot()
+    asked = [Question(*split_brackets(f"of {n} towns, where does [Person A] live"), ("Town 0",)) for n in range(40)]
+    one = Trainer(config, encoder, graph, prepare(asked, graph), prepare(asked[:4], graph), tmp_path)
+    needed, own = one._needed(), len(one.train.texts)
+    assert own == 40
+    assert needed[:own].all()
+    # Four questions, three times over, of which less than one in two is asked in other words.
+    assert 0 < needed[own:].sum() < 12 < len(needed) - own
+    one.fit()
+    assert not one._needed().any()  # nothing is left to be done
 
 
 def test_questions_are_linked_and_their_answers_looked_up(snapshot: Snapshot) -> None:
