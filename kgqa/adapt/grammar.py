@@ -141,7 +141,7 @@ class Grammar(TwoTopics):
             ]
             of += [
                 f"other {things.removeprefix('the ')} of the {one} of {said}",
-                *[f"{things} {self._pick('for', 'for', 'of', 'by', 'from')} the {many} of {said}"] * 2,
+                f"{things} {self._pick('of', 'for', 'by', 'from')} the {many} of {said}",
             ]
             for verb in how.verbs:
                 done = self._pick(verb, _now(verb))
@@ -152,7 +152,6 @@ class Grammar(TwoTopics):
                     f"the {many} of {said}",
                     f"{self._possessive(said)} {many}",
                     f"the {said} {many}",
-                    f"{said} {many}",
                     f"{said} {many}",
                     f"{self._pick('the ', '')}{many} in {said}",
                 )
@@ -166,7 +165,7 @@ class Grammar(TwoTopics):
             jointly += [f"{things} who {verb} {between} {with_} {said}"]
             jointly += [f"{things} who {_jointly(verb, between)} {said}"]
             jointly.append(f"{things} who {verb} the same {between} as {said}")
-        return self._of_kinds(same, same, also, of, of, done_by, done_by, whose, jointly)
+        return self._of_kinds(same, same, also, of, done_by, done_by, whose, jointly)
 
     def _shared_asked(self, path: Path, said: str) -> str:
         """What shares something with ``said``, asked for by a question word; empty where that can't be said."""
@@ -232,7 +231,6 @@ class Grammar(TwoTopics):
             happened.append(f"in {self._pick('what', 'which')} {noun} {is_} {said} {done}")
         for verb in how.verbs:
             verbs += [f"{which} {verb} {said}", f"{which} {verb} {said}", f"{which} {verb} in {said}"]
-            verbs.append(f"{which} {verb.split()[0]} {said}")  # "who starred films": so it is said, too
             verbs.append(f"{self._pick(which, 'who')} {verb} {said}")
         for verb in how.objects:
             first, *rest = verb.split()

@@ -5,8 +5,9 @@ spreads its mass over several ways. Of a row with the directed relations r_1 ...
 
     loss = sum_t -log softmax(score_t)[r_t] / n  -  log stop_n
 
-the softmax being over all relations of the graph and "none of these", whatever is around the topic. Of several graphs
-side by side, each has its own relations.
+the softmax being over all relations of the graph and "none of these", whatever is around the topic, and [r_t] standing
+for all that are said in the very words of r_t: no question tells one from the other, only where the walk is. Of several
+graphs side by side, each has its own relations.
 
 No graph is walked for it, so that steps on this loss alone, before all others (``way_steps``), cost next to nothing.
 """
@@ -24,6 +25,8 @@ from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Prepared
+
+SAME = 0.9999  # cosine of two relations' words that are the same; they may have been encoded in different batches
 
 
 def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R T"]:
@@ -43,17 +46,27 @@ def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R
     return steps
 
 
+def twins(relation_text: Float[Tensor, "D X"], relation: Int[Tensor, " N"]) -> Bool[Tensor, "N D"]:
+    """For some directed relations, which ones in the same direction are said in the same words, each itself too."""
+    said, inverse = functional.normalize(relation_text), torch.arange(len(relation_text), device=relation.device) % 2
+    same = (said[relation] @ said.T > SAME) & (inverse == inverse[relation].unsqueeze(1))
+    same[torch.arange(len(relation)), relation] = True
+    return same
+
+
 def steps_loss(
     network: ReaderNetwork,
     plan: Plan,
     table: RelationTable,
     steps: Int[Tensor, "B T"],
+    relation_text: Float[Tensor, "D X"],
     taught: Bool[Tensor, " B"] | None = None,
     part: Int[Tensor, " D"] | None = None,
 ) -> Float[Tensor, ""]:
     """The sum over the rows that are ``taught`` (all, if not given) and whose steps are known.
 
     Args:
+        relation_text: see ``Encoder.relation_texts``.
         part: of several graphs side by side, the one that each directed relation is of.
     """
     length = (steps >= 0).sum(-1)
@@ -67,7 +80,8 @@ def steps_loss(
         if part is not None:
             foreign = part != part[steps[there, hop]].unsqueeze(1)
             scores = scores.masked_fill(functional.pad(foreign, (0, 1)), -torch.inf)
-        missed = functional.cross_entropy(scores, steps[there, hop], reduction="none")
+        unlike = functional.pad(~twins(relation_text, steps[there, hop]), (0, 1), value=True)
+        missed = scores.logsumexp(-1) - scores.masked_fill(unlike, -torch.inf).logsumexp(-1)
         total = total + (missed / length[there]).sum()
     last = plan.stop.gather(1, (length - 1).unsqueeze(1)) if len(rows) else plan.stop
     return total - last.clamp(min=1e-30).log().sum()

@@ -227,7 +227,8 @@ class Trainer:
             text, of_text = torch.unique(data.row_text[row], return_inverse=True)
             plan = self.network.plan(texts.take(text, self.device)).take(of_text.to(self.device))
             table = self.network.relations.table(self.relation_text)
-            loss = steps_loss(self.network, plan, table, self.steps[row].to(self.device), part=self.expander.part)
+            steps = self.steps[row].to(self.device)
+            loss = steps_loss(self.network, plan, table, steps, self.relation_text, part=self.expander.part)
             self._learn(loss / len(row))
             self.way_step += 1
             self._save_if_due()
@@ -300,7 +301,7 @@ class Trainer:
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
         if self.steps is not None and self.config.steps_weight:
             steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
-            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part)
+            each = steps_loss(self.network, plan, table, steps, self.relation_text, taught, self.expander.part)
             loss = loss + self.config.steps_weight * each / len(chosen)
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from graph_schema import RelationSchema, Schema
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
 from kgqa.linking import split_brackets
@@ -16,7 +17,7 @@ from kgqa.model.network import ReaderNetwork
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training import trainer
 from kgqa.training.prepare import TextStates, prepare
-from kgqa.training.steps import known_steps, steps_loss
+from kgqa.training.steps import known_steps, steps_loss, twins
 from kgqa.training.trainer import STATE, Progress, Trainer
 from tests.model.small_run import CONFIG, snapshot
 
@@ -63,7 +64,8 @@ def test_the_loss_is_of_the_known_way_and_of_where_it_ends(towns: Snapshot, enco
     data = prepare(QUESTIONS, towns)
     tokens = TextStates(encoder, data.texts).take(data.row_text, torch.device("cpu"))
     plan = network.plan(tokens)
-    table = network.relations.table(encoder.relation_texts(towns.schema(), towns.relations()))
+    text = encoder.relation_texts(towns.schema(), towns.relations())
+    table = network.relations.table(text)
     steps = known_steps(data, towns, 2)
     each = [network.relations(plan, hop, table).log_softmax(-1) for hop in range(2)]
     wanted = [
@@ -71,14 +73,31 @@ def test_the_loss_is_of_the_known_way_and_of_where_it_ends(towns: Snapshot, enco
         -(each[0][1, 0] + each[1][1, 1]) / 2 - plan.stop[1, 1].log(),
     ]
     taught = torch.tensor([True, True, *[False] * 5])
-    torch.testing.assert_close(steps_loss(network, plan, table, steps, taught), sum(wanted))
+    torch.testing.assert_close(steps_loss(network, plan, table, steps, text, taught), sum(wanted))
     # Rows of which nothing is known teach nothing, nor do those that aren't to be taught.
     untaught = torch.tensor([False] * 4 + [True] * 3)
-    assert steps_loss(network, plan, table, steps, untaught).item() == 0
-    steps_loss(network, plan, table, steps, taught).backward()  # type: ignore[no-untyped-call]
+    assert steps_loss(network, plan, table, steps, text, untaught).item() == 0
+    steps_loss(network, plan, table, steps, text, taught).backward()  # type: ignore[no-untyped-call]
     assert network.controller.query[0].weight.grad is not None
-    every = steps_loss(network, plan, table, steps)
-    torch.testing.assert_close(every, steps_loss(network, plan, table, steps, torch.ones(7, dtype=torch.bool)))
+    every = steps_loss(network, plan, table, steps, text)
+    torch.testing.assert_close(every, steps_loss(network, plan, table, steps, text, torch.ones(7, dtype=torch.bool)))
+
+
+def test_relations_said_in_the_same_words_are_one(towns: Snapshot, encoder: Encoder) -> None:
+    schema = Schema(relations={name: RelationSchema(words="home") for name in ("a", "c")})
+    text = encoder.relation_texts(schema, ["a", "b", "c"])
+    text[4:] += 1e-6  # as of another batch
+    same = twins(text, torch.tensor([0, 2, 5]))
+    assert [torch.nonzero(row).squeeze(-1).tolist() for row in same] == [[0, 4], [2], [1, 5]]
+    # Which of them it is to be is nothing that the loss asks for.
+    torch.manual_seed(0)
+    network = ReaderNetwork(ModelConfig(state_dim=16, relation_dim=16, slot_dim=8, max_hops=1))
+    plan = network.plan(encoder.encode(["where is the home of [MASK]"]))
+    table = network.relations.table(text)
+    of_a, of_c = (steps_loss(network, plan, table, torch.tensor([[of]]), text) for of in (0, 4))
+    torch.testing.assert_close(of_a, of_c)
+    each = network.relations(plan, 0, table).softmax(-1)[0]
+    torch.testing.assert_close(of_a, -(each[0] + each[4]).log() - plan.stop[0, 0].log())
 
 
 def test_ways_alone_are_taught_before_and_gone_on_with(towns: Snapshot, encoder: Encoder, tmp_path: Path) -> None:
