@@ -104,6 +104,11 @@ class Neo4jReader:
         found = self._rows(cypher.OURS)[0]
         return bool(found["nodes"] and not found["meta"] and not found["entities"])
 
+    def strangers(self) -> int:
+        """How many nodes there are in a database that kgqa never wrote to; 0 in one that it did."""
+        found = self._rows(cypher.OURS)[0]
+        return 0 if found["meta"] else int(found["nodes"])
+
     # ---- reading
 
     def info(self) -> StoreInfo:
