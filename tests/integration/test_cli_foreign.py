@@ -114,6 +114,7 @@ def test_a_schema_that_does_not_fit(url: str, kgqa: Kgqa, tmp_path: Path) -> Non
         done = kgqa("ask", "x", "--store", secret, *words)
         done.failed(f"kgqa connect {url} ")
         assert PASSWORD not in done.err
+    path.write_text("labels: [", "utf-8")
     kgqa("ask", "x", "--store", url, "--schema", "none.yaml").failed("none.yaml", "can't read the schema")
     kgqa("ask", "x", "--store", "sqlite:///films.db", "--schema", "movies.yaml").failed("movies.yaml")
 
