@@ -96,3 +96,35 @@ def hub(server: Neo4jServer, spokes: int) -> None:
         "MATCH (f:Film {title: 'Film 7'}), (g:Genre {name: 'Western'}), (d:Genre {name: 'Drama'}), (c:Country) "
         "CREATE (f)-[:HAS_GENRE]->(g) CREATE (d)-[:POPULAR_IN]->(c)"
     )
+
+
+# What stands in a property that is a date nearly everywhere, and how it is shown.
+DAYS = {
+    "plain": ("date('2021-03-01')", ["2021-03-01"]),
+    "leap": ("date('2020-02-29')", ["2020-02-29"]),
+    "no such day": ("'2021-02-30'", ["2021-02-30"]),
+    "a text like a day": ("'2021-03-02'", ["2021-03-02"]),
+    "words": ("'spring of 1921'", ["spring of 1921"]),
+    "a number": ("1921", ["1921"]),
+    "before": ("date('-0044-03-15')", ["-0044-03-15"]),
+    "far": ("date('+12345-06-07')", ["+12345-06-07"]),
+    "several": ("[date('2021-03-01'), date('-0044-03-15')]", ["-0044-03-15", "2021-03-01"]),
+    "none of several": ("[]", []),
+    "span": ("duration('P1Y2M')", ["P1Y2M"]),
+    "place": ("point({x: 1, y: 2})", ["point({x: 1.0, y: 2.0, crs: 'cartesian'})"]),
+    "moment": ("datetime('2020-01-02T03:04:05Z')", ["2020-01-02T03:04:05Z"]),
+}
+
+
+def days(server: Neo4jServer) -> None:
+    """Events on days; in the same property also what is no day, or none that a calendar of today has."""
+    empty(server)
+    server.run("CREATE INDEX FOR (e:Event) ON (e.day)")
+    server.run("UNWIND range(1, 20) AS n CREATE (:Event {name: 'event ' + n, day: date({year: 1900 + n})})")
+    for name, (value, _) in DAYS.items():
+        server.run(
+            f"CREATE (e:Event {{name: $name, day: {value}}}) "
+            f"CREATE (e)-[:HELD {{on: {value}}}]->(:Town {{name: 'town of ' + $name}})",
+            name=name,
+        )
+    server.run("MATCH (e:Event)-[h:HELD]->(t) WITH h LIMIT 1 SET h.on = date('2021-03-01')")

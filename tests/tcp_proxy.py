@@ -1,4 +1,5 @@
-"""A TCP proxy whose line can be cut: connections are reset, and new ones refused, until it is mended."""
+"""A TCP proxy whose line can be cut, so that connections are reset and new ones refused until it is mended; or on which
+nothing more is passed on, though connections stay."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -22,6 +24,7 @@ class Proxy:
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
         self._cut = False
+        self._silent = False
         self._closed = False
         self.bytes = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -45,8 +48,13 @@ class Proxy:
                     _reset(end)
             self._pairs.clear()
 
+    def silence(self) -> None:
+        """Accept connections and keep them, but pass nothing on."""
+        self._silent = True
+
     def mend(self) -> None:
         """Let connections through again."""
+        self._silent = False
         with self._lock:
             self._cut = False
 
@@ -69,6 +77,8 @@ class Proxy:
         with contextlib.suppress(OSError, ValueError):  # ValueError: a socket that was closed meanwhile
             while True:
                 for end in select.select([near, far], [], [], 1.0)[0]:
+                    while self._silent and not self._closed:
+                        time.sleep(0.05)
                     block = end.recv(65_536)
                     if not block:
                         raise OSError

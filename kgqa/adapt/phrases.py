@@ -33,7 +33,7 @@ _PERSONS = """person people child parent spouse father mother brother sister sib
     friend couple relative ancestor student president employee artist musician politician colleague member
     customer user pupil teacher professor boss client guest lawyer judge driver pilot coach trainer athlete captain
     mayor minister king queen leader chief poet painter scientist researcher engineer gardener farmer chef journalist
-    critic detective suspect witness victim passenger tenant landlord mentor hero astronaut soldier tutor supervisor
+    critic detective witness victim passenger tenant landlord mentor hero astronaut soldier tutor supervisor
     advisor adviser inventor applicant"""
 _PEOPLE = frozenset(_PERSONS.split())
 

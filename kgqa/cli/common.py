@@ -91,15 +91,25 @@ def confirmed(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if not can_ask():
         raise ConfigError(
             "this takes away or changes what is there, and there is no terminal to ask on",
             where="--yes",
             fix="Add --yes",
         )
+    return agreed(question)
+
+
+def can_ask() -> bool:
+    """Whether there is somebody at a terminal."""
+    return sys.stdin.isatty()
+
+
+def agreed(question: str) -> bool:
+    """What is answered on the terminal; Ctrl-C and Ctrl-D mean no."""
     try:
         return typer.confirm(question, err=True)
-    except typer.Abort:  # Ctrl-C, Ctrl-D
+    except typer.Abort:
         errors.print()
         return False
 

@@ -14,7 +14,8 @@ import typer
 from rich.markup import escape
 
 import ingest
-from graph_schema import ConfigError, KgqaError, Schema, StoreError
+from graph_schema import ConfigError, GraphStore, KgqaError, Schema, StoreError
+from graph_schema.text import counted
 from ingest.options import BATCH_SIZE
 from kgqa.cli import common
 from kgqa.cli.loading import LoadingBar, difference_lines, import_dict, import_lines, report_lines, withdrawn_line
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from kgqa.stores.neo4j_offline import ImportPlan
 
 NEO4J_WORKERS = 2
+WRITTEN = (
+    "A load would write beside them: a node with the label Entity for each thing, relationships between these, nodes "
+    "KgqaMeta, KgqaLoad and KgqaOrigin that keep account, five constraints and two indexes. What is there would stay; "
+    "an Entity of the same id would be added to"
+)
+INSTEAD = "To ask what is there, use kgqa connect; to load, better name an empty database with ?database=NAME"
 
 
 def command(
@@ -82,7 +89,12 @@ def command(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Batches written at once; 1, on Neo4j 2 if not given.")
     ] = None,
-    yes: common.YesOption = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", help="Go on without asking, though something goes or changes, or others made the database."
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: common.JsonOption = False,
     config: common.ConfigOption = None,
@@ -117,14 +129,14 @@ def command(
     held = None
     if quarantine or not (no_quarantine or dry_run):
         held = ingest.Quarantine(quarantine or _rejected(sources))
-    load = _Load(sources, options, by, Schema.load(schema) if schema else None, held, quiet or as_json)
+    load = _Load(sources, options, by, Schema.load(schema) if schema else None, held, quiet or as_json, yes)
     if offline:
         _refuse_with_offline({"--replace": replace, "--dry-run": dry_run})
         done, lines = _offline(load, offline, store)
     elif dry_run:
         done, lines = _dry_run(load, chosen, replace=replace)
     elif replace:
-        done, lines = _replace(load, chosen, yes=yes, show=not as_json)
+        done, lines = _replace(load, chosen, show=not as_json)
     else:
         loaded = load.load(chosen)
         done, lines = loaded.as_dict(), [*report_lines(loaded)]
@@ -162,8 +174,8 @@ def _dry_run(load: _Load, chosen: Settings, *, replace: bool) -> Done:
     return foreseen.as_dict(), [*report_lines(foreseen, dry=True)]
 
 
-def _replace(load: _Load, chosen: Settings, *, yes: bool, show: bool) -> Done:
-    made = load.replace(chosen, yes=yes, show=show)
+def _replace(load: _Load, chosen: Settings, *, show: bool) -> Done:
+    made = load.replace(chosen, show=show)
     done = {
         **made.report.as_dict(),
         "difference": made.difference.as_dict(),
@@ -203,6 +215,7 @@ class _Load:
         schema: Schema | None,
         quarantine: ingest.Quarantine | None,
         quiet: bool,
+        yes: bool,
     ) -> None:
         self._sources = sources
         self._quarantine = quarantine
@@ -210,9 +223,10 @@ class _Load:
             options = replaced(options, rejects=quarantine)
         self._how: _How = {"mapping": mapping, "schema": schema, "options": options}
         self._quiet = quiet
+        self._yes = yes
 
     def load(self, chosen: Settings) -> ingest.LoadReport:
-        with common.opened(chosen, create=True) as opened, self._progress() as bar:
+        with self._writable(chosen) as opened, self._progress() as bar:
             return ingest.load(self._sources, opened, progress=bar, **self._how)
 
     def offline(self, folder: Path) -> tuple[ingest.LoadReport, ImportPlan]:
@@ -235,19 +249,28 @@ class _Load:
         with common.opened(chosen) as opened, common.errors.status("comparing"):
             return ingest.difference(self._sources, opened, **self._how)
 
-    def replace(self, chosen: Settings, *, yes: bool, show: bool) -> ingest.Replaced:
+    def replace(self, chosen: Settings, *, show: bool) -> ingest.Replaced:
         def agreed(found: ingest.Difference) -> bool:
             if show:
                 for line in difference_lines(found):
                     common.out.print(line)
-            return found.only_adds or common.confirmed("Go on?", yes=yes)
+            return found.only_adds or common.confirmed("Go on?", yes=self._yes)
 
-        with common.opened(chosen, create=True) as opened, self._progress() as bar:
+        with self._writable(chosen) as opened, self._progress() as bar:
             done = ingest.replace(self._sources, opened, agreed=agreed, progress=bar, **self._how)
         if done is None:
             common.errors.print("nothing was changed")
             raise typer.Exit(1)
         return done
+
+    @contextmanager
+    def _writable(self, chosen: Settings) -> Iterator[GraphStore]:
+        """The store; a database with nodes that kgqa didn't bring only if the user agrees."""
+        with common.opened(chosen, create=True) as opened:
+            nodes = getattr(opened, "strangers", int)()
+            if nodes and not self._yes:
+                _ask_to_write(counted(nodes, "node"), without_password(chosen.store))
+            yield opened
 
     @contextmanager
     def _progress(self) -> Iterator[LoadingBar]:
@@ -260,6 +283,21 @@ class _Load:
                 if bar.facts and isinstance(error, StoreError):
                     common.errors.print("what was written before is kept; run the same command to go on")
                 raise
+
+
+def _ask_to_write(nodes: str, store: str) -> None:
+    """Ask whether to write into a database that somebody else made.
+
+    Raises:
+        ConfigError: there is no terminal to ask on. Exit: the user says no.
+    """
+    what = f"the database has {nodes} that kgqa didn't load. {WRITTEN}"
+    if not common.can_ask():
+        raise ConfigError(what, where=store, fix=f"{INSTEAD}; to write into this one all the same, add --yes")
+    common.errors.print(escape(f"{store}: {what}. {INSTEAD}."), soft_wrap=True)
+    if not common.agreed("Write into it?"):
+        common.errors.print("nothing was changed")
+        raise typer.Exit(1)
 
 
 def _check(sources: Sequence[ingest.Source], report: Path | None) -> None:

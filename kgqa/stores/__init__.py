@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -134,7 +135,8 @@ def refuse_foreign(store: GraphStore, url: str) -> None:
         raise StoreVersionError(
             "kgqa didn't load this database, so it must be told how it lies",
             where=without_password(url),
-            fix="Write a schema of it with kgqa connect URL --out FILE, then ask with --schema FILE",
+            fix=f"Write a schema of it with kgqa connect {quote(without_password(url))} --out FILE, then ask with "
+            "--schema FILE",
         )
 
 

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from neo4j import exceptions
 
 from graph_schema.errors import ConfigError, KgqaError, StoreAccessDenied, StoreError, StoreUnavailable
+from kgqa.stores.neo4j_waiting import SilentError
 
+HANGS = "See in its log whether it hangs or has too much to do, or whether something on the way drops what is sent"
 START_IT = "Start it, or check host and port; if it was just started, wait until it is up"
 
 
@@ -40,6 +42,8 @@ def translation(error: Exception, url: str) -> KgqaError:
         kind, what = ConfigError, f"the Neo4j driver refused the settings: {said}"
     elif isinstance(error, exceptions.TransientError):
         kind, what, fix = StoreUnavailable, f"Neo4j can't take this now: {said}", "Wait a moment and try again"
+    elif isinstance(error, SilentError):
+        kind, what, fix = StoreUnavailable, f"Neo4j is connected but hasn't answered for {error.seconds:g} s", HANGS
     elif isinstance(error, (exceptions.DriverError, OSError)):
         kind, what, fix = StoreUnavailable, "no Neo4j answers", START_IT
     return kind(what, where=url, fix=fix)

@@ -30,15 +30,16 @@ from kgqa.stores.neo4j_read import (
     new_names,
     offer_of,
 )
-from kgqa.stores.neo4j_transactions import rows_of
+from kgqa.stores.neo4j_transactions import STREAM_ROWS, rows_of, stream_of
+from kgqa.stores.neo4j_waiting import MARGIN, answered
 from kgqa.stores.neo4j_write import Run, stored_keys
 
 Result = TypeVar("Result")
 
-READ_SECONDS = 60.0  # the server ends a query that takes longer
+READ_SECONDS = 60.0  # the server ends a query that takes longer; one that says nothing a bit later is given up
+STREAM_SECONDS = 600.0  # a stream that has more to do than to read may say nothing for so long
 KEYS_A_QUERY = 500  # Lucene takes 1,024 clauses
 RELATIONS_A_QUERY = 25  # planning time grows with the text
-STREAM_ROWS = 5_000  # fetched at a time
 SURROUNDINGS = 50  # entities of a question's names that ``start`` looks around; those of a name are seldom more
 DENSEST = 10_000  # relationships of an entity that ``start`` looks around; most names in a question aren't its topic
 CANDIDATES = 50  # entities that are compared closely for a suggestion
@@ -86,9 +87,7 @@ class Neo4jReader:
                 "bookmark_manager": GraphDatabase.bookmark_manager(),
             }
             try:
-                with self._driver.session(default_access_mode=READ_ACCESS, **self._settings) as session:
-                    record = session.run(cypher.VERSION).single(strict=True)
-                self._refuse_newer(record["migration"])
+                self._refuse_newer(answered(self._version, READ_SECONDS + MARGIN))
             except BaseException:
                 self._driver.close()
                 raise
@@ -104,6 +103,11 @@ class Neo4jReader:
         """Whether there are nodes here, and none that can be read as ours: somebody else has modelled the database."""
         found = self._rows(cypher.OURS)[0]
         return bool(found["nodes"] and not found["meta"] and not found["entities"])
+
+    def strangers(self) -> int:
+        """How many nodes there are in a database that kgqa never wrote to; 0 in one that it did."""
+        found = self._rows(cypher.OURS)[0]
+        return 0 if found["meta"] else int(found["nodes"])
 
     # ---- reading
 
@@ -198,12 +202,12 @@ class Neo4jReader:
         return Proof(held_of(len(facts), places, found["held"]), entities)
 
     def all_facts(self) -> Iterator[Fact]:
-        for record in self._stream(cypher.ALL_FACTS):
+        for record in self._stream(cypher.ALL_FACTS, silence=READ_SECONDS + MARGIN):
             if isinstance(record["head"], str) and isinstance(record["tail"], str):
                 yield Fact(record["head"], record["relation"], record["tail"])
 
     def all_entities(self) -> Iterator[Entity]:
-        yield from entities_of(self._stream(cypher.ALL_ENTITIES))
+        yield from entities_of(self._stream(cypher.ALL_ENTITIES, silence=READ_SECONDS + MARGIN))
 
     def close(self) -> None:
         if not self._closed:
@@ -211,6 +215,11 @@ class Neo4jReader:
             self._driver.close()
 
     # ---- inside
+
+    def _version(self) -> int | None:
+        with self._reading() as session:
+            found: int | None = session.run(cypher.VERSION).single(strict=True)["migration"]
+            return found
 
     def _refuse_newer(self, migration: int | None) -> None:
         if migration is not None and migration > LATEST:
@@ -261,8 +270,12 @@ class Neo4jReader:
             return rows_of(query, parameters, READ_SECONDS, self._reading, self._count, patience=self._timeout)
 
     def _read(self, work: Callable[[Run], Result]) -> Result:
-        with translated(self._url), self._session() as session:
-            return session.execute_read(self._timed(work, READ_SECONDS))
+        def in_session() -> Result:
+            with self._session() as session:
+                return session.execute_read(self._timed(work, READ_SECONDS))
+
+        with translated(self._url):
+            return answered(in_session, self._timeout + READ_SECONDS + MARGIN)
 
     def _count(self) -> None:
         self.round_trips += 1
@@ -289,14 +302,16 @@ class Neo4jReader:
 
         return unit_of_work(timeout=seconds)(in_transaction)
 
-    def _stream(self, query: LiteralString, parameters: Mapping[str, Any] | None = None) -> Iterator[Record]:
+    def _stream(
+        self, query: LiteralString, parameters: Mapping[str, Any] | None = None, *, silence: float = STREAM_SECONDS
+    ) -> Iterator[Record]:
         self.round_trips += 1
-        with (
-            translated(self._url),
-            self._session(default_access_mode=READ_ACCESS, fetch_size=STREAM_ROWS) as session,
-            session.begin_transaction() as transaction,
-        ):
-            yield from transaction.run(query, dict(parameters or {}))
+
+        def session() -> Session:
+            return self._session(default_access_mode=READ_ACCESS, fetch_size=STREAM_ROWS)
+
+        with translated(self._url):
+            yield from stream_of(query, parameters, None, session, silence=silence)
 
 
 def _parts(items: Sequence[Result], size: int) -> Iterator[Sequence[Result]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any, LiteralString, TypeVar
 
 from neo4j import Query, Record, Session, Transaction
 from neo4j.exceptions import ClientError, DriverError, IncompleteCommit, Neo4jError, TransientError
 
+from kgqa.stores.neo4j_waiting import MARGIN, SilentError, answered
 from kgqa.stores.neo4j_write import Run
 
 Result = TypeVar("Result")
@@ -23,6 +25,7 @@ BUSY_SECONDS = 30.0  # others on the same nodes are waited for this long at leas
 FIRST_ROWS = 10_000  # of a transaction, until it is known how many are best
 MOST_ROWS = 100_000
 LEAST_ROWS = 500
+STREAM_ROWS = 5_000  # of a stream, fetched at a time
 
 
 class TooMuchError(Exception):
@@ -240,20 +243,24 @@ def rows_of(
     A managed transaction (``execute_read``) takes three. Like one, this is repeated while a passing failure may pass.
 
     Args:
-        seconds: after which the server ends it. session: opens a session for reading. count, patience: see
-            ``Transactions``.
+        seconds: after which the server ends it; a server that hasn't answered somewhat later is given up.
+        session: opens a session for reading. count, patience: see ``Transactions``.
 
     Raises:
-        Neo4jError, DriverError, OSError: as the driver raises them.
+        SilentError: no answer. Neo4jError, DriverError, OSError: as the driver raises them.
     """
     timed = Query(query, timeout=seconds)
+
+    def once() -> list[Record]:
+        with session() as opened:
+            count()
+            return list(opened.run(timed, dict(parameters or {})))
+
     began = time.monotonic()
     pause = FIRST_PAUSE
     while True:
         try:
-            with session() as opened:
-                count()
-                return list(opened.run(timed, dict(parameters or {})))
+            return answered(once, seconds + MARGIN)
         except (Neo4jError, DriverError, OSError) as error:
             if not passing(error) or time.monotonic() - began > patience:
                 raise
@@ -261,8 +268,46 @@ def rows_of(
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
+def stream_of(
+    query: LiteralString,
+    parameters: Mapping[str, Any] | None,
+    seconds: float | None,
+    session: Callable[[], Session],
+    *,
+    silence: float,
+) -> Iterator[Record]:
+    """A long answer, as it comes, in a transaction of its own.
+
+    Args:
+        seconds: after which the server ends it; None: as it is set up. session: see ``rows_of``. silence: seconds
+            without a further row, after which the server is given up.
+
+    Raises:
+        SilentError: it was given up. Neo4jError, DriverError, OSError: as the driver raises them.
+    """
+    opened = session()
+    given_up = False
+
+    def begun() -> Iterator[Record]:
+        return iter(opened.begin_transaction(timeout=seconds).run(query, dict(parameters or {})))
+
+    try:
+        try:
+            result = answered(begun, silence, opened.close)
+            while rows := answered(lambda: list(islice(result, STREAM_ROWS)), silence, opened.close):
+                yield from rows
+        except (SilentError, KeyboardInterrupt):
+            given_up = True
+            raise
+    finally:
+        if not given_up:
+            answered(opened.close, silence)
+
+
 def passing(error: Exception) -> bool:
     """Whether the same may go well in a moment."""
+    if isinstance(error, SilentError):
+        return False
     if isinstance(error, (Neo4jError, DriverError)) and error.is_retryable():
         return True
     if isinstance(error, IncompleteCommit):  # it may be in; then the next time finds it there

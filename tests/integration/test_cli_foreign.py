@@ -72,7 +72,7 @@ def test_questions_are_made_from_its_facts_in_the_words_of_its_schema(
 
 def test_without_a_schema_it_says_what_to_do(url: str, kgqa: Kgqa) -> None:
     kgqa("ask", "who directed Speed", "--store", url).failed(
-        "kgqa didn't load this database", "kgqa connect URL --out FILE", "--schema FILE"
+        "kgqa didn't load this database", f"kgqa connect {url} --out FILE", "--schema FILE"
     )
 
 
@@ -100,14 +100,21 @@ def test_a_schema_that_does_not_fit(url: str, kgqa: Kgqa, tmp_path: Path) -> Non
         (
             text.replace("  Movie:\n    name: title", "  Movie:\n    name: nom"),
             "name nom",
-            "kgqa connect URL --refresh",
+            f"kgqa connect {url} --refresh movies.yaml",
         ),
         (text.replace("words: movie", "word: movie"), "labels.Movie.word: unknown key"),
-        ("version: 1\n", "doesn't say how the database lies", "kgqa connect"),
+        ("version: 1\n", "doesn't say how the database lies", f"kgqa connect {url} --out FILE"),
         ("labels: [", "not valid YAML"),
     ):
         path.write_text(wrong, "utf-8")
         kgqa("ask", "who directed Speed", "--store", url, "--schema", "movies.yaml").failed("movies.yaml", *said)
+    path.write_text(text.replace("name: title", "name: nom"), "utf-8")
+    secret = url.replace("://", f"://{USER}:{PASSWORD}@")
+    for words in (("--schema", "movies.yaml"), ()):
+        done = kgqa("ask", "x", "--store", secret, *words)
+        done.failed(f"kgqa connect {url} ")
+        assert PASSWORD not in done.err
+    path.write_text("labels: [", "utf-8")
     kgqa("ask", "x", "--store", url, "--schema", "none.yaml").failed("none.yaml", "can't read the schema")
     kgqa("ask", "x", "--store", "sqlite:///films.db", "--schema", "movies.yaml").failed("movies.yaml")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 import pytest
 
+from tests import foreign_graph
 from tests.command import Kgqa
 from tests.neo4j_container import PASSWORD, USER, Neo4jServer
 from tests.reader import SmallFilms, small_graph
@@ -38,3 +41,48 @@ def test_facts_in_and_answers_out(
     found = json.loads(kgqa("ask", f"who directed [{film}]", "--checkpoint", small_films.run, "--json").succeeded())
     assert director in [answer["id"] for answer in found["answers"]]
     assert all(path["holds"] for answer in found["answers"] for path in answer["evidence"])
+
+
+def test_a_database_that_others_made_is_written_into_only_if_the_user_says_so(
+    kgqa: Kgqa, neo4j_server: Neo4jServer, small_films: SmallFilms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("STORE", neo4j_server.url), ("USER", USER), ("PASSWORD", PASSWORD)):
+        monkeypatch.setenv(f"KGQA_{name}", value)
+    foreign_graph.films(neo4j_server)
+    (nodes,) = neo4j_server.run("MATCH (n) RETURN count(n)")[0]
+    indexes = neo4j_server.run("SHOW INDEXES YIELD name RETURN name ORDER BY name")
+    load = ("ingest", small_films.facts)
+
+    def untouched() -> bool:
+        same = indexes == neo4j_server.run("SHOW INDEXES YIELD name RETURN name ORDER BY name")
+        return same and neo4j_server.run("MATCH (n) RETURN count(n)") == [[nodes]]
+
+    for more in ((), ("--replace",), ("--json",)):
+        parts = (neo4j_server.url, f"the database has {nodes} nodes that kgqa didn't load", "label Entity", "add --yes")
+        kgqa(*load, *more).failed(*parts)
+        assert untouched()
+    kgqa(*load, "--dry-run").succeeded()
+    assert untouched()
+
+    terminal = io.StringIO("n\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    done = kgqa(*load)
+    assert (done.status, done.out.strip()) == (1, "")  # what asks ends with a space there
+    for part in (
+        f"{nodes} nodes that kgqa didn't load",
+        "KgqaLoad",
+        "kgqa connect",
+        "Write into it?",
+        "nothing was changed",
+    ):
+        assert part in done.err
+    assert untouched()
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    kgqa(*load, "--yes").succeeded()
+    kgqa(*load).succeeded()  # it is ours, too, now
+    assert neo4j_server.run("MATCH (m:Movie) RETURN count(m)") == [[len(foreign_graph.FILMS)]]
+    foreign_graph.empty(neo4j_server)
+    kgqa(*load).succeeded()  # nothing there
+    neo4j_server.wipe()

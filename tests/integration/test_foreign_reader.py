@@ -159,6 +159,37 @@ def odd_text(reader: ForeignReader, key: str) -> str:
     return ids[0].partition(":")[2]
 
 
+def test_values_that_do_not_fit_their_property_are_shown_as_they_are_written(neo4j_server: Neo4jServer) -> None:
+    foreign_graph.days(neo4j_server)
+
+    def named_by_day(schema: Schema) -> Schema:
+        event = schema.labels["Event"]
+        return schema.model_copy(
+            update={"labels": {**schema.labels, "Event": event.model_copy(update={"aliases": ("moved",)})}}
+        )
+
+    neo4j_server.run("MATCH (e:Event {name: 'plain'}) SET e.moved = [date('-0044-03-16')]")
+    with opened(neo4j_server, named_by_day) as reader:
+        assert reader.schema().labels["Event"].properties["day"].type == "date"
+        assert one(reader, "plain").aliases == ("-0044-03-16",)
+        for name, (_, shown) in foreign_graph.DAYS.items():
+            assert sorted(reached(reader, name, "Event.day")) == shown, name
+            assert sorted(reached(reader, name, "HELD.on")) == shown, name
+        back = ("plain", "leap", "no such day", "a text like a day", "words", "before", "far", "several")
+        for name in back:
+            for text in foreign_graph.DAYS[name][1]:
+                id_ = f"=Event.day:{text}"
+                at = reader.step([Group(id_, "Event.day", True, 100)]).ids
+                assert name in {entity.name for entity in reader.entities(at).values()}, (name, text)
+                assert reader.holds([Fact(one(reader, name).id, "Event.day", id_)]) == [True]
+                reader.offer([id_])
+        for text in ("2021-02-30", "2021-02-29", "12345-01-01", "2021-13-01", "2021-00-00", "0000-00-00"):
+            reader.lookup([name_key(text)])
+            assert list(reader.offer([f"=Event.day:{text}"]).relation[:1]) in ([], [1])
+        Snapshot.build(reader)
+    foreign_graph.empty(neo4j_server)
+
+
 def test_a_question_takes_hops_and_two_round_trips(films: ForeignReader) -> None:
     films.start(["speed", "1964"])  # the first one reads the names
     before = films.round_trips

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from graph_schema import Fact
+import pytest
+
+from graph_schema import Fact, LabelSchema, RelationSchema, Schema
 from kgqa.adapt.people import ways_to_people
+from kgqa.adapt.phrases import phrases
 from kgqa.adapt.questions import make_questions
 from tests.reader import small_graph
 from tests.sets import graph
@@ -30,3 +33,13 @@ def test_people_are_not_called_things() -> None:
     assert any(word in text for text in asked for word in ("people", "person", "woman", "women"))
     wives = [one.plain for one in make_questions(graph(facts[:40]), 200, 0, 1, kinds=("country", "school"))]
     assert not any(kind in text for text in wives for kind in ("country", "countries", "school"))
+
+
+@pytest.mark.parametrize(("tail", "who"), [("Drug", False), ("string", False), ("Person", True)])
+def test_a_suspect_is_a_person_only_where_its_label_says_so(tail: str, who: bool) -> None:
+    labels = {name: LabelSchema(words=name.lower()) for name in ("Case", "Drug", "Person")}
+    words = "dose of primary suspect" if tail == "string" else "primary suspect"
+    said = {"SUSPECT": RelationSchema(words=words, inverse="case with primary suspect", head="Case", tail=tail)}
+    schema = Schema(labels=labels, relations=said)
+    assert phrases(schema, "SUSPECT", False, tail).who is who
+    assert not phrases(schema, "SUSPECT", True, "Case").who

@@ -9,11 +9,11 @@ from neo4j import READ_ACCESS, GraphDatabase, Record, Session
 
 from graph_schema.errors import StoreUnavailable
 from kgqa.stores.neo4j_errors import translated
-from kgqa.stores.neo4j_transactions import rows_of
+from kgqa.stores.neo4j_transactions import STREAM_ROWS, rows_of, stream_of
+from kgqa.stores.neo4j_waiting import MARGIN
 
 QUERY_SECONDS = 30.0  # the server ends a query that takes longer
 STREAM_SECONDS = 3_600.0  # ... a stream of a whole graph
-STREAM_ROWS = 5_000  # fetched at a time
 
 
 class Connection:
@@ -23,7 +23,7 @@ class Connection:
         url: neo4j://, neo4j+s://, bolt:// ...; without user, password and query.
         database: name of the database; the user's home database if None.
         timeout: seconds to wait for a connection, and to repeat a query that met a passing failure.
-        seconds: after which the server ends a query.
+        seconds: after which the server ends a query; somewhat later, one that doesn't answer is given up.
 
     Attributes:
         url: with the database, without user and password. round_trips: queries sent so far.
@@ -84,14 +84,17 @@ class Connection:
         self.rows("RETURN 1 AS one")
 
     def stream(self, query: LiteralString, given: Mapping[str, Any] | None = None) -> Iterator[Record]:
-        """A long answer, as it comes."""
+        """A long answer, as it comes; a server that says nothing for as long as a query may take is given up."""
         self._count()
-        with (
-            translated(self.url),
-            self._session(STREAM_ROWS) as session,
-            session.begin_transaction(timeout=STREAM_SECONDS) as transaction,
-        ):
-            yield from transaction.run(query, {"given": dict(given or {})})
+        with translated(self.url):
+            parameters = {"given": dict(given or {})}
+            yield from stream_of(
+                query,
+                parameters,
+                STREAM_SECONDS,
+                lambda: self._session(STREAM_ROWS),
+                silence=self._seconds + MARGIN,
+            )
 
     def close(self) -> None:
         if not self._closed:

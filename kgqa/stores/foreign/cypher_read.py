@@ -27,7 +27,8 @@ _ITEMS = "CASE WHEN {v} IS :: LIST<ANY> NOT NULL THEN {v} ELSE [{v}] END"
 
 def shown(plan: Plan, node: str) -> str:
     """A node's id, labels and names: a list."""
-    names = ", ".join(f"{node}.{quoted(name)}" for name in plan.naming)
+    # As texts: a date before the year 1, say, is none to the driver.
+    names = ", ".join(f"[x IN {_ITEMS.format(v=f'{node}.{quoted(name)}')} | toStringOrNull(x)]" for name in plan.naming)
     return f"[elementId({node}), labels({node}), [{names}]]"
 
 
@@ -245,12 +246,12 @@ def _counted(property_: Property) -> str:
 
 
 def _having(p: Property) -> str:
-    """Matches ``n`` (of relationships ``h`` and ``t``) that have the value ``v``."""
+    """Matches ``n`` (of relationships ``h`` and ``t``) that have a value in ``v``."""
     value = f"n.{quoted(p.name)}" if p.of == "label" else f"r.{quoted(p.name)}"
     plain = p.laid.type in ("string", "integer", "float", "boolean", "date")
-    same = f"{value} = v" if plain else f"toStringOrNull({value}) = v"
+    same = f"{value} IN v" if plain else f"toStringOrNull({value}) IN v"
     if p.laid.list or p.of == "type":
-        same = f"any(x IN {_ITEMS.format(v=value)} WHERE {'x' if plain else 'toStringOrNull(x)'} = v)"
+        same = f"any(x IN {_ITEMS.format(v=value)} WHERE {'x' if plain else 'toStringOrNull(x)'} IN v)"
     if p.of == "type":
         return f"MATCH (h)-[r:{quoted(p.owner)}]->(t) WHERE {same}"
     before = _not_before(p).replace(" WHERE ", " AND ")
@@ -262,16 +263,22 @@ def _not_before(p: Property) -> str:
 
 
 def _native(p: Property, text: str) -> str:
-    """A value from its text, in the type that the property has; null if it is none of that type."""
-    if p.laid.type == "integer":
-        return f"toIntegerOrNull({text})"
-    if p.laid.type == "float":
-        return f"toFloatOrNull({text})"
-    if p.laid.type == "boolean":
-        return f"toBooleanOrNull({text})"
-    if p.laid.type == "date":
-        return f"CASE WHEN {text} =~ '-?\\\\d{{4,}}-\\\\d\\\\d-\\\\d\\\\d' THEN date({text}) END"
-    return text
+    """What a value may be that is written as this text, as a list: of the type that the property has, if it can be read
+    as one; and the text itself, for a property may have values of other types, too."""
+    read = {
+        "integer": f"CASE WHEN {text} =~ '-?[0-9]+' THEN toIntegerOrNull({text}) ELSE toFloatOrNull({text}) END",
+        "float": f"toFloatOrNull({text})",
+        "boolean": f"toBooleanOrNull({text})",
+        "date": _date(text),
+    }.get(p.laid.type)
+    return f"[{read}, {text}]" if read else f"[{text}]"
+
+
+def _date(text: str) -> str:
+    """A date from its text; null if there is no such day, at which ``date`` would end the query."""
+    day = f"date(left({text}, size({text}) - 2) + '01') + duration({{days: toInteger(right({text}, 2)) - 1}})"
+    like_one = r"(\\d{4}|[+-]\\d{1,8})-(0[1-9]|1[0-2])-\\d\\d"
+    return f"CASE WHEN {text} =~ '{like_one}' THEN CASE WHEN toString({day}) = {text} THEN {day} END END"
 
 
 def names(plan: Plan, label: str) -> LiteralString:

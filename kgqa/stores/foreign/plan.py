@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Literal
 
 from graph_schema.errors import SchemaError
@@ -17,7 +18,6 @@ from graph_schema.schema import RelationSchema, Schema
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL, Entity
 
-FIX = "Write one with kgqa connect URL --out FILE"
 VALUE = "="
 TAIL = "~"
 
@@ -71,6 +71,9 @@ class Way:
 class Plan:
     """A schema with a layout, compiled.
 
+    Args:
+        where: the schema's file, url: the database's without password; both for messages.
+
     Attributes:
         schema: widened by the relations that properties are, with their words.
         relations: all names, sorted; ``ways``: what each is.
@@ -82,9 +85,10 @@ class Plan:
         SchemaError: the schema has no layout.
     """
 
-    def __init__(self, schema: Schema, where: str = "schema") -> None:
+    def __init__(self, schema: Schema, where: str, url: str) -> None:
         if schema.layout is None:
-            raise SchemaError("the schema doesn't say how the database lies", where=where, fix=FIX)
+            fix = f"Write one with kgqa connect {quote(url)} --out FILE"
+            raise SchemaError("the schema doesn't say how the database lies", where=where, fix=fix)
         self.labels = tuple(schema.labels)
         self.types = tuple(name for name, relation in schema.relations.items() if not relation.skip)
         self.ways: dict[str, Way] = {name: Way("edge", name) for name in self.types}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from shlex import quote
 from typing import Any
 
 from neo4j import Record
@@ -65,7 +66,7 @@ class ForeignReader:
         self, connection: Connection, schema: Schema, names: Names | None = None, *, where: str = "schema"
     ) -> None:
         self._connection = connection
-        self._plan = Plan(schema, where)
+        self._plan = Plan(schema, where, connection.url)
         self._check(where)
         self._said = schema.to_yaml()
         self._read = ReadNames(connection, self._plan)
@@ -202,7 +203,7 @@ class ForeignReader:
             raise SchemaError(
                 f"the schema names what {self.url} doesn't have: {', '.join(missing[:5])}{more}",
                 where=where,
-                fix=f"Bring it up to date: kgqa connect URL --refresh {where}",
+                fix=f"Bring it up to date: kgqa connect {quote(self.url)} --refresh {quote(where)}",
             )
 
     def _changed(self) -> int:

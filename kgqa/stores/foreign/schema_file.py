@@ -61,7 +61,7 @@ def refreshed(old: str, decided: Decided, *, where: str) -> Refreshed:
         raise SchemaError(
             "this schema wasn't written by kgqa connect: it has no layout",
             where=where,
-            fix="Write one with kgqa connect URL --out FILE",
+            fix="Write one with --out",
         )
     try:
         document = _yaml().load(old)
