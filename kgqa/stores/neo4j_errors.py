@@ -11,6 +11,7 @@ from graph_schema.errors import ConfigError, KgqaError, StoreAccessDenied, Store
 from kgqa.stores.neo4j_waiting import SilentError
 
 HANGS = "See in its log whether it hangs or has too much to do, or whether something on the way drops what is sent"
+LOGIN = "Check both: --user and --password, or better KGQA_USER and KGQA_PASSWORD"
 START_IT = "Start it, or check host and port; if it was just started, wait until it is up"
 
 
@@ -32,7 +33,7 @@ def translation(error: Exception, url: str) -> KgqaError:
     if isinstance(error, exceptions.Forbidden):
         kind, what, fix = StoreAccessDenied, f"the user may not do this: {said}", "Ask for the rights"
     elif isinstance(error, exceptions.AuthError) or code.startswith("Neo.ClientError.Security."):
-        kind, what, fix = StoreAccessDenied, "Neo4j refused the user or the password", "Check both"
+        kind, what, fix = StoreAccessDenied, "Neo4j refused the user or the password", LOGIN
     elif code == "Neo.ClientError.Database.DatabaseNotFound":
         what, fix = "the server has no database of this name", "Check ?database=NAME, or create it"
         kind = StoreUnavailable
