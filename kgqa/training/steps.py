@@ -5,14 +5,18 @@ spreads its mass over several ways. Of a row with the directed relations r_1 ...
 
     loss = sum_t -log softmax(score_t)[r_t] / n  -  log stop_n
 
-the softmax being over all relations of the graph and "none of these", whatever is around the topic, and [r_t] standing
-for all that are said in the very words of r_t: no question tells one from the other, only where the walk is. Of several
-graphs side by side, each has its own relations.
+the softmax being over all relations of the graph and "none of these"; or, where it is known what is around, over those
+that the walk would be offered there, and all others count as in a walk (``RelationScorer.choose``). Of several graphs
+side by side, each has its own relations.
 
-No graph is walked for it, so that steps on this loss alone, before all others (``way_steps``), cost next to nothing.
+What is around where a known way has come is looked up once for all questions, and no graph is walked while training, so
+that steps on this loss alone, before all others (``way_steps``), cost next to nothing. Graphs have relations that say
+the same, or nearly so (PQL's ``recording`` and ``recordings``): among all of them no question tells the right one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,10 +27,11 @@ from graph_schema.text import name_key
 from kgqa.model.controller import Plan
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.expander import Expander, ragged
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Prepared
 
-SAME = 0.9999  # cosine of two relations' words that are the same; they may have been encoded in different batches
+LOOKED_AT = 100
 
 
 def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R T"]:
@@ -46,12 +51,46 @@ def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R
     return steps
 
 
-def twins(relation_text: Float[Tensor, "D X"], relation: Int[Tensor, " N"]) -> Bool[Tensor, "N D"]:
-    """For some directed relations, which ones in the same direction are said in the same words, each itself too."""
-    said, inverse = functional.normalize(relation_text), torch.arange(len(relation_text), device=relation.device) % 2
-    same = (said[relation] @ said.T > SAME) & (inverse == inverse[relation].unsqueeze(1))
-    same[torch.arange(len(relation)), relation] = True
-    return same
+def surroundings(data: Prepared, steps: Int[Tensor, "R T"], expander: Expander) -> tuple[Int[Tensor, " _"], ...]:
+    """For each hop of the known ways, ascending keys, row times D plus relation, of what is around where it begins.
+
+    Of the many entities that a hop may begin with, the first ``LOOKED_AT`` are looked at.
+    """
+    relations = 2 * len(expander.relations)
+    row, node = data.row_topics.take(torch.arange(len(steps)))
+    found = []
+    for hop in range(steps.shape[1]):
+        on = steps[row, hop] >= 0
+        row, node = row[on], node[on]
+        groups = expander.offer(node.to(expander.device))
+        of, relation = row[groups.owner.cpu()], groups.relation.cpu()
+        found.append(torch.unique(of * relations + relation))
+        gold = torch.nonzero(relation == steps[of, hop]).squeeze(-1).to(expander.device)
+        at, there = expander.expand(groups.handle[gold], groups.count[gold])
+        row, node = torch.unique(torch.stack([of[gold.cpu()][at.cpu()], there.cpu()]), dim=1).contiguous()
+        first = torch.arange(len(row)) - torch.searchsorted(row, row) < LOOKED_AT
+        row, node = row[first], node[first]
+    return tuple(found)
+
+
+def offered(
+    around: Sequence[Int[Tensor, " _"]], row: Int[Tensor, " B"], steps: Int[Tensor, "B T"], relations: int
+) -> list[Bool[Tensor, "_ _"]]:
+    """For each hop, which of the D relations are offered to these rows; that of the known way always is.
+
+    Args:
+        around: of ``surroundings``. steps: of these rows. relations: D.
+    """
+    masks = []
+    for hop, keys in enumerate(around):
+        start = torch.searchsorted(keys, row * relations)
+        owner, at = ragged(start, torch.searchsorted(keys, (row + 1) * relations) - start)
+        mask = torch.zeros(len(row), relations, dtype=torch.bool)
+        mask[owner, keys[at] % relations] = True
+        known = torch.nonzero(steps[:, hop] >= 0).squeeze(-1)
+        mask[known, steps[known, hop]] = True
+        masks.append(mask)
+    return masks
 
 
 def steps_loss(
@@ -59,15 +98,15 @@ def steps_loss(
     plan: Plan,
     table: RelationTable,
     steps: Int[Tensor, "B T"],
-    relation_text: Float[Tensor, "D X"],
     taught: Bool[Tensor, " B"] | None = None,
     part: Int[Tensor, " D"] | None = None,
+    around: Sequence[Bool[Tensor, "_ _"]] | None = None,
 ) -> Float[Tensor, ""]:
     """The sum over the rows that are ``taught`` (all, if not given) and whose steps are known.
 
     Args:
-        relation_text: see ``Encoder.relation_texts``.
         part: of several graphs side by side, the one that each directed relation is of.
+        around: for each hop, which relations the softmax is over, see ``offered``; not given: all of them.
     """
     length = (steps >= 0).sum(-1)
     known = length > 0 if taught is None else taught & (length > 0)
@@ -77,11 +116,14 @@ def steps_loss(
     for hop in range(int(length.max()) if len(rows) else 0):
         there = torch.nonzero(hop < length).squeeze(-1)
         scores = network.relations(plan, hop, table)[there]
-        if part is not None:
+        if around is not None:
+            here = around[hop][rows[there].cpu()].to(scores.device)
+            scores, allowed = network.relations.choose(scores, here, part)
+            scores = scores.masked_fill(~allowed, -torch.inf)
+        elif part is not None:
             foreign = part != part[steps[there, hop]].unsqueeze(1)
             scores = scores.masked_fill(functional.pad(foreign, (0, 1)), -torch.inf)
-        unlike = functional.pad(~twins(relation_text, steps[there, hop]), (0, 1), value=True)
-        missed = scores.logsumexp(-1) - scores.masked_fill(unlike, -torch.inf).logsumexp(-1)
+        missed = functional.cross_entropy(scores, steps[there, hop], reduction="none")
         total = total + (missed / length[there]).sum()
     last = plan.stop.gather(1, (length - 1).unsqueeze(1)) if len(rows) else plan.stop
     return total - last.clamp(min=1e-30).log().sum()

@@ -35,7 +35,7 @@ from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss, none_loss
 from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import DevScore, dev_scores, fit_guesses, judge
-from kgqa.training.steps import known_steps, steps_loss
+from kgqa.training.steps import known_steps, offered, steps_loss, surroundings
 from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 
 STATE = "state.pt"
@@ -220,15 +220,19 @@ class Trainer:
     def _ways(self, texts: TextStates, progress: Callable[[Progress], None]) -> None:
         """Teach the known ways alone, if so many steps are wanted: nothing is walked, so a step is cheap."""
         config, data = self.config, self.train
-        rows = torch.nonzero((self.steps >= 0).any(-1)).squeeze(-1) if self.steps is not None else torch.zeros(0)
-        while self.steps is not None and len(rows) and self.way_step < config.way_steps:
+        if self.steps is None or self.way_step >= config.way_steps:
+            return
+        rows = torch.nonzero((self.steps >= 0).any(-1)).squeeze(-1)
+        around = surroundings(data, self.steps, self.expander)
+        while len(rows) and self.way_step < config.way_steps:
             self._set_rate(self.way_step, config.way_steps)
             row = rows[batch_at(self.way_step, len(rows), min(config.way_batch, len(rows)), config.seed + 2)]
             text, of_text = torch.unique(data.row_text[row], return_inverse=True)
             plan = self.network.plan(texts.take(text, self.device)).take(of_text.to(self.device))
             table = self.network.relations.table(self.relation_text)
-            steps = self.steps[row].to(self.device)
-            loss = steps_loss(self.network, plan, table, steps, self.relation_text, part=self.expander.part)
+            steps = self.steps[row]
+            here = offered(around, row, steps, len(self.relation_text))
+            loss = steps_loss(self.network, plan, table, steps.to(self.device), part=self.expander.part, around=here)
             self._learn(loss / len(row))
             self.way_step += 1
             self._save_if_due()
@@ -301,7 +305,7 @@ class Trainer:
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
         if self.steps is not None and self.config.steps_weight:
             steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
-            each = steps_loss(self.network, plan, table, steps, self.relation_text, taught, self.expander.part)
+            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part)
             loss = loss + self.config.steps_weight * each / len(chosen)
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)

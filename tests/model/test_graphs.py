@@ -151,11 +151,10 @@ def test_known_ways_are_taught_as_in_each_of_the_graphs(graphs: list[GraphQuesti
         steps = known_steps(train_, snapshot, CONFIG.model.max_hops)
         assert {snapshot.relations()[of // 2].rpartition(":")[2] for of in steps[:, 0].tolist()} == {"at"}
         tokens = TextStates(encoder, train_.texts).take(train_.row_text, torch.device("cpu"))
-        text = encoder.relation_texts(snapshot.schema(), snapshot.relations())
-        table = network.relations.table(text)
+        table = network.relations.table(encoder.relation_texts(snapshot.schema(), snapshot.relations()))
         taught = torch.ones(len(steps), dtype=torch.bool)
         expander = SnapshotExpander(snapshot)
-        return steps_loss(network, network.plan(tokens), table, steps, text, taught, expander.part).item()
+        return steps_loss(network, network.plan(tokens), table, steps, taught, expander.part).item()
 
     assert loss(known) == pytest.approx(sum(loss([one]) for one in known), rel=1e-5)
 
