@@ -135,6 +135,7 @@ class Trainer:
             )
         taught = config.steps_weight or config.way_steps
         self.steps = known_steps(train, snapshot, config.model.max_hops) if taught else None
+        self.around = () if self.steps is None else surroundings(train, self.steps, self.expander)
         self.unanswerable = Unanswerable(config, train, encoder, self.relation_text)
         dev_unanswerable = Unanswerable(config, dev, encoder, self.relation_text, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
@@ -223,20 +224,24 @@ class Trainer:
         if self.steps is None or self.way_step >= config.way_steps:
             return
         rows = torch.nonzero((self.steps >= 0).any(-1)).squeeze(-1)
-        around = surroundings(data, self.steps, self.expander)
         while len(rows) and self.way_step < config.way_steps:
             self._set_rate(self.way_step, config.way_steps)
             row = rows[batch_at(self.way_step, len(rows), min(config.way_batch, len(rows)), config.seed + 2)]
             text, of_text = torch.unique(data.row_text[row], return_inverse=True)
             plan = self.network.plan(texts.take(text, self.device)).take(of_text.to(self.device))
             table = self.network.relations.table(self.relation_text)
-            steps = self.steps[row]
-            here = offered(around, row, steps, len(self.relation_text))
-            loss = steps_loss(self.network, plan, table, steps.to(self.device), part=self.expander.part, around=here)
+            loss = self._way_loss(plan, table, row)
             self._learn(loss / len(row))
             self.way_step += 1
             self._save_if_due()
             progress(Progress(self.way_step, config.way_steps, float(loss.detach()) / len(row), None))
+
+    def _way_loss(self, plan: Plan, table: RelationTable, row: Tensor, taught: Tensor | None = None) -> Tensor:
+        """The loss on the known ways of some rows, see ``kgqa.training.steps``; the sum over those that are taught."""
+        assert self.steps is not None
+        steps = self.steps[row]
+        around = offered(self.around, row, steps, len(self.relation_text))
+        return steps_loss(self.network, plan, table, steps.to(self.device), taught, self.expander.part, around)
 
     def _set_rate(self, step: int, steps: int) -> None:
         """Linear warm-up, then linear decay to a twentieth."""
@@ -304,8 +309,8 @@ class Trainer:
         loss = answer_loss(labelled, *gold, answerable=answerable.to(self.device))
         loss = loss + self._explored(plan, table, question, row, scores, *gold) / len(chosen)
         if self.steps is not None and self.config.steps_weight:
-            steps, taught = self.steps[row].to(self.device), answerable[question].to(self.device)
-            each = steps_loss(self.network, plan, table, steps, taught, self.expander.part)
+            taught = answerable[question].to(self.device)
+            each = self._way_loss(plan, table, row, taught)
             loss = loss + self.config.steps_weight * each / len(chosen)
         loss = loss + self.config.none_weight * self._unheard(plan, reached, question, scores, *gold)
         return loss if self.teaching is None else self.teaching.mixed(loss, scores, chosen, answerable)
