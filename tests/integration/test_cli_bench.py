@@ -90,6 +90,50 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
     kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
 
 
+def test_a_thinned_graph_and_another_budget_of_slots(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    file = experiment(tmp_path, by="random", seeds=[1], also=["slices"], keep=0.5)
+    kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    split = ("--by", "random", "--seed", "1")
+    words = ("bench", "set", "directory", "--data", data, *split, "--checkpoint", "runs/small/full-1", "--threads", "1")
+
+    def figures(file: str, *more: str) -> dict[tuple[str, ...], float]:
+        if more:
+            kgqa(*words, *more, "--slices", "--json", file).succeeded()
+        rows = rows_of(tmp_path / file)
+        assert {row["config"].get("facts_kept") for row in rows} == {None if "--by" in more else "0.5"}
+        slots = int(more[-1]) if "--slots" in more else None
+        assert {row["config"].get("slot_budget") for row in rows} == {slots}
+        told = ((row["set"], row["metric"], row["config"].get("of", ""), row["value"]) for row in rows)
+        return {(name, metric, of): value for name, metric, of, value in told if of not in ("path", "relations", "new")}
+
+    # The same graph as the experiment's, and what is measured of it.
+    trained, again = figures("rows.jsonl"), figures("again.jsonl", "--keep", "0.5")
+    assert again == {key: trained[key] for key in again}
+    assert ("families/all", "hits_at_1", "broken") in again
+    whole = figures("whole.jsonl", "--by", "random")
+    assert ("families/all", "hits_at_1", "broken") not in whole
+    assert whole["families/all", "recall", ""] > again["families/all", "recall", ""]
+    # All entities have slots of their own until there are too few.
+    assert figures("free.jsonl", "--keep", "0.5", "--slots", "0") == again
+    tight = figures("tight.jsonl", "--keep", "0.5", "--slots", "1")
+    assert tight != again
+    assert tight.keys() == again.keys()
+    shown = kgqa("bench", "table", "whole.jsonl", "again.jsonl", "tight.jsonl").succeeded()
+    assert "facts kept 0.5, slot budget 1" in shown
+    for share in ("0", "1", "1.5", "nan"):
+        kgqa(*words, "--keep", share).failed("--keep: ", "is no share of the facts. Use one between 0 and 1")
+    kgqa("report", *words[2:], "--keep", "1").failed("--keep: 1 is no share of the facts")
+
+
+def test_a_reader_without_slots_has_no_number_of_them(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {**TRAIN, "steps": 1, "evaluate_every": 1, "model": {"state_dim": 8, "slots": False}}
+    file = experiment(tmp_path, by="random", seeds=[0], also=[], train=few)
+    kgqa("bench", "experiment", file, "--data", data, "--threads", "1").succeeded()
+    words = ("bench", "set", "directory", "--data", data, "--by", "random", "--checkpoint", "runs/small/full-0")
+    done = kgqa(*words, "--slots", "4")
+    done.failed("runs/small/full-0: the reader has no slots", "Leave the number of slots out")
+
+
 def test_a_checkpoint_of_other_shares_is_refused(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     file = experiment(tmp_path, by="entity", shares=[0.6, 0.1, 0.3], seeds=[0], also=[])
     kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()

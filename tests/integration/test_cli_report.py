@@ -116,6 +116,20 @@ def test_a_page_says_what_the_benchmark_says(kgqa: Kgqa, small_films: SmallFilms
     assert "−directed_by→" in text
 
 
+def test_a_thinned_graph_is_looked_at(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
+    words = ("directory", "--data", data, "--checkpoint", small_films.run, "--threads", "1", "--keep", "0.5")
+    kgqa("report", *words, "--out", "half.html", "--samples", "1").succeeded()
+    text = (tmp_path / "half.html").read_text("utf-8")
+    count = len(set(small_graph()))
+    assert re.search(rf"<dt>Facts</dt><dd>\d+ of {count}: 0\.5 of each relation&#39;s, drawn by seed 0</dd>", text)
+    kgqa("bench", "set", *words, "--json", "rows.jsonl").succeeded()
+    rows = map(json.loads, (tmp_path / "rows.jsonl").read_text("utf-8").splitlines())
+    f1 = next(row["value"] for row in rows if (row["set"], row["metric"]) == ("films/all", "f1"))
+    head, found = (next(row for row in Page(text).rows if row[0] == name) for name in ("part", "all"))
+    shown = dict(zip(head, found, strict=True))["f1"]
+    assert float(shown.partition(" ")[0]) == pytest.approx(100 * f1, abs=0.006)
+
+
 def test_what_cant_be_reported_is_said(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
     words = ("report", "directory", "--data", data, "--checkpoint", small_films.run)
     kgqa(*words, "--split", "train").failed("'train' is no part to measure")
