@@ -115,6 +115,14 @@ class Walker:
         ends = [self.frontiers(path)[-1] for path in question.paths]
         return set.intersection(*ends) if ends else set()
 
+    def answers_some(self, question: Question) -> bool:
+        """Whether the graph still answers a question: its gold paths lead to one of its answers at least.
+
+        Of a question without gold paths nobody knows what proves its answers, so it is asked whether one is there.
+        """
+        there = self.ids(question.answers)
+        return bool(there & self.answers(question) if question.paths else there)
+
     @cached_property
     def _around(self) -> dict[str, list[tuple[str, bool]]]:
         around: dict[str, list[tuple[str, bool]]] = {}

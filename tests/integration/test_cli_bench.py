@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kgqa.data.graph import Walker
+from kgqa.data.graph import Walker, thinned
 from kgqa.data.questions import as_json
+from kgqa.data.sets import open_set
 from tests.command import Kgqa
 from tests.sets import asked, family, graph
 
@@ -120,6 +121,16 @@ def test_a_thinned_graph_and_another_budget_of_slots(kgqa: Kgqa, data: Path, tmp
     assert tight.keys() == again.keys()
     shown = kgqa("bench", "table", "whole.jsonl", "again.jsonl", "tight.jsonl").succeeded()
     assert "facts kept 0.5, slot budget 1" in shown
+    # What lacks its facts already is no question that the graph answers, nor one that is made unanswerable.
+    kgqa(*words, "--keep", "0.3", "--abstention", "--json", "asked.jsonl").succeeded()
+    found = {(row["set"].partition("/")[2], row["metric"]): row["n"] for row in rows_of(tmp_path / "asked.jsonl")}
+    opened = open_set("directory", data)
+    walker = Walker(opened.graph())
+    dev = opened.split("random", 1, walker).dev
+    answered = sum(map(Walker(thinned(walker.snapshot, 0.3, 1)).answers_some, dev))
+    assert answered < len(dev)
+    assert found["unknown entity", "abstained"] == answered // 2
+    assert found["facts removed", "abstention_auroc"] <= answered
     for share in ("0", "1", "1.5", "nan"):
         kgqa(*words, "--keep", share).failed("--keep: ", "is no share of the facts. Use one between 0 and 1")
     kgqa("report", *words[2:], "--keep", "1").failed("--keep: 1 is no share of the facts")
@@ -182,6 +193,22 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
     assert "families/all" in done.out
     assert "small.yaml: full, all: f1 is " in done.err
     assert done.err.endswith("expected at least 1.01\n")
+
+
+def test_evidence_and_abstention_that_are_expected_are_looked_at(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {**TRAIN, "steps": 1, "evaluate_every": 1}
+    wanted = {
+        "all": {"evidence_precision": 0.0, "evidence_holds": 1.01},
+        "unknown entity": {"abstained": 1.0, "abstention_auroc": 1.01},
+    }
+    path = experiment(tmp_path, seeds=[0], train=few, also=["evidence", "abstention"], expected={"full": wanted})
+    done = kgqa("bench", "experiment", path, "--data", data, "--threads", "1")
+    assert done.status == 1
+    last = done.err.splitlines()[-1]
+    assert "full, all: evidence_holds is " in last
+    assert "full, unknown entity: abstention_auroc is " in last
+    assert "evidence_precision" not in last
+    assert "abstained" not in last
 
 
 def test_a_seed_is_run_once(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
