@@ -272,6 +272,7 @@ def test_a_distillation(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
         "unlabelled": 30,
         "split": "dev",
         "seeds": [0],
+        "teachers": 2,
         "train": {**TRAIN, "steps": 4, "evaluate_every": 4},
         "student": {"model": {"state_dim": 16}},
     }
@@ -281,7 +282,18 @@ def test_a_distillation(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     rows = {(r["config"]["variant"], r["set"], r["metric"]): r for r in rows_of(tmp_path / "rows.jsonl")}
     large, small = (rows[variant, "families", "parameters"]["value"] for variant in ("teacher", "student"))
     assert small == rows["student without teachers", "families", "parameters"]["value"] < large
-    for variant in ("teacher", "student", "student without teachers"):
+    # An ensemble is as large as its teachers together, and says something of its own.
+    for metric in ("parameters", "weights_mib"):
+        one, all_ = (rows[variant, "families", metric]["value"] for variant in ("teacher", "ensemble of teachers"))
+        assert all_ == pytest.approx(2 * one, rel=1e-3)
+    seconds = [
+        json.loads((tmp_path / f"runs/small/0/teacher-{n}/config.json").read_text("utf-8"))["trained"]["seconds"]
+        for n in range(2)
+    ]
+    assert rows["ensemble of teachers", "families", "train_seconds"]["value"] == pytest.approx(sum(seconds))
+    kinds = {variant: {(name, metric) for of, name, metric in rows if of == variant} for variant, _, _ in rows}
+    assert kinds["ensemble of teachers"] == kinds["teacher"]
+    for variant in ("teacher", "ensemble of teachers", "student", "student without teachers"):
         assert 0 <= rows[variant, "families/all", "f1"]["value"] <= 1
         assert rows[variant, "families", "cached_per_second"]["value"] > 0
         assert rows[variant, "families", "weights_mib"]["value"] > 0
