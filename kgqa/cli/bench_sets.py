@@ -194,7 +194,7 @@ def with_questions(opened: QuestionSet, split: Split, *parts: str) -> Split:
         if not split.part(part):
             raise InputError(
                 f"{opened.name} has no {part} questions",
-                where=str(opened.facts.parent),
+                where=str(opened.folder),
                 fix="Have it split by seed (by, --by), or use a set that has some",
             )
     return split

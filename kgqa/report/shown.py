@@ -93,8 +93,15 @@ def path_words(path: EvidencePath, names: Mapping[str, str]) -> str:
     return " ".join(parts) + ("" if path.holds else " (not in the store)")
 
 
-def gold_words(path: GoldPath) -> str:
-    return " ".join([path.topic, *(f"←{name}−" if inverse else f"−{name}→" for name, inverse in path.steps)])
+def called(written: str, snapshot: Snapshot) -> str:
+    """An entity as a set writes it; one that it writes as an id by its name, too."""
+    known = snapshot.entities([written]).get(written)
+    return f"{known.name} ({written})" if known and known.name != written else written
+
+
+def gold_words(path: GoldPath, topic: str) -> str:
+    """A gold path; ``topic``: what it starts from is called."""
+    return " ".join([topic, *(f"←{name}−" if inverse else f"−{name}→" for name, inverse in path.steps)])
 
 
 def shown(
@@ -116,10 +123,10 @@ def shown(
     response = answerer.ask_many([text if brackets else question.plain], snapshot, explain=True)[0]
     return Shown(
         text=text,
-        gold=question.answers[:GOLD],
+        gold=tuple(called(answer, snapshot) for answer in question.answers[:GOLD]),
         more=max(0, len(question.answers) - GOLD),
         all_gold=frozenset(question.answers),
-        gold_paths=tuple(map(gold_words, question.paths)),
+        gold_paths=tuple(gold_words(path, called(path.topic, snapshot)) for path in question.paths),
         response=response,
         hits_at_1=scores[0],
         f1=scores[1],

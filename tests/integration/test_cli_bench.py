@@ -17,7 +17,7 @@ from tests.sets import asked, family, graph
 
 FACTS = family(24)
 QUESTIONS = asked(Walker(graph(FACTS)), 24)
-TRAIN = {
+TRAIN: dict[str, Any] = {
     "steps": 16,
     "batch_size": 16,
     "warmup": 5,
@@ -216,6 +216,66 @@ def test_a_seed_is_run_once(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     assert done.status == 1
     assert "small.yaml: seeds: " in done.err
     assert "a seed twice is one run twice" in " ".join(done.err.split())
+
+
+def test_two_entities_of_one_name_with_vectors_are_two(kgqa: Kgqa, tmp_path: Path) -> None:
+    """Pairs of people of one name, each with a home of its own; which one is meant, the set says by id."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    mapping = {
+        "sources": [
+            {
+                "files": "people.csv",
+                "nodes": [
+                    {
+                        "label": "Person",
+                        "id": "person/{number}",
+                        "name": "name",
+                        "properties": {"look": {"column": "look", "type": "float", "separator": ";"}},
+                    }
+                ],
+                "relationships": [{"type": "lives_in", "head": "Person", "tail": {"id": "town"}, "dangling": "create"}],
+            }
+        ]
+    }
+    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping), "utf-8")
+    lines = [f"{n},Ann {n // 2},Town {n % 5},{n / 10};1\n" for n in range(20)]
+    (folder / "people.csv").write_text("number,name,town,look\n" + "".join(lines), "utf-8")
+    step = {"relation": "lives_in", "inverse": True}
+    asked_of: list[dict[str, Any]] = [
+        {
+            "question": f"{text} [Town {town}]",
+            "answers": [f"person/{n}" for n in range(town, 20, 5)],
+            "paths": [{"topic": f"Town {town}", "steps": [step]}],
+        }
+        for text in ("who lives in", "who are the people of")
+        for town in range(5)
+    ]
+    for part in ("train", "dev"):
+        (folder / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked_of), "utf-8")
+    model = {**TRAIN["model"], "vector_property": "look", "vector_dim": 2}
+    # Enough to learn the one relation there is.
+    training = {**TRAIN, "steps": 60, "evaluate_every": 30, "learning_rate": 0.01, "hide_share": 0, "model": model}
+    also = ["slices", "evidence", "abstention"]
+    path = experiment(tmp_path, by=None, seeds=[0], train=training, also=also)
+    kgqa("bench", "experiment", path, "--data", folder, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    rows = {
+        (row["set"], row["metric"]): row for row in rows_of(tmp_path / "rows.jsonl") if "slice" not in row["config"]
+    }
+    assert rows["people/1-hop", "f1"]["value"] > 0.95
+    assert rows["people/all", "evidence_precision"]["value"] > 0.95
+    assert rows["people/unknown relation", "abstention_auroc"]["n"] > 0
+    # By name, the namesakes of who lives there would be wanted, too.
+    for line in asked_of:
+        line["answers"] = sorted({f"Ann {int(id_.removeprefix('person/')) // 2}" for id_ in line["answers"]})
+    (folder / "dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked_of), "utf-8")
+    words = ("directory", "--data", folder, "--checkpoint", "runs/small/full-0", "--threads", "1")
+    kgqa("bench", "set", *words, "--json", "named.jsonl").succeeded()
+    named = {(row["set"], row["metric"]): row["value"] for row in rows_of(tmp_path / "named.jsonl")}
+    assert named["people/all", "precision"] > 0.95
+    assert named["people/all", "recall"] < 0.6
+    kgqa("report", *words, "--out", "people.html").succeeded()
+    assert "Ann 0" in (tmp_path / "people.html").read_text("utf-8")
 
 
 def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
