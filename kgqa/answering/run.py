@@ -73,11 +73,15 @@ def rank(scores: Scores, expander: Expander, calibration: Calibration, guesses: 
     Args:
         calibration, guesses: see ``Scores.probability``.
     """
-    score = scores.probability(calibration, guesses)
-    tie = expander.rank(scores.node)
+    return in_order(scores.question, scores.node, scores.probability(calibration, guesses), expander)
+
+
+def in_order(question: Tensor, node: Tensor, score: Tensor, expander: Expander) -> Ranked:
+    """Scored entities of questions as ``rank`` puts them in order; [N] each, on the expander's device."""
+    tie = expander.rank(node)
     order = torch.arange(len(score), device=score.device)
-    for by in (tie, -(score * 10**DIGITS).round(), scores.question):
+    for by in (tie, -(score * 10**DIGITS).round(), question):
         order = order[torch.sort(by[order], stable=True).indices]
-    question = scores.question[order]
-    place = torch.arange(len(order), device=order.device) - torch.searchsorted(question, question)
-    return Ranked(question.cpu(), scores.node[order].cpu(), score[order].cpu(), place.cpu())
+    asked = question[order]
+    place = torch.arange(len(order), device=order.device) - torch.searchsorted(asked, asked)
+    return Ranked(asked.cpu(), node[order].cpu(), score[order].cpu(), place.cpu())

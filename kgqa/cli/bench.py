@@ -13,8 +13,12 @@ from kgqa.cli import bench_distill, bench_table, bench_transfer, common
 from kgqa.cli.bench_sets import (
     DataOption,
     RowsOption,
+    SlotsOption,
+    about_graph,
+    about_slots,
     about_split,
     checked_part,
+    kept,
     leakage,
     question_set,
     say_what_wasnt_asked,
@@ -25,7 +29,7 @@ from kgqa.cli.bench_sets import (
 from kgqa.cli.graph_files import drawn
 from kgqa.cli.train import TrainingBar
 from kgqa.data import read_metaqa
-from kgqa.data.graph import Walker, thinned
+from kgqa.data.graph import Walker
 from kgqa.data.sets import open_set
 from kgqa.stores import without_password
 
@@ -45,6 +49,7 @@ def metaqa(
     kind: Annotated[str, typer.Option("--kind", help="vanilla, or ntm (paraphrases, 1 hop only).")] = "vanilla",
     rows: RowsOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Draws the questions that speed is measured on.")] = 0,
+    slots: SlotsOption = None,
     singles: Annotated[int, typer.Option("--singles", min=0, help="Questions asked one by one; 0: no speed.")] = 300,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Questions in a batch.")] = 128,
     store: Annotated[
@@ -80,7 +85,11 @@ def metaqa(
     from kgqa.evaluation.figures import accuracy_rows, speed_rows  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
 
-    about = {"store": without_password(store).partition(":")[0] if store else "sqlite", "kind": kind}
+    about = {
+        "store": without_password(store).partition(":")[0] if store else "sqlite",
+        "kind": kind,
+        **about_slots(slots),
+    }
     recorder = Recorder(split, seed, chosen.device, about)
     figures: list[Row] = []
     with ExitStack() as stack:
@@ -91,7 +100,7 @@ def metaqa(
             opened = stack.enter_context(common.opened(chosen))
         snapshot, built = bench.build(opened, recorder)
         figures.append(built)
-        answerer = common.answerer(chosen, opened)
+        answerer = common.answerer(chosen, opened, slots)
         with common.errors.status(f"answering {len(questions):,} questions"):
             found = evaluate(answerer, questions, snapshot, brackets=brackets)
         figures += accuracy_rows("metaqa", found, recorder, brackets=brackets)
@@ -142,13 +151,16 @@ def experiment(
         of_seeds: list[Row] = []
         found_means: list[Means] = []
         for seed in wanted.seeds:
-            about = {"experiment": file.stem, "variant": variant, "split": split_name(opened, wanted.by)}
-            if wanted.keep is not None:
-                about["facts_kept"] = str(wanted.keep)
+            about = {
+                "experiment": file.stem,
+                "variant": variant,
+                "split": split_name(opened, wanted.by),
+                **about_graph(wanted.keep),
+            }
             recorder = Recorder(part, seed, chosen.device, about)
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
             with_questions(opened, parts, "train", "dev", part)
-            walker = whole if wanted.keep is None else Walker(thinned(whole.snapshot, wanted.keep, seed))
+            walker = kept(whole, wanted.keep, seed)
             graph = parts.training_graph(walker.snapshot)
             training = drawn(list(parts.train), wanted.questions, seed)
             training += conjunctions(graph, wanted.conjunctions, seed)

@@ -30,14 +30,22 @@ def command(
     threads: common.ThreadsOption = None,
     config: common.ConfigOption = None,
 ) -> None:
-    """Train large readers and a small one that learns from them; measure how good, large and fast each is.
+    """Train large readers and a small one that learns from them; measure how good, large and fast they are.
 
     Example: [bold]kgqa bench distill benchmarks/experiments/distillation/pq-3h.yaml --data DATA[/]
     """
     chosen = common.settings(config, encoder=encoder, device=device, threads=threads)
     from kgqa.answering import Answerer  # noqa: PLC0415  slow to import
-    from kgqa.evaluation.distillation import ALONE, STUDENT, TEACHER, Distillation, cost_rows  # noqa: PLC0415  as above
-    from kgqa.evaluation.figures import over_seeds  # noqa: PLC0415  as above
+    from kgqa.evaluation.distillation import (  # noqa: PLC0415  as above
+        ALONE,
+        ENSEMBLE,
+        STUDENT,
+        TEACHER,
+        Distillation,
+        cost_rows,
+    )
+    from kgqa.evaluation.ensemble import evaluate_together  # noqa: PLC0415  as above
+    from kgqa.evaluation.figures import accuracy_rows, over_seeds  # noqa: PLC0415  as above
     from kgqa.evaluation.measure import measure  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
     from kgqa.training.graphs import GraphQuestions  # noqa: PLC0415  as above
@@ -80,13 +88,23 @@ def command(
                 about=about,
                 progress=bar,
             )
-        for variant, reader in ((TEACHER, teachers[0]), (STUDENT, student), (ALONE, alone)):
+        questions = list(split.part(wanted.split))
+        ensemble = [Answerer(walker.snapshot, one, loaded_encoder) for one in teachers]
+        asked = {
+            TEACHER: ensemble[:1],
+            **({ENSEMBLE: ensemble} if len(ensemble) > 1 else {}),
+            STUDENT: [Answerer(walker.snapshot, student, loaded_encoder)],
+            ALONE: [Answerer(walker.snapshot, alone, loaded_encoder)],
+        }
+        for variant, readers in asked.items():
             config_ = {"experiment": file.stem, "variant": variant, "split": split_name(opened, wanted.by)}
             recorder = Recorder(wanted.split, seed, chosen.device, config_)
-            answerer = Answerer(walker.snapshot, reader, loaded_encoder)
-            questions = list(split.part(wanted.split))
-            shown = measure(opened.name, answerer, questions, walker, recorder, seed=seed).rows
-            shown += cost_rows(opened.name, answerer, questions, walker.snapshot, recorder)
+            if variant == ENSEMBLE:
+                found = evaluate_together(readers, questions, walker.snapshot)
+                shown = list(accuracy_rows(opened.name, found, recorder, brackets=True))
+            else:
+                shown = measure(opened.name, readers[0], questions, walker, recorder, seed=seed).rows
+            shown += cost_rows(opened.name, readers, questions, walker.snapshot, recorder)
             if rows:
                 append(rows, shown)
             show(shown)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from graph_schema import ConfigError, InputError
 from kgqa.cli import common
-from kgqa.data.graph import Walker
+from kgqa.data.graph import Walker, thinned
 from kgqa.data.leakage import SHARES, Kind, Shares, Split, check, measure
 from kgqa.data.sets import NAMES, PARTS, QuestionSet, open_set
 
@@ -36,6 +36,14 @@ SharesOption = Annotated[
     str | None,
     typer.Option("--shares", help="Of train, dev and test, where it is split by seed: 0.8,0.1,0.1 if not given."),
 ]
+KeepOption = Annotated[
+    float | None,
+    typer.Option("--keep", help="Share of each relation's facts that the graph keeps, drawn by seed: 0.5, say."),
+]
+SlotsOption = Annotated[
+    int | None,
+    typer.Option("--slots", min=0, help="Slots that a topic may fill, instead of the reader's; 0: one per entity."),
+]
 
 
 def question_set(
@@ -45,6 +53,8 @@ def question_set(
     by: ByOption = None,
     shares: SharesOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
+    keep: KeepOption = None,
+    slots: SlotsOption = None,
     brackets: Annotated[
         bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
     ] = True,
@@ -72,17 +82,20 @@ def question_set(
     )
     checked_part(split)
     kind, sizes = split_kind(by), split_shares(shares)
+    checked_keep(keep)
     opened = open_set(name, data)
-    walker = Walker(opened.graph())
-    questions = with_questions(opened, opened.split(kind, seed, walker, sizes), split).part(split)
+    whole = Walker(opened.graph())
+    questions = with_questions(opened, opened.split(kind, seed, whole, sizes), split).part(split)
+    walker = kept(whole, keep, seed)
     from kgqa.evaluation.figures import speed_rows  # noqa: PLC0415  slow to import
     from kgqa.evaluation.measure import measure as measured  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
 
-    answerer = common.answerer(chosen, walker.snapshot)
+    answerer = common.answerer(chosen, walker.snapshot, slots)
     trained_elsewhere(answerer.checkpoint, about_split(opened, kind, seed, sizes))
     more: dict[Also, bool] = {"slices": slices, "evidence": evidence, "abstention": abstention}
-    recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
+    about = {"split": split_name(opened, kind), **about_graph(keep), **about_slots(slots)}
+    recorder = Recorder(split, seed, chosen.device, about)
     with common.errors.status("") as status:
         found = measured(
             opened.name,
@@ -181,7 +194,7 @@ def with_questions(opened: QuestionSet, split: Split, *parts: str) -> Split:
         if not split.part(part):
             raise InputError(
                 f"{opened.name} has no {part} questions",
-                where=str(opened.facts.parent),
+                where=str(opened.folder),
                 fix="Have it split by seed (by, --by), or use a set that has some",
             )
     return split
@@ -209,6 +222,32 @@ def split_shares(shares: str | None) -> Shares:
     except ValueError as error:
         raise ConfigError(f"{shares!r} are no shares", where="--shares", fix="For example: 0.7,0.1,0.2") from error
     return train, dev, test
+
+
+def checked_keep(keep: float | None) -> float | None:
+    """Raises:
+    ConfigError: that is no share of the facts that could be kept.
+    """
+    if keep is not None and not 0 < keep < 1:
+        raise ConfigError(
+            f"{keep:g} is no share of the facts", where="--keep", fix="Use one between 0 and 1, or leave it out: all"
+        )
+    return keep
+
+
+def kept(whole: Walker, keep: float | None, seed: int) -> Walker:
+    """A walker over the graph with a share of each relation's facts, as ``thinned`` draws it; None: over all of it."""
+    return whole if keep is None else Walker(thinned(whole.snapshot, keep, seed))
+
+
+def about_graph(keep: float | None) -> dict[str, Any]:
+    """What rows say of the graph that was asked; nothing of a whole one."""
+    return {} if keep is None else {"facts_kept": str(keep)}
+
+
+def about_slots(slots: int | None) -> dict[str, Any]:
+    """What rows say of the memory; nothing where it is as the reader was trained."""
+    return {} if slots is None else {"slot_budget": slots}
 
 
 def split_name(opened: QuestionSet, kind: Kind | None) -> str:

@@ -154,14 +154,23 @@ def encoder(chosen: Settings) -> Encoder:
         return Encoder(chosen.encoder, chosen.device)
 
 
-def answerer(chosen: Settings, store: GraphReader) -> Answerer:
-    """All that is needed to ask: encoder, checkpoint and store, checked against each other."""
+def answerer(chosen: Settings, store: GraphReader, slots: int | None = None) -> Answerer:
+    """All that is needed to ask: encoder, checkpoint and store, checked against each other.
+
+    Args:
+        slots: that a topic may fill, 0 being one for each entity; None: as the reader was trained.
+
+    Raises:
+        ConfigError: the reader has no slots to be told of, or no such device.
+    """
     with errors.status("loading the reader"):
         check_device(chosen)
         with importing():
             from kgqa.answering import Answerer, checkpoint_for  # noqa: PLC0415  slow to import
 
         checkpoint = checkpoint_for(store, chosen.checkpoint, chosen.device)
+        if slots is not None:
+            checkpoint = checkpoint.with_slots(slots)
         # Somebody else's schema is none that a checkpoint was trained for; its words are all there is to read.
         any_schema = chosen.any_schema or chosen.schema_file is not None
         made = Answerer(store, checkpoint, encoder(chosen), chosen.budget_edges, any_schema)

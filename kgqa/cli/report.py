@@ -13,9 +13,13 @@ from kgqa.cli import common
 from kgqa.cli.bench_sets import (
     ByOption,
     DataOption,
+    KeepOption,
     NameArgument,
     SharesOption,
+    about_graph,
     about_split,
+    checked_keep,
+    kept,
     say_what_wasnt_asked,
     split_kind,
     split_name,
@@ -36,6 +40,7 @@ def command(
     by: ByOption = None,
     shares: SharesOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the split, and of all else that is drawn.")] = 0,
+    keep: KeepOption = None,
     brackets: Annotated[
         bool, typer.Option("--brackets/--free-text", help="Topics as marked in the questions, or found in the text.")
     ] = True,
@@ -68,9 +73,11 @@ def command(
     if split not in PARTS[1:]:
         raise ConfigError(f"{split!r} is no part to measure", where="--split", fix="Use dev or test")
     kind, sizes = split_kind(by), split_shares(shares)
+    checked_keep(keep)
     opened = open_set(name, data)
-    walker = Walker(opened.graph())
-    questions = with_questions(opened, opened.split(kind, seed, walker, sizes), split).part(split)
+    whole = Walker(opened.graph())
+    questions = with_questions(opened, opened.split(kind, seed, whole, sizes), split).part(split)
+    walker = kept(whole, keep, seed)
     from kgqa.evaluation.record import Recorder, commit, describe_device  # noqa: PLC0415  slow to import
     from kgqa.evaluation.tables import FIRST, read_rows, variant_tables  # noqa: PLC0415  as above
     from kgqa.report.collect import collect  # noqa: PLC0415  as above
@@ -80,7 +87,7 @@ def command(
     answerer = common.answerer(chosen, walker.snapshot)
     trained_elsewhere(answerer.checkpoint, about_split(opened, kind, seed, sizes))
     also = [what for what, wanted in (("evidence", evidence), ("abstention", abstention)) if wanted]
-    recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind)})
+    recorder = Recorder(split, seed, chosen.device, {"split": split_name(opened, kind), **about_graph(keep)})
     with common.errors.status("") as status:
         found = collect(
             opened.name,
@@ -99,6 +106,11 @@ def command(
         (
             "Set",
             f"{opened.name}, {split}, {len(questions):,} questions, split: {split_name(opened, kind)}, seed {seed}",
+        ),
+        (
+            "Facts",
+            f"{len(walker.facts):,}"
+            + (f" of {len(whole.facts):,}: {keep:g} of each relation's, drawn by seed {seed}" if keep else ", all"),
         ),
         ("Topics", "as marked" if brackets else "found in the text"),
         ("Checkpoint", chosen.checkpoint.name if chosen.checkpoint else "the one that ships with kgqa"),

@@ -18,16 +18,37 @@ from kgqa.stores import open_store
 from kgqa.stores.snapshot import Snapshot
 
 
-def load_graph(facts: Path, schema: Schema | None = None) -> Snapshot:
-    """The graph of a file of facts, of any format that ``kgqa ingest`` reads.
+def load_graph(
+    facts: Path | None, schema: Schema | None = None, mapping: Path | None = None, aside: Collection[Path] = ()
+) -> Snapshot:
+    """The graph of a file of facts, of any format that ``kgqa ingest`` reads, or of files that a mapping explains.
+
+    Args:
+        facts: a fact a line; None: there is only a mapping. Beside one, the ends of its facts are ids of the mapping's
+            nodes, or new ones; a file that the mapping itself names is read as that says, and not again.
+        mapping: a mapping file, whose files lie beside it.
+        aside: files there that are none of its own, though its patterns may fit them.
 
     Raises:
-        InputError: the file can't be read, or a line of it is no fact: a set that has lost facts measures nothing.
+        InputError: a file can't be read, or a line of it can't be loaded: a set that has lost facts measures nothing.
+        MappingError: the mapping is none, or there is no file for it.
     """
+    loads: list[tuple[Sequence[ingest.Source | Path], ingest.MappingFile | None]] = []
+    explained: set[Path | None] = set()
+    if mapping is not None:
+        by = ingest.MappingFile.load(mapping)
+        own = [mapping, *aside, *([facts] if facts else [])]
+        sources = ingest.files_of(by, mapping.parent, own=own)
+        explained = {source.path for source in sources}
+        loads.append((sources, by))
+    if facts is not None and facts not in explained:
+        loads.append(([facts], None))
     with TemporaryDirectory(prefix="kgqa-set-") as scratch:
         store = open_store(f"sqlite:///{scratch}/set.db", create=True)
         try:
-            ingest.load([facts], store, schema=schema, options=ingest.LoadOptions(max_errors=0))
+            for some, by_mapping in loads:
+                options = ingest.LoadOptions(max_errors=0)
+                ingest.load(some, store, mapping=by_mapping, schema=schema, options=options)
             return Snapshot.build(store)
         finally:
             store.close()
@@ -114,6 +135,14 @@ class Walker:
         """What all the gold paths of a question reach; nothing if it has none."""
         ends = [self.frontiers(path)[-1] for path in question.paths]
         return set.intersection(*ends) if ends else set()
+
+    def answers_some(self, question: Question) -> bool:
+        """Whether the graph still answers a question: its gold paths lead to one of its answers at least.
+
+        Of a question without gold paths nobody knows what proves its answers, so it is asked whether one is there.
+        """
+        there = self.ids(question.answers)
+        return bool(there & self.answers(question) if question.paths else there)
 
     @cached_property
     def _around(self) -> dict[str, list[tuple[str, bool]]]:

@@ -168,7 +168,9 @@ def unknown_relations(questions: Sequence[Question], snapshot: Snapshot, count: 
     said = " ".join(schema.words(r, inverse=i) for r in snapshot.relations() for i in (False, True))
     words = set(name_key(said).split())
     attributes = [attribute for attribute in ATTRIBUTES if words.isdisjoint(attribute.split())]
-    topics = sorted({topic for question in questions for topic in question.topics})
+    written = {topic for question in questions for topic in question.topics}
+    known = snapshot.entities(sorted(written))
+    topics = sorted({known[topic].name if topic in known else topic for topic in written})
     if not attributes or not topics:
         raise InputError("no question about an unknown relation can be made of this set")
     generator = random.Random(f"relations {seed}")

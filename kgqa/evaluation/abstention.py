@@ -51,9 +51,11 @@ def abstention(
     """Figures by kind, see ``kgqa.data.unanswerable``; none of a kind that no question could be made of.
 
     Args:
-        questions: that the graph answers; facts are removed for those of them with gold paths. walker: over the whole
-            graph.
+        questions: of a set; those that the graph answers (``Walker.answers_some``) are asked, and made into ones
+            that it doesn't; facts are removed for those of them with gold paths.
+        walker: over the graph that is asked.
     """
+    questions = [question for question in questions if walker.answers_some(question)]
     graph = walker.snapshot
     generator = random.Random(f"abstention {seed}")
     shuffled = list(questions)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float64
+from torch import Tensor
 
 from kgqa.answering import Answerer, Stopwatch
 from kgqa.answering.run import Ranked, rank
@@ -68,6 +70,19 @@ def evaluate(
         brackets: use the topics marked in the questions; else find them in the text.
         progress: called with how many questions are done.
     """
+    ranking, right = ranked(answerer, questions, snapshot, brackets=brackets, progress=progress)
+    return scored(questions, snapshot, ranking, torch.tensor(right, dtype=torch.float64))
+
+
+def ranked(
+    answerer: Answerer,
+    questions: Sequence[Question],
+    snapshot: Snapshot,
+    *,
+    brackets: bool = True,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[Ranked, list[bool]]:
+    """What a reader makes of every question, and whether it found the topics in brackets; see ``evaluate``."""
     parts, right, done = [], [], 0
     expander = answerer.expander(snapshot)
     config = answerer.checkpoint.config
@@ -75,18 +90,24 @@ def evaluate(
         run = answerer.run(some, tokens, expander, Stopwatch())
         right += right_topics(some if run is None else run.linked, questions[done : done + len(some)], snapshot)
         if run is not None:
-            ranked = rank(run.scores, expander, config.calibration, config.guesses)
-            parts.append(replace(ranked, question=ranked.question + done))
+            own = rank(run.scores, expander, config.calibration, config.guesses)
+            parts.append(replace(own, question=own.question + done))
         done += len(some)
         progress(done)
+    return _joined(parts), right
+
+
+def scored(
+    questions: Sequence[Question], snapshot: Snapshot, ranking: Ranked, right_topic: Float64[Tensor, " Q"]
+) -> Evaluated:
+    """Rankings of every question, scored. ``right_topic``: see ``Evaluated``."""
     gold = [answer_nodes(question.answers, snapshot) for question in questions]
     gold_question, gold_node = Ragged.of([nodes for nodes, _ in gold]).take(torch.arange(len(questions)))
     counts = torch.tensor([len(nodes) + absent for nodes, absent in gold], dtype=torch.int64)
     listed = torch.tensor([_listed(question, snapshot) for question in questions], dtype=torch.int64)
-    ranking = _joined(parts)
     said, _ = decide(ranking.question, ranking.score, len(questions))
     scores = score_questions(ranking, said, gold_question, gold_node, counts, listed)
-    return Evaluated(questions, scores, torch.tensor(right, dtype=torch.float64))
+    return Evaluated(questions, scores, right_topic)
 
 
 def right_topics(linked: Sequence[Linked], questions: Sequence[Question], snapshot: Snapshot) -> list[bool]:

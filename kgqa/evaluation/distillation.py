@@ -1,5 +1,7 @@
 """What distillation costs and brings: large teachers, a small student that learns from them, and the same one alone.
 
+Of several teachers the first is measured, and what all of them say together (``kgqa.evaluation.ensemble``).
+
 set: PQ-2H                    # see docs/reference/question-sets.md
 by: path                      # how it is split by seed; left out: the official split, or random
 questions: 500                # of the train split, with their answers; left out: all
@@ -14,7 +16,7 @@ student: {model: {state_dim: 64}}     # and for the student
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +35,7 @@ from kgqa.model.checkpoint import WEIGHTS
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
 
-TEACHER, STUDENT, ALONE = "teacher", "student", "student without teachers"
+TEACHER, ENSEMBLE, STUDENT, ALONE = "teacher", "ensemble of teachers", "student", "student without teachers"
 
 
 class Distillation(BaseModel):
@@ -85,13 +87,23 @@ class Distillation(BaseModel):
 
 
 def cost_rows(
-    name: str, answerer: Answerer, questions: list[Question], snapshot: Snapshot, recorder: Recorder, batch: int = 128
+    name: str,
+    answerers: Sequence[Answerer],
+    questions: list[Question],
+    snapshot: Snapshot,
+    recorder: Recorder,
+    batch: int = 128,
 ) -> Iterator[Row]:
-    """How large a reader is, how long it was trained, and how many questions it answers a second in batches."""
-    trained = answerer.checkpoint.config.trained
-    yield recorder.row(name, "parameters", float(trained["parameters"]), 1)
-    size = (Path(answerer.checkpoint.path) / WEIGHTS).stat().st_size
+    """How large a reader is, how long it was trained, and how many questions it answers a second in batches.
+
+    Args:
+        answerers: one reader, or those of an ensemble, whose sizes and training times are added up.
+    """
+    trained = [one.checkpoint.config.trained for one in answerers]
+    yield recorder.row(name, "parameters", float(sum(one["parameters"] for one in trained)), 1)
+    size = sum((Path(one.checkpoint.path) / WEIGHTS).stat().st_size for one in answerers)
     yield recorder.row(name, "weights_mib", size / 2**20, 1)
-    yield recorder.row(name, "train_seconds", float(trained["seconds"]), trained["questions"])
-    for metric, value in batched(answerer, questions, snapshot, batch).items():
+    yield recorder.row(name, "train_seconds", sum(float(one["seconds"]) for one in trained), trained[0]["questions"])
+    first, *others = answerers
+    for metric, value in batched(first, questions, snapshot, batch, others).items():
         yield recorder.row(name, metric, value, len(questions), batch=batch)

@@ -25,7 +25,11 @@ Means = Mapping[str, Mapping[str, float]]
 SLICED = ("hits_at_1", "f1", "exact")
 LESS_IS_BETTER = ("ece", "aurc")
 MEASURED = (*METRICS, *LESS_IS_BETTER)
-"""What an experiment may expect of a part."""
+"""What an experiment may expect of a part of the questions."""
+EVIDENCE = ("evidence_precision", "evidence_holds")
+"""What it may expect of all questions, where evidence is walked again."""
+ABSTENTION = ("abstention_auroc", "abstained", "answerable_f1")
+"""What it may expect of a kind of unanswerable questions (``abstention.KINDS``), where these are asked."""
 
 
 def means(found: Evaluated) -> dict[str, dict[str, float]]:
@@ -70,17 +74,17 @@ def slice_rows(
 
 def evidence_rows(name: str, found: EvidenceScores, recorder: Recorder) -> Iterator[Row]:
     """How often paths prove what they are shown for."""
-    yield recorder.row(f"{name}/all", "evidence_precision", found.precision, found.paths)
-    yield recorder.row(f"{name}/all", "evidence_holds", found.holds, found.right)
+    for metric, value, n in zip(EVIDENCE, (found.precision, found.holds), (found.paths, found.right), strict=True):
+        yield recorder.row(f"{name}/all", metric, value, n)
 
 
 def abstention_rows(name: str, found: Mapping[str, Abstention], recorder: Recorder) -> Iterator[Row]:
     """A row for each kind of unanswerable questions and metric."""
     for kind, one in found.items():
-        both = one.answerable + one.unanswerable
-        yield recorder.row(f"{name}/{kind}", "abstention_auroc", one.auroc, both)
-        yield recorder.row(f"{name}/{kind}", "abstained", one.abstained, one.unanswerable)
-        yield recorder.row(f"{name}/{kind}", "answerable_f1", one.f1, one.answerable)
+        values = (one.auroc, one.abstained, one.f1)
+        counts = (one.answerable + one.unanswerable, one.unanswerable, one.answerable)
+        for metric, value, n in zip(ABSTENTION, values, counts, strict=True):
+            yield recorder.row(f"{name}/{kind}", metric, value, n)
 
 
 def speed_rows(

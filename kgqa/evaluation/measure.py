@@ -52,14 +52,16 @@ def measure(
     say(f"answering {len(questions):,} questions")
     found = evaluate(answerer, questions, snapshot, brackets=brackets)
     rows = list(accuracy_rows(name, found, recorder, brackets=brackets))
+    more: list[Row] = []
     if "slices" in also:
         rows += slice_rows(name, found, walker, recorder, trained)
     if "evidence" in also:
         say("walking the evidence again")
-        rows += evidence_rows(name, evidence(answerer, questions, snapshot, brackets=brackets), recorder)
+        more += evidence_rows(name, evidence(answerer, questions, snapshot, brackets=brackets), recorder)
     if "abstention" in also:
         say("asking what the graph doesn't know")
-        rows += abstention_rows(
-            name, abstention(answerer, [q for q in questions if q.answers], walker, seed, brackets=brackets), recorder
-        )
-    return Measured(rows, means(found))
+        more += abstention_rows(name, abstention(answerer, questions, walker, seed, brackets=brackets), recorder)
+    by_part = means(found)
+    for row in more:
+        by_part.setdefault(row.set.removeprefix(f"{name}/"), {})[row.metric] = row.value
+    return Measured([*rows, *more], by_part)

@@ -91,9 +91,19 @@ def _path(question: Question, walker: Walker) -> str:
 
 
 def _topics(question: Question, snapshot: Snapshot) -> tuple[list[int], int]:
-    """Degrees of the entities that bear the topics' names, and how many bear the same name at most."""
-    found = snapshot.lookup([name_key(topic) for topic in question.topics])
-    nodes = snapshot.index_of([entity.id for entities in found.values() for entity in entities])
+    """Degrees of the topics, and how many entities bear the same name at most.
+
+    A topic that is written as a name is whatever bears it; one that is written as an id is that entity alone.
+    """
+    known = snapshot.entities(question.topics)
+    names = {topic: known[topic].name if topic in known else topic for topic in question.topics}
+    found = snapshot.lookup([name_key(name) for name in names.values()])
+    meant = [
+        id_
+        for topic, name in names.items()
+        for id_ in ([topic] if name != topic else [entity.id for entity in found.get(name_key(name), ())])
+    ]
+    nodes = snapshot.index_of(meant)
     ends = snapshot.edge_start[snapshot.group_start[np.stack([nodes, nodes + 1])]] if len(nodes) else np.zeros((2, 0))
     return (ends[1] - ends[0]).tolist(), max(map(len, found.values()), default=0)
 

@@ -16,6 +16,7 @@ from kgqa.answering.run import rank
 from kgqa.data import Question
 from kgqa.data.questions import bracketed
 from kgqa.evaluation.accuracy import link_known
+from kgqa.evaluation.ensemble import mean_ranked
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import TextStates
 
@@ -60,13 +61,23 @@ def one_by_one(
     return {**figures, **{f"{name}_ms": value for name, value in stages.seconds.items()}}, responses
 
 
-def batched(answerer: Answerer, questions: Sequence[Question], snapshot: Snapshot, batch: int) -> dict[str, float]:
+def batched(
+    answerer: Answerer,
+    questions: Sequence[Question],
+    snapshot: Snapshot,
+    batch: int,
+    others: Sequence[Answerer] = (),
+) -> dict[str, float]:
     """Questions a second in batches on a snapshot, from text to ranked scores, with the encoder and with cached states.
 
     Linking is by brackets. With the encoder, every question of a batch is encoded, repeated texts too.
+
+    Args:
+        others: readers of the same settings that make an ensemble with the first; all of them are asked, one after
+            another, and what they say is put together.
     """
     linked = [link_known(question, snapshot, brackets=True) for question in questions]
-    expander = answerer.expander(snapshot)
+    readers = [(one, one.expander(snapshot)) for one in (answerer, *others)]
     device = answerer.network.device
     batches = [linked[i : i + batch] for i in range(0, len(linked), batch)]
     figures = {}
@@ -84,10 +95,15 @@ def batched(answerer: Answerer, questions: Sequence[Question], snapshot: Snapsho
                     else:
                         tokens = states.take(torch.arange(rows, rows + len(texts)), device)
                 rows += len(texts)
-                run = answerer.run(some, tokens, expander, watch)
-                if run is not None:
+                rankings = []
+                for one, expander in readers:
+                    run = one.run(some, tokens, expander, watch)
+                    if run is not None:
+                        with watch.stage("reading"):
+                            rankings.append(rank(run.scores, expander, one.checkpoint.config.calibration))
+                if others and rankings:
                     with watch.stage("reading"):
-                        rank(run.scores, expander, answerer.checkpoint.config.calibration)
+                        mean_ranked(rankings, readers[0][1])
                 done += len(some)
             _synchronise(device)
             taken = time.perf_counter() - began

@@ -9,14 +9,11 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from graph_schema import InputError
-from kgqa.evaluation.figures import MEASURED
+from kgqa.evaluation.figures import ABSTENTION, EVIDENCE, MEASURED
 from kgqa.evaluation.intervals import Interval, mean_interval
 from kgqa.evaluation.record import Row
 
-SHARES = (
-    *MEASURED,
-    *("evidence_precision", "evidence_holds", "abstention_auroc", "abstained", "answerable_f1", "right_topic"),
-)
+SHARES = (*MEASURED, *EVIDENCE, *ABSTENTION, "right_topic")
 """Metrics in [0, 1], shown in percent."""
 FIRST = ("hits_at_1", "f1")
 _NAMED = ("variant", "shots", "kind", "facts_kept", "slot_budget", "topics")

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from graph_schema import CheckpointError, FingerprintMismatch, Schema
+from graph_schema import CheckpointError, ConfigError, FingerprintMismatch, Schema
 from kgqa.files import write_atomically
 from kgqa.model.config import ModelConfig
 from kgqa.model.decision import Calibration
@@ -92,6 +92,28 @@ class Checkpoint:
         """Whether a graph has the relations that it was trained on, and says them as its own did."""
         own = schema.fingerprint(self.config.relations)
         return own == self.config.schema_fingerprint and not self._missing(schema, relations)
+
+    def with_slots(self, budget: int) -> Checkpoint:
+        """The same weights with another budget of slots, see ``ModelConfig.slot_budget``; this one stays as it is.
+
+        Args:
+            budget: slots that a row may fill; 0: one for each entity it reaches.
+
+        Raises:
+            ConfigError: the reader was trained without slots.
+        """
+        if not self.config.model.slots:
+            raise ConfigError(
+                "the reader has no slots (it was trained with model.slots off)",
+                where=self.path,
+                fix="Leave the number of slots out",
+            )
+        model = self.config.model.model_copy(update={"slot_budget": budget})
+        network = ReaderNetwork(model)
+        network.load_state_dict(self.network.state_dict())
+        network.eval().requires_grad_(False)
+        config = self.config.model_copy(update={"model": model})
+        return Checkpoint(network.to(self.network.device), config, self.path)
 
     def _missing(self, schema: Schema, relations: Iterable[str]) -> list[str]:
         return sorted(set(self.config.relations) - set(relations) - set(schema.relations))

@@ -54,5 +54,5 @@ class ModelConfig(BaseModel):
 
     @property
     def guesses(self) -> bool:
-        """Whether facts are guessed: it takes slots."""
+        """Whether facts are guessed: it takes slots, without which no training begins (``TrainConfig``)."""
         return self.guess and self.slots

@@ -142,10 +142,8 @@ def collect(
         more += evidence_rows(name, evidence(answerer, questions, snapshot, brackets=brackets), recorder)
     if "abstention" in also:
         say("asking what the graph doesn't know")
-        answered = [question for question in questions if question.answers]
-        more += abstention_rows(
-            name, abstention(answerer, answered, walker, recorder.seed, brackets=brackets), recorder
-        )
+        asked = abstention(answerer, questions, walker, recorder.seed, brackets=brackets)
+        more += abstention_rows(name, asked, recorder)
     everything = torch.ones(len(questions), dtype=torch.bool)
     parts = {**found.parts(), "all": everything}
     confidence, right = found.scores.confidence, found.first_is_right()

@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from graph_schema import Answer, EvidencePath, Response
 from kgqa.answering import Answerer, Stopwatch
+from kgqa.answering.run import Run
 from kgqa.data.questions import GoldPath, Question, bracketed
 from kgqa.linking.topics import find_topics, link
 from kgqa.model.network import log_odds
-from kgqa.retrieval.keys import key_node
+from kgqa.retrieval.keys import key_node, key_row
 from kgqa.stores.snapshot import Snapshot
 
 SLOTS = 8
@@ -30,6 +32,14 @@ class SlotWeights:
 
 
 @dataclass(frozen=True)
+class TopicSlots:
+    """The slots that were attended to most on the way from one topic, best first; ``topic`` as the question has it."""
+
+    topic: str
+    slots: tuple[SlotWeights, ...]
+
+
+@dataclass(frozen=True)
 class Shown:
     """One question.
 
@@ -38,7 +48,7 @@ class Shown:
         all_gold: all of them.
         gold_paths: where the set has them, in words. response: with trace.
         scores: Hits@1, F1 and confidence. slices: (slicing, value) that it is in.
-        slots: those that were attended to most, over the read hops; none where the reader has none.
+        memories: slots by topic, each topic's by themselves, as they are read; none where the reader has none.
     """
 
     text: str
@@ -51,7 +61,7 @@ class Shown:
     f1: float
     confidence: float
     slices: tuple[tuple[str, str], ...]
-    slots: tuple[SlotWeights, ...] = ()
+    memories: tuple[TopicSlots, ...] = ()
 
     def answers(self) -> list[tuple[str, float, bool, list[str]]]:
         """What was said: name, probability, whether it is right, and in words the evidence, or that it is a guess."""
@@ -83,8 +93,15 @@ def path_words(path: EvidencePath, names: Mapping[str, str]) -> str:
     return " ".join(parts) + ("" if path.holds else " (not in the store)")
 
 
-def gold_words(path: GoldPath) -> str:
-    return " ".join([path.topic, *(f"←{name}−" if inverse else f"−{name}→" for name, inverse in path.steps)])
+def called(written: str, snapshot: Snapshot) -> str:
+    """An entity as a set writes it; one that it writes as an id by its name, too."""
+    known = snapshot.entities([written]).get(written)
+    return f"{known.name} ({written})" if known and known.name != written else written
+
+
+def gold_words(path: GoldPath, topic: str) -> str:
+    """A gold path; ``topic``: what it starts from is called."""
+    return " ".join([topic, *(f"←{name}−" if inverse else f"−{name}→" for name, inverse in path.steps)])
 
 
 def shown(
@@ -106,22 +123,22 @@ def shown(
     response = answerer.ask_many([text if brackets else question.plain], snapshot, explain=True)[0]
     return Shown(
         text=text,
-        gold=question.answers[:GOLD],
+        gold=tuple(called(answer, snapshot) for answer in question.answers[:GOLD]),
         more=max(0, len(question.answers) - GOLD),
         all_gold=frozenset(question.answers),
-        gold_paths=tuple(map(gold_words, question.paths)),
+        gold_paths=tuple(gold_words(path, called(path.topic, snapshot)) for path in question.paths),
         response=response,
         hits_at_1=scores[0],
         f1=scores[1],
         confidence=scores[2],
         slices=tuple(slices),
-        slots=_slots(answerer, text if brackets else question.plain, snapshot) if slots else (),
+        memories=_memories(answerer, text if brackets else question.plain, snapshot) if slots else (),
     )
 
 
 @torch.inference_mode()
-def _slots(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[SlotWeights, ...]:
-    """The slots with the largest weights, best first."""
+def _memories(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[TopicSlots, ...]:
+    """For each topic, the slots with the largest weights: attention adds up to 1 over a topic's own."""
     linked = [link(text, snapshot)]
     device = answerer.network.device
     tokens = answerer.encoder.encode(linked[0].texts).to(device)
@@ -130,7 +147,17 @@ def _slots(answerer: Answerer, text: str, snapshot: Snapshot) -> tuple[SlotWeigh
     if run is None or run.reached.memory is None:
         return ()
     attention = run.reading.attention[:, run.reached.memory.of]
-    best = torch.sort(attention.amax(0), descending=True, stable=True).indices[:SLOTS]
+    row = key_row(run.reached.key)
+    found = []
+    for number, topic in enumerate(run.linked[0].topics):
+        own = torch.nonzero(row == number).squeeze(-1)
+        best = own[torch.sort(attention[:, own].amax(0), descending=True, stable=True).indices[:SLOTS]]
+        found.append(TopicSlots(topic.text, _heaviest(run, attention, best, snapshot)))
+    return tuple(one for one in found if one.slots)
+
+
+def _heaviest(run: Run, attention: Tensor, best: Tensor, snapshot: Snapshot) -> tuple[SlotWeights, ...]:
+    """The slots at ``best``, in that order; attention: [read hops, reached entities]."""
     ids = run.expander.ids(key_node(run.reached.key[best]))
     known = snapshot.entities(ids)
     mass = run.reached.mass[best]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from kgqa.model.config import ModelConfig
 
@@ -40,3 +40,11 @@ class TrainConfig(BaseModel):
     link_hidden: float = Field(0.5, gt=0, lt=1, description="share of the facts that is hidden meanwhile, at most")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")
+
+    @field_validator("model")
+    @classmethod
+    def _guesses_have_slots(cls, model: ModelConfig) -> ModelConfig:
+        # Not the model's own check: checkpoints made before it, in which guess said nothing, are still read.
+        if model.guess and not model.slots:
+            raise ValueError("guess: facts are guessed from slots, and slots is off")
+        return model

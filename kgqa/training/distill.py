@@ -107,6 +107,17 @@ def _divergence(question: Tensor, target: Tensor, log_p: Tensor, taught: Tensor,
     return (per_question * taught).sum() / taught.sum().clamp(min=1)
 
 
+def together(said: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """What an ensemble says: the mean of its readers' probabilities, by key, ascending; one not reached counts as 0.
+
+    Args:
+        said: of each reader, (question, node) keys and their probabilities, [N] each; of every reader another N.
+    """
+    key, place = torch.unique(torch.cat([key for key, _ in said]), return_inverse=True)
+    p = torch.cat([p for _, p in said]) / len(said)
+    return key, p.new_zeros(len(key)).index_add(0, place, p)
+
+
 def teach(
     teachers: Sequence[Checkpoint],
     encoder: Encoder,
@@ -134,8 +145,7 @@ def teach(
         p = teacher.config.calibration(scores.log_probability).exp()
         kept = p > COUNTED / 10
         found.append((make_key(scores.question[kept], scores.node[kept]), p[kept]))
-    key, place = torch.unique(torch.cat([key for key, _ in found]), return_inverse=True)
-    target = torch.zeros(len(key)).index_add(0, place, torch.cat([p for _, p in found]) / len(teachers))
+    key, target = together(found)
     start = torch.searchsorted(key_row(key), torch.arange(len(data.questions) + 1))
     labelled = torch.tensor([bool(question.answers) for question in data.questions], dtype=torch.bool)
     digest = hashlib.sha256()

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from kgqa.data.graph import Walker
+from kgqa.data.graph import Walker, thinned
 from kgqa.data.questions import as_json
+from kgqa.data.sets import open_set
 from tests.command import Kgqa
 from tests.sets import asked, family, graph
 
 FACTS = family(24)
 QUESTIONS = asked(Walker(graph(FACTS)), 24)
-TRAIN = {
+TRAIN: dict[str, Any] = {
     "steps": 16,
     "batch_size": 16,
     "warmup": 5,
@@ -90,6 +91,60 @@ def test_an_experiment_over_seeds_and_its_checkpoint_measured_again(kgqa: Kgqa, 
     kgqa(*again, "--seed", "1", "--split", "train").failed("'train' is no part to measure. Use dev or test")
 
 
+def test_a_thinned_graph_and_another_budget_of_slots(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    file = experiment(tmp_path, by="random", seeds=[1], also=["slices"], keep=0.5)
+    kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    split = ("--by", "random", "--seed", "1")
+    words = ("bench", "set", "directory", "--data", data, *split, "--checkpoint", "runs/small/full-1", "--threads", "1")
+
+    def figures(file: str, *more: str) -> dict[tuple[str, ...], float]:
+        if more:
+            kgqa(*words, *more, "--slices", "--json", file).succeeded()
+        rows = rows_of(tmp_path / file)
+        assert {row["config"].get("facts_kept") for row in rows} == {None if "--by" in more else "0.5"}
+        slots = int(more[-1]) if "--slots" in more else None
+        assert {row["config"].get("slot_budget") for row in rows} == {slots}
+        told = ((row["set"], row["metric"], row["config"].get("of", ""), row["value"]) for row in rows)
+        return {(name, metric, of): value for name, metric, of, value in told if of not in ("path", "relations", "new")}
+
+    # The same graph as the experiment's, and what is measured of it.
+    trained, again = figures("rows.jsonl"), figures("again.jsonl", "--keep", "0.5")
+    assert again == {key: trained[key] for key in again}
+    assert ("families/all", "hits_at_1", "broken") in again
+    whole = figures("whole.jsonl", "--by", "random")
+    assert ("families/all", "hits_at_1", "broken") not in whole
+    assert whole["families/all", "recall", ""] > again["families/all", "recall", ""]
+    # All entities have slots of their own until there are too few.
+    assert figures("free.jsonl", "--keep", "0.5", "--slots", "0") == again
+    tight = figures("tight.jsonl", "--keep", "0.5", "--slots", "1")
+    assert tight != again
+    assert tight.keys() == again.keys()
+    shown = kgqa("bench", "table", "whole.jsonl", "again.jsonl", "tight.jsonl").succeeded()
+    assert "facts kept 0.5, slot budget 1" in shown
+    # What lacks its facts already is no question that the graph answers, nor one that is made unanswerable.
+    kgqa(*words, "--keep", "0.3", "--abstention", "--json", "asked.jsonl").succeeded()
+    found = {(row["set"].partition("/")[2], row["metric"]): row["n"] for row in rows_of(tmp_path / "asked.jsonl")}
+    opened = open_set("directory", data)
+    walker = Walker(opened.graph())
+    dev = opened.split("random", 1, walker).dev
+    answered = sum(map(Walker(thinned(walker.snapshot, 0.3, 1)).answers_some, dev))
+    assert answered < len(dev)
+    assert found["unknown entity", "abstained"] == answered // 2
+    assert found["facts removed", "abstention_auroc"] <= answered
+    for share in ("0", "1", "1.5", "nan"):
+        kgqa(*words, "--keep", share).failed("--keep: ", "is no share of the facts. Use one between 0 and 1")
+    kgqa("report", *words[2:], "--keep", "1").failed("--keep: 1 is no share of the facts")
+
+
+def test_a_reader_without_slots_has_no_number_of_them(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {**TRAIN, "steps": 1, "evaluate_every": 1, "model": {"state_dim": 8, "slots": False}}
+    file = experiment(tmp_path, by="random", seeds=[0], also=[], train=few)
+    kgqa("bench", "experiment", file, "--data", data, "--threads", "1").succeeded()
+    words = ("bench", "set", "directory", "--data", data, "--by", "random", "--checkpoint", "runs/small/full-0")
+    done = kgqa(*words, "--slots", "4")
+    done.failed("runs/small/full-0: the reader has no slots", "Leave the number of slots out")
+
+
 def test_a_checkpoint_of_other_shares_is_refused(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     file = experiment(tmp_path, by="entity", shares=[0.6, 0.1, 0.3], seeds=[0], also=[])
     kgqa("bench", "experiment", file, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
@@ -140,11 +195,87 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
     assert done.err.endswith("expected at least 1.01\n")
 
 
+def test_evidence_and_abstention_that_are_expected_are_looked_at(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {**TRAIN, "steps": 1, "evaluate_every": 1}
+    wanted = {
+        "all": {"evidence_precision": 0.0, "evidence_holds": 1.01},
+        "unknown entity": {"abstained": 1.0, "abstention_auroc": 1.01},
+    }
+    path = experiment(tmp_path, seeds=[0], train=few, also=["evidence", "abstention"], expected={"full": wanted})
+    done = kgqa("bench", "experiment", path, "--data", data, "--threads", "1")
+    assert done.status == 1
+    last = done.err.splitlines()[-1]
+    assert "full, all: evidence_holds is " in last
+    assert "full, unknown entity: abstention_auroc is " in last
+    assert "evidence_precision" not in last
+    assert "abstained" not in last
+
+
 def test_a_seed_is_run_once(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     done = kgqa("bench", "experiment", experiment(tmp_path, seeds=[1, 0, 1]), "--data", data)
     assert done.status == 1
     assert "small.yaml: seeds: " in done.err
     assert "a seed twice is one run twice" in " ".join(done.err.split())
+
+
+def test_two_entities_of_one_name_with_vectors_are_two(kgqa: Kgqa, tmp_path: Path) -> None:
+    """Pairs of people of one name, each with a home of its own; which one is meant, the set says by id."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    mapping = {
+        "sources": [
+            {
+                "files": "people.csv",
+                "nodes": [
+                    {
+                        "label": "Person",
+                        "id": "person/{number}",
+                        "name": "name",
+                        "properties": {"look": {"column": "look", "type": "float", "separator": ";"}},
+                    }
+                ],
+                "relationships": [{"type": "lives_in", "head": "Person", "tail": {"id": "town"}, "dangling": "create"}],
+            }
+        ]
+    }
+    (folder / "mapping.yaml").write_text(yaml.safe_dump(mapping), "utf-8")
+    lines = [f"{n},Ann {n // 2},Town {n % 5},{n / 10};1\n" for n in range(20)]
+    (folder / "people.csv").write_text("number,name,town,look\n" + "".join(lines), "utf-8")
+    step = {"relation": "lives_in", "inverse": True}
+    asked_of: list[dict[str, Any]] = [
+        {
+            "question": f"{text} [Town {town}]",
+            "answers": [f"person/{n}" for n in range(town, 20, 5)],
+            "paths": [{"topic": f"Town {town}", "steps": [step]}],
+        }
+        for text in ("who lives in", "who are the people of")
+        for town in range(5)
+    ]
+    for part in ("train", "dev"):
+        (folder / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked_of), "utf-8")
+    model = {**TRAIN["model"], "vector_property": "look", "vector_dim": 2}
+    # Enough to learn the one relation there is.
+    training = {**TRAIN, "steps": 60, "evaluate_every": 30, "learning_rate": 0.01, "hide_share": 0, "model": model}
+    also = ["slices", "evidence", "abstention"]
+    path = experiment(tmp_path, by=None, seeds=[0], train=training, also=also)
+    kgqa("bench", "experiment", path, "--data", folder, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    rows = {
+        (row["set"], row["metric"]): row for row in rows_of(tmp_path / "rows.jsonl") if "slice" not in row["config"]
+    }
+    assert rows["people/1-hop", "f1"]["value"] > 0.95
+    assert rows["people/all", "evidence_precision"]["value"] > 0.95
+    assert rows["people/unknown relation", "abstention_auroc"]["n"] > 0
+    # By name, the namesakes of who lives there would be wanted, too.
+    for line in asked_of:
+        line["answers"] = sorted({f"Ann {int(id_.removeprefix('person/')) // 2}" for id_ in line["answers"]})
+    (folder / "dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in asked_of), "utf-8")
+    words = ("directory", "--data", folder, "--checkpoint", "runs/small/full-0", "--threads", "1")
+    kgqa("bench", "set", *words, "--json", "named.jsonl").succeeded()
+    named = {(row["set"], row["metric"]): row["value"] for row in rows_of(tmp_path / "named.jsonl")}
+    assert named["people/all", "precision"] > 0.95
+    assert named["people/all", "recall"] < 0.6
+    kgqa("report", *words, "--out", "people.html").succeeded()
+    assert "Ann 0" in (tmp_path / "people.html").read_text("utf-8")
 
 
 def test_a_few_shot_curve(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
@@ -201,6 +332,7 @@ def test_a_distillation(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
         "unlabelled": 30,
         "split": "dev",
         "seeds": [0],
+        "teachers": 2,
         "train": {**TRAIN, "steps": 4, "evaluate_every": 4},
         "student": {"model": {"state_dim": 16}},
     }
@@ -210,7 +342,18 @@ def test_a_distillation(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     rows = {(r["config"]["variant"], r["set"], r["metric"]): r for r in rows_of(tmp_path / "rows.jsonl")}
     large, small = (rows[variant, "families", "parameters"]["value"] for variant in ("teacher", "student"))
     assert small == rows["student without teachers", "families", "parameters"]["value"] < large
-    for variant in ("teacher", "student", "student without teachers"):
+    # An ensemble is as large as its teachers together, and says something of its own.
+    for metric in ("parameters", "weights_mib"):
+        one, all_ = (rows[variant, "families", metric]["value"] for variant in ("teacher", "ensemble of teachers"))
+        assert all_ == pytest.approx(2 * one, rel=1e-3)
+    seconds = [
+        json.loads((tmp_path / f"runs/small/0/teacher-{n}/config.json").read_text("utf-8"))["trained"]["seconds"]
+        for n in range(2)
+    ]
+    assert rows["ensemble of teachers", "families", "train_seconds"]["value"] == pytest.approx(sum(seconds))
+    kinds = {variant: {(name, metric) for of, name, metric in rows if of == variant} for variant, _, _ in rows}
+    assert kinds["ensemble of teachers"] == kinds["teacher"]
+    for variant in ("teacher", "ensemble of teachers", "student", "student without teachers"):
         assert 0 <= rows[variant, "families/all", "f1"]["value"] <= 1
         assert rows[variant, "families", "cached_per_second"]["value"] > 0
         assert rows[variant, "families", "weights_mib"]["value"] > 0

@@ -116,6 +116,49 @@ def test_a_page_says_what_the_benchmark_says(kgqa: Kgqa, small_films: SmallFilms
     assert "−directed_by→" in text
 
 
+def test_each_topic_of_a_question_has_slots_of_its_own(kgqa: Kgqa, small_films: SmallFilms, tmp_path: Path) -> None:
+    first, second = sorted({fact.head for fact in small_graph()})[:2]
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/kb.txt").write_bytes(small_films.facts.read_bytes())
+    (tmp_path / "films/dev.tsv").write_text(f"who directed [{first}] and [{second}]\tNobody\n", "utf-8")
+    words = ("directory", "--data", "films", "--checkpoint", small_films.run, "--samples", "1", "--errors", "0")
+    kgqa("report", *words, "--out", "two.html", "--threads", "1").succeeded()
+    page = Page((tmp_path / "two.html").read_text("utf-8"))
+    assert (page.faults, page.open) == ([], [])
+    heads = [at for at, row in enumerate(page.rows) if row[:2] == ["slot", "read 1"]]
+    assert len(heads) == 2
+    length = len(page.rows[heads[0]])
+    tables = []
+    for at in heads:
+        rows = page.rows[at + 1 :]
+        size = next((n for n, row in enumerate(rows) if len(row) != length or row[0] == "slot"), len(rows))
+        tables.append({row[0]: float(row[1]) for row in rows[:size]})
+    # What was reached from one film isn't told of the other; attention adds up to 1 for each of them.
+    for own, (name, other) in zip(tables, ((first, second), (second, first)), strict=True):
+        assert name in own
+        assert other not in own
+        around = {end for fact in small_graph() for end in (fact.head, fact.tail) if name in (fact.head, fact.tail)}
+        assert set(own) & around - {name}
+        assert 0.5 < sum(own.values()) <= 1.05
+    labels = [attributes["aria-label"] for attributes in page.all("div")]
+    assert f"Attention over slots, question 1, from {second}" in labels
+    assert len(labels) == len(set(labels))
+
+
+def test_a_thinned_graph_is_looked_at(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
+    words = ("directory", "--data", data, "--checkpoint", small_films.run, "--threads", "1", "--keep", "0.5")
+    kgqa("report", *words, "--out", "half.html", "--samples", "1").succeeded()
+    text = (tmp_path / "half.html").read_text("utf-8")
+    count = len(set(small_graph()))
+    assert re.search(rf"<dt>Facts</dt><dd>\d+ of {count}: 0\.5 of each relation&#39;s, drawn by seed 0</dd>", text)
+    kgqa("bench", "set", *words, "--json", "rows.jsonl").succeeded()
+    rows = map(json.loads, (tmp_path / "rows.jsonl").read_text("utf-8").splitlines())
+    f1 = next(row["value"] for row in rows if (row["set"], row["metric"]) == ("films/all", "f1"))
+    head, found = (next(row for row in Page(text).rows if row[0] == name) for name in ("part", "all"))
+    shown = dict(zip(head, found, strict=True))["f1"]
+    assert float(shown.partition(" ")[0]) == pytest.approx(100 * f1, abs=0.006)
+
+
 def test_what_cant_be_reported_is_said(kgqa: Kgqa, small_films: SmallFilms, data: Path, tmp_path: Path) -> None:
     words = ("report", "directory", "--data", data, "--checkpoint", small_films.run)
     kgqa(*words, "--split", "train").failed("'train' is no part to measure")

@@ -59,6 +59,10 @@ def test_ctrl_c_and_the_same_command_goes_on(kgqa: Kgqa, small_films: SmallFilms
     ("words", "said"),
     [
         (("--set", "stepz=3"), "--set: stepz: "),
+        (
+            ("--set", "model.guess=true", "--set", "model.slots=false"),
+            "--set: model: Value error, guess: facts are guessed from slots, and slots is off",
+        ),
         (("--set", "model.slotz=3"), "--set: model.slotz: "),
         (("--set", "steps=0"), "--set: steps: "),
         (("--set", "steps=many", "--set", "clip=-1"), "; clip: "),

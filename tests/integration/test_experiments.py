@@ -154,3 +154,18 @@ def test_made_questions_about_two_topics_are_trained_on_too(kgqa: Kgqa, small_se
     assert "train_seconds" in done.succeeded()
     trained = json.loads((tmp_path / "runs" / file.stem / "full-0/config.json").read_text("utf-8"))["trained"]
     assert trained["questions"] == 65
+
+
+def test_another_budget_of_slots_of_the_reader_that_ships(kgqa: Kgqa, small_set: Path, tmp_path: Path) -> None:
+    words = ("bench", "metaqa", "--data", small_set, "--singles", "0", "--any-schema", "--threads", "1")
+    for slots, file in ((None, "all.jsonl"), (1, "one.jsonl")):
+        kgqa(*words, *(("--slots", slots) if slots else ()), "--json", file).succeeded()
+    own, one = (
+        {(row["set"], row["metric"]): row for row in map(json.loads, (tmp_path / file).read_text("utf-8").splitlines())}
+        for file in ("all.jsonl", "one.jsonl")
+    )
+    assert own.keys() == one.keys()
+    assert {row["config"].get("slot_budget") for row in own.values()} == {None}
+    assert {row["config"]["slot_budget"] for row in one.values()} == {1}
+    accuracy = [key for key in own if key[1] in ("f1", "ece", "aurc")]
+    assert any(own[key]["value"] != one[key]["value"] for key in accuracy)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from graph_schema import Batch, CheckpointError, Fact, FingerprintMismatch, Schema
+from graph_schema import Batch, CheckpointError, ConfigError, Fact, FingerprintMismatch, Schema
 from graph_schema.schema import RelationSchema
 from kgqa.answering import checkpoint_for
 from kgqa.model.checkpoint import (
@@ -226,3 +226,18 @@ def test_a_graph_is_asked_with_the_shipped_reader_that_knows_its_schema(saved: P
     assert chosen("said otherwise", films.relations, other_words) == str(shipped(GENERAL))
     assert chosen("other", ["likes"], Schema()) == str(shipped(GENERAL))
     assert chosen("given", ["likes"], Schema(), saved) == str(saved)
+
+
+def test_another_budget_of_slots_is_the_same_reader_with_that_memory(saved: Path) -> None:
+    loaded = load_checkpoint(saved)
+    tight = loaded.with_slots(3)
+    assert (tight.network.config, tight.config.model) == (SMALL.model_copy(update={"slot_budget": 3}),) * 2
+    assert (loaded.network.config, loaded.config.model, tight.path) == (SMALL, SMALL, loaded.path)
+    own, other = loaded.network.state_dict(), tight.network.state_dict()
+    assert list(own) == list(other)
+    assert all(torch.equal(own[name], other[name]) for name in own)
+    assert not any(p.requires_grad for p in tight.network.parameters())
+    bare = ModelConfig.model_validate({**SMALL.model_dump(), "slots": False})
+    none = Checkpoint(ReaderNetwork(bare), loaded.config.model_copy(update={"model": bare}), "there")
+    with pytest.raises(ConfigError, match=r"there: the reader has no slots .* Leave the number of slots out"):
+        none.with_slots(3)

@@ -12,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph_schema import CheckpointError, ConfigError
+from kgqa.answering import Answerer
 from kgqa.data import Question
 from kgqa.data.graph import Walker
+from kgqa.evaluation.accuracy import evaluate, ranked
+from kgqa.evaluation.ensemble import evaluate_together, mean_ranked
+from kgqa.evaluation.speed import batched
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.scores import Scores
@@ -175,6 +179,42 @@ def test_targets_are_the_mean_of_what_the_teachers_say(
     assert told[0] != told[1]
     for key in {*told[0], *told[1]}:
         assert told[2].get(key, 0.0) == pytest.approx((told[0].get(key, 0.0) + told[1].get(key, 0.0)) / 2, abs=1e-5)
+
+
+def test_an_ensemble_says_what_its_student_is_taught(
+    families: GraphQuestions, encoder: Encoder, tmp_path: Path
+) -> None:
+    few = LARGE.model_copy(update={"steps": 4, "evaluate_every": 4})
+    teachers = [
+        train_graphs(few.model_copy(update={"seed": seed}), encoder, [families], tmp_path / str(seed))
+        for seed in (1, 2)
+    ]
+    snapshot, questions = families.snapshot, families.dev
+    answerers = [Answerer(snapshot, one, encoder) for one in teachers]
+    rankings = [ranked(one, questions, snapshot)[0] for one in answerers]
+    mean = mean_ranked(rankings, answerers[0].expander(snapshot))
+    said = dict(zip(zip(mean.question.tolist(), mean.node.tolist(), strict=True), mean.score.tolist(), strict=True))
+    taught = teach(teachers, encoder, snapshot, prepare(questions, snapshot), 0.5, 2.0)
+    told = {(q, n): p for q in range(len(questions)) for n, p in _targets(taught, q)}
+    assert len(told) > len(questions)
+    for key, p in told.items():
+        assert said[key] == pytest.approx(p, abs=1e-4)
+    assert all(p < 1e-3 for key, p in said.items() if key not in told)
+    # Best first within each question, as a single reader's are.
+    assert mean.question.tolist() == sorted(mean.question.tolist())
+    for q in range(len(questions)):
+        own = mean.question == q
+        assert mean.place[own].tolist() == list(range(int(own.sum())))
+        assert mean.score[own].diff().le(1e-6).all()
+    both, alone = evaluate_together(answerers, questions, snapshot), evaluate(answerers[0], questions, snapshot)
+    same = evaluate_together([answerers[0]] * 2, questions, snapshot)
+    assert torch.equal(same.scores.f1, alone.scores.f1)
+    assert torch.allclose(same.scores.confidence, alone.scores.confidence)
+    best = [max((p for (q, _), p in said.items() if q == at), default=0.0) for at in range(len(questions))]
+    assert both.scores.confidence.tolist() == pytest.approx(best, abs=1e-5)
+    rates = batched(answerers[0], list(questions), snapshot, 16, answerers[1:])
+    assert rates["encoded_per_second"] > 0
+    assert rates["cached_per_second"] > 0
 
 
 def _targets(one: Teaching, question: int) -> list[tuple[int, float]]:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from graph_schema import Fact
 from kgqa.answering import Answerer
@@ -18,6 +19,7 @@ from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.model.links import LinkPredictor, Surroundings
+from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
 from kgqa.retrieval.surroundings import kinds, surroundings
@@ -308,3 +310,12 @@ def test_a_graph_is_thinned_evenly_by_seed() -> None:
         assert sum(fact in kept for fact in of) == round(len(of) / 2)
     assert set(thinned(whole, 0.5, 3).all_facts()) == kept
     assert set(thinned(whole, 0.5, 4).all_facts()) != kept
+
+
+def test_guesses_without_slots_are_refused_where_something_is_trained() -> None:
+    bare = SMALL.model_copy(update={"slots": False})
+    with pytest.raises(ValidationError, match="guess: facts are guessed from slots, and slots is off"):
+        TrainConfig(model=bare)
+    assert TrainConfig(model=bare.model_copy(update={"guess": False})).model.guesses is False
+    # A reader that was trained so before is what it always was: one that guesses nothing.
+    assert ReaderNetwork(bare).links is None

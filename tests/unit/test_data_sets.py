@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from graph_schema import Fact, InputError, SchemaError
-from kgqa.data.graph import Walker, load_graph
+from graph_schema import Fact, InputError, MappingError, SchemaError
+from kgqa.data.graph import Walker, load_graph, thinned
 from kgqa.data.leakage import Kind
 from kgqa.data.questions import GoldPath, Question, as_json, read_questions
 from kgqa.data.sets import NAMES, QuestionSet, open_set
 from kgqa.data.sets.metaqa import open_metaqa
+from kgqa.data.unanswerable import unknown_relations
+from kgqa.evaluation.slices import slices
+from kgqa.report.shown import called
+from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.training.prepare import answer_nodes
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -186,6 +191,111 @@ def test_a_directory_with_its_own_split(tmp_path: Path) -> None:
     )
     assert split.test == (kept, Question("who", (), (), "odd"))
     agrees(found, [kept])
+
+
+MAPPING = """
+sources:
+  - files: films.csv
+    nodes:
+      - label: Film
+        id: "film/{film_id}"
+        name: title
+        properties: {released: {column: year, type: integer}, look: {column: look, type: float, separator: ";"}}
+    relationships: [{type: directed_by, head: Film, tail: {label: Person, key: director_id}}]
+  - files: "people*.tsv"
+    nodes: [{label: Person, id: "person/{person_id}", name: name}]
+"""
+
+
+def two_of_one_name(folder: Path) -> None:
+    """Two films called Heat, each with a vector, a year and a director of its own."""
+    write(folder / "mapping.yaml", MAPPING)
+    write(
+        folder / "films.csv",
+        *("film_id,title,year,director_id,look", "1,Heat,1986,8,0.5;0", "2,Heat,1995,9,0;1.5", "3,Ali,2001,9,"),
+    )
+    write(folder / "people.tsv", "person_id\tname", "8\tDick Richards", "9\tMichael Mann")
+    by = [{"relation": "directed_by"}]
+    write(
+        folder / "test.jsonl",
+        json.dumps(
+            {"question": "who directed [Heat]", "answers": ["person/8"], "paths": [{"topic": "film/1", "steps": by}]}
+        ),
+        json.dumps(
+            {
+                "question": "whose is [Michael Mann]",
+                "answers": ["film/2", "Ali"],
+                "paths": [{"topic": "Michael Mann", "steps": [{**by[0], "inverse": True}]}],
+            }
+        ),
+    )
+
+
+def test_a_directory_whose_files_a_mapping_explains(tmp_path: Path) -> None:
+    two_of_one_name(tmp_path)
+    found = open_set("directory", tmp_path)
+    assert (found.facts, found.folder) == (None, tmp_path)
+    graph = found.graph()
+    walker = Walker(graph)
+    assert set(graph.all_facts()) == {
+        Fact(f"film/{n}", "directed_by", f"person/{p}") for n, p in ((1, 8), (2, 9), (3, 9))
+    }
+    heat = graph.entities(["film/1", "film/2"])
+    assert [(one.name, one.label, dict(one.properties)) for one in heat.values()] == [
+        ("Heat", "Film", {"released": 1986, "look": (0.5, 0.0)}),
+        ("Heat", "Film", {"released": 1995, "look": (0.0, 1.5)}),
+    ]
+    # Answers and topics are ids, or names, which mean all that bear them.
+    questions = found.split(None, 0, walker).test
+    assert [walker.answers(question) for question in questions] == [{"person/8"}, {"film/2", "film/3"}]
+    assert [walker.ids(question.answers) for question in questions] == [{"person/8"}, {"film/2", "film/3"}]
+    assert [len(answer_nodes([said], graph)[0]) for said in ("film/2", "Heat", "Ali", "Thief")] == [1, 2, 1, 0]
+    assert walker.frontiers(GoldPath("Heat", (("directed_by", False),)))[-1] == {"person/8", "person/9"}
+    # A graph that lacks facts still has the vectors of what it has.
+    thin = thinned(graph, 0.7, 0)
+    kept = {end for fact in thin.all_facts() for end in (fact.head, fact.tail)}
+    looks = {"film/1": [0.5, 0.0], "film/2": [0.0, 1.5]}
+    for id_ in kept & looks.keys():
+        expander = SnapshotExpander(thin)
+        assert expander.vectors(expander.nodes([id_]), "look", 2).tolist() == [looks[id_]]
+    cut = slices(questions, walker)
+    assert {name: list(values) for name, values in cut.items() if name in ("namesakes", "topic facts")} == {
+        "namesakes": ["1", "2"],
+        "topic facts": ["1-2"],
+    }
+    assert {q.topics[0] for q in unknown_relations(questions, graph, 40, 0)} == {"Heat", "Michael Mann"}
+    assert [called(text, graph) for text in ("film/1", "Heat", "Thief")] == ["Heat (film/1)", "Heat", "Thief"]
+
+
+def test_facts_beside_a_mapping_and_files_that_are_none_of_its_own(tmp_path: Path) -> None:
+    two_of_one_name(tmp_path)
+    write(tmp_path / "mapping.yaml", MAPPING.replace("people*.tsv", "*.tsv"))
+    write(tmp_path / "facts.tsv", "film/2\tset_in\tLos Angeles")
+    (tmp_path / "test.jsonl").unlink()
+    write(tmp_path / "test.tsv", "where is [Heat] set\tLos Angeles")
+    graph = open_set("directory", tmp_path).graph()
+    assert Fact("film/2", "set_in", "Los Angeles") in set(graph.all_facts())
+    assert len(list(graph.all_facts())) == 4
+    assert graph.entities(["film/2"])["film/2"].label == "Film"
+    # A file of facts that the mapping names is read as it says.
+    write(tmp_path / "mapping.yaml", f"{MAPPING}  - {{files: facts.tsv, triples: [2, 1, 0]}}\n")
+    turned = open_set("directory", tmp_path).graph()
+    assert {fact for fact in turned.all_facts() if fact.relation == "set_in"} == {
+        Fact("Los Angeles", "set_in", "film/2")
+    }
+
+
+def test_a_mapping_that_loses_rows_or_is_none(tmp_path: Path) -> None:
+    two_of_one_name(tmp_path)
+    write(tmp_path / "films.csv", "film_id,title,year,director_id,look", "1,Heat,soon,8,")
+    with pytest.raises(InputError, match=r"films\.csv"):
+        open_set("directory", tmp_path).graph()
+    (tmp_path / "films.csv").unlink()
+    with pytest.raises(MappingError, match=r"there is no file films\.csv"):
+        open_set("directory", tmp_path).graph()
+    write(tmp_path / "mapping.yaml", "colour: red")
+    with pytest.raises(MappingError, match="colour"):
+        open_set("directory", tmp_path).graph()
 
 
 def test_a_directory_that_is_split_by_seed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from graph_schema import Fact, InputError
 from graph_schema.text import name_key
-from kgqa.data.graph import Walker, without
+from kgqa.data.graph import Walker, thinned, without
 from kgqa.data.questions import GoldPath, Question
 from kgqa.data.unanswerable import (
     FACTS_REMOVED,
@@ -18,6 +18,7 @@ from kgqa.data.unanswerable import (
     unknown_entities,
     unknown_relations,
 )
+from kgqa.evaluation.slices import slices
 from kgqa.linking import find_mentions
 from tests.sets import asked, family, graph
 
@@ -54,6 +55,29 @@ def test_a_conjunction_is_what_all_paths_reach() -> None:
 
 def test_names_are_looked_up_where_there_is_no_such_id() -> None:
     assert WALKER.ids(["person1", "PERSON2", "nobody"]) == {"person1", "person2"}
+
+
+def test_a_question_whose_answers_can_no_longer_be_reached_isnt_answered() -> None:
+    thin = Walker(thinned(WALKER.snapshot, 0.4, 0))
+    gold = slices(QUESTIONS, thin)["gold path"]
+    assert [thin.answers_some(question) for question in QUESTIONS] == (~gold["broken"]).tolist()
+    assert 0 < int(gold["broken"].sum()) < len(QUESTIONS)
+    assert all(map(WALKER.answers_some, QUESTIONS))
+    # What a path leads to now isn't what it led to; and without a path, an answer is there or it isn't.
+    lives = (GoldPath("person1", (("lives_in", False),)),)
+    home = next(iter(WALKER.frontiers(lives[0])[-1]))
+    other = next(town for town in ("town0", "town1") if town != home)
+    assert [
+        WALKER.answers_some(Question("where", (), answers, paths=paths))
+        for answers, paths in (
+            ((home,), lives),
+            ((other,), lives),
+            ((other,), ()),
+            (("nowhere",), ()),
+            ((), ()),
+            ((), lives),
+        )
+    ] == [True, False, True, False, False, False]
 
 
 def test_degrees_count_facts_once() -> None:

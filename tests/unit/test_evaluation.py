@@ -184,6 +184,24 @@ def test_of_errors_at_most_so_much_is_expected(tmp_path: Path) -> None:
     ]
 
 
+def test_evidence_and_abstention_can_be_expected(tmp_path: Path) -> None:
+    wanted = {
+        "all": {"f1": 0.5, "evidence_precision": 0.9, "evidence_holds": 0.8},
+        "facts removed": {"abstention_auroc": 0.95, "abstained": 0.7, "answerable_f1": 0.6},
+        "unknown entity": {"abstained": 1.0},
+    }
+    experiment = load(tmp_path, also=["evidence", "abstention"], expected={"full": wanted})
+    assert experiment.shortfalls("full", wanted) == []
+    low = {
+        "all": {"f1": 0.5, "evidence_precision": 0.89, "evidence_holds": 1.0},
+        "facts removed": wanted["facts removed"],
+    }
+    assert experiment.shortfalls("full", low) == [
+        "full, all: evidence_precision is 0.8900, expected at least 0.9",
+        "full, unknown entity: nothing measured abstained",
+    ]
+
+
 def test_the_parts_of_a_directory_are_its_own(tmp_path: Path) -> None:
     experiment = load(tmp_path, set="directory", by="entity", expected={"full": {"mine": {"f1": 0.5}}})
     assert (experiment.by, experiment.shortfalls("full", {"mine": {"f1": 0.5}})) == ("entity", [])
@@ -206,6 +224,26 @@ def test_the_parts_of_a_directory_are_its_own(tmp_path: Path) -> None:
         ({"expected": {"fool": {"1-hop": {"f1": 0.5}}}}, "variants that there are not: fool"),
         ({"expected": {"full": {"4-hop": {"f1": 0.5}}}}, "expected.full.4-hop"),
         ({"expected": {"full": {"1-hop": {"f2": 0.5}}}}, "expected.full.1-hop.f2"),
+        (
+            {"expected": {"full": {"all": {"evidence_precision": 0.5}}}},
+            "expected.full.all.evidence_precision: that is measured only with evidence in also",
+        ),
+        (
+            {"expected": {"full": {"1-hop": {"evidence_holds": 0.5}}}, "also": ["evidence"]},
+            "expected.full.1-hop.evidence_holds: that is measured of all",
+        ),
+        (
+            {"expected": {"full": {"facts removed": {"abstention_auroc": 0.5}}}},
+            "expected.full.facts removed.abstention_auroc: that is measured only with abstention in also",
+        ),
+        (
+            {"expected": {"full": {"all": {"abstained": 0.5}}}, "also": ["abstention"]},
+            "expected.full.all.abstained: that is measured of facts removed, unknown entity, unknown relation",
+        ),
+        (
+            {"expected": {"full": {"unknown entity": {"f1": 0.5}}}, "also": ["abstention"]},
+            "expected.full.unknown entity.f1: that is measured of 1-hop, 2-hop",
+        ),
     ],
 )
 def test_what_is_no_experiment_is_refused_before_anything_is_trained(

@@ -21,24 +21,33 @@ class QuestionSet:
 
     Attributes:
         name: as figures and experiments call it.
-        facts: its file of facts, of a format that ``kgqa ingest`` reads. schema: of the graph, where the set has one.
+        facts: its file of facts, of a format that ``kgqa ingest`` reads; None where a mapping explains other files.
+        schema: of the graph, where the set has one.
         questions: all of them, or, of a set with an official split, none.
         official: the questions of "train", "dev" and "test", where the set says which is which.
+        mapping, aside: see ``load_graph``.
     """
 
     name: str
-    facts: Path
+    facts: Path | None
     questions: Sequence[Question] = ()
     official: Mapping[str, Sequence[Question]] | None = None
     schema: Schema | None = None
+    mapping: Path | None = None
+    aside: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The directory of its facts."""
+        return next((path.parent for path in (self.facts, self.mapping) if path), Path())
 
     def graph(self) -> Snapshot:
         """The set's facts, in memory.
 
         Raises:
-            InputError: see ``load_graph``.
+            InputError, MappingError: see ``load_graph``.
         """
-        return load_graph(self.facts, self.schema)
+        return load_graph(self.facts, self.schema, self.mapping, self.aside)
 
     def split(self, kind: Kind | None, seed: int, walker: Walker, shares: Shares = SHARES) -> Split:
         """The split of this kind and seed; None: the official one, or "random" where there is none.

@@ -1,6 +1,7 @@
 """Any set in kgqa's own layout, described in docs/reference/question-sets.md: a file of facts and files of questions.
 
 facts.* or kb.*             the facts, of any format that ``kgqa ingest`` reads
+mapping.yaml                instead of it, or beside it: what other files mean (docs/reference/mapping.md)
 train.*, dev.*, test.*      the questions; or questions.* alone, which is split by seed
 schema.yaml                 the graph's schema; may be left out
 """
@@ -22,13 +23,14 @@ def open_directory(directory: Path) -> QuestionSet:
     """The set in a directory; it bears the directory's name.
 
     Raises:
-        InputError: no such directory, no file of facts or questions, or two that are for the same.
+        InputError: no such directory, neither facts nor mapping, no questions, or two files that are for the same.
     """
     if not directory.is_dir():
         raise InputError("no such directory", where=str(directory), fix=LAYOUT)
     facts = _one(directory, ("facts", "kb"), TABLES)
-    if facts is None:
-        raise InputError("no file of facts (facts.tsv, kb.txt ...)", where=str(directory), fix=LAYOUT)
+    mapping = path if (path := directory / "mapping.yaml").exists() else None
+    if facts is None and mapping is None:
+        raise InputError("no file of facts (facts.tsv, kb.txt ...), and no mapping", where=str(directory), fix=LAYOUT)
     schema = directory / "schema.yaml"
     known = Schema.load(schema) if schema.exists() else None
     name = directory.resolve().name
@@ -36,12 +38,18 @@ def open_directory(directory: Path) -> QuestionSet:
     alone = _one(directory, ("questions",), QUESTIONS)
     if alone is not None and any(files.values()):
         raise InputError(f"both {alone.name} and files of parts", where=str(directory), fix=LAYOUT)
-    if alone is not None:
-        return QuestionSet(name, facts, _named(read_questions(alone)), schema=known)
     official = {part: _named(read_questions(path)) for part, path in files.items() if path is not None}
-    if not official:
+    if alone is None and not official:
         raise InputError("no file of questions (test.jsonl, questions.tsv ...)", where=str(directory), fix=LAYOUT)
-    return QuestionSet(name, facts, official=official, schema=known)
+    return QuestionSet(
+        name,
+        facts,
+        _named(read_questions(alone)) if alone else (),
+        official=official if alone is None else None,
+        schema=known,
+        mapping=mapping,
+        aside=tuple(path for path in (alone, *files.values()) if path),
+    )
 
 
 def _named(questions: list[Question]) -> list[Question]:
