@@ -80,6 +80,12 @@ def command(
     # Files are read before torch is loaded, so that what is wrong with them is said at once.
     if init_from is None:
         settings = train_config(set_ or [], seed)
+        if not settings.steps:
+            raise ConfigError(
+                "steps: a new reader that takes no steps knows nothing",
+                where="--set",
+                fix="Give steps; with none, --init-from calibrates a reader that is there",
+            )
     read = read_all(wanted, chosen, seed)
     with common.importing():
         from kgqa.model.checkpoint import load_checkpoint  # noqa: PLC0415  slow to import

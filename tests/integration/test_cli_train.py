@@ -64,7 +64,8 @@ def test_ctrl_c_and_the_same_command_goes_on(kgqa: Kgqa, small_films: SmallFilms
             "--set: model: Value error, guess: facts are guessed from slots, and slots is off",
         ),
         (("--set", "model.slotz=3"), "--set: model.slotz: "),
-        (("--set", "steps=0"), "--set: steps: "),
+        (("--set", "steps=-1"), "--set: steps: "),
+        (("--set", "steps=0"), "--set: steps: a new reader that takes no steps knows nothing"),
         (("--set", "steps=many", "--set", "clip=-1"), "; clip: "),
         (("--set", "steps"), "--set: 'steps' is not key=value"),
         (("--set", "steps=1", "--set", "steps.more=1"), "--set: "),
@@ -142,6 +143,9 @@ def test_several_stores_at_once_and_another_training_that_begins_with_it(
     config = json.loads((tmp_path / "on/config.json").read_text("utf-8"))
     assert config["model"] == trained_on["model"]
     assert config["trained"]["start"]["questions"] == 51
+    # With no steps it is only calibrated for these questions.
+    kgqa(*on[:-1], "steps=0", "--out", "same", "--init-from", "both", "--threads", "1").succeeded()
+    assert (tmp_path / "same/model.safetensors").read_bytes() == (tmp_path / "both/model.safetensors").read_bytes()
     kgqa(*on, "--init-from", "both", "--set", "model.slots=false").failed_after_lines("(slots is True)")
     kgqa(*on, "--init-from", "gone").failed("gone: no checkpoint here")
 
