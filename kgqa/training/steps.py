@@ -31,7 +31,7 @@ from kgqa.retrieval.expander import Expander, ragged
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Prepared
 
-LOOKED_AT = 100
+LOOKED_AT = 100  # entities of a row that a hop begins with, at most: relations around so many are those around all
 
 
 def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R T"]:
