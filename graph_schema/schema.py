@@ -96,9 +96,9 @@ class LabelSchema(_Part):
 class RelationSchema(_Part):
     """A kind of edge: how it is said from head to tail (``words``) and from tail to head (``inverse``).
 
-    ``synonyms`` and ``inverse_synonyms`` are other ways to say the same, for ``kgqa adapt`` to make questions of; a
-    reader doesn't read them. ``properties`` are those of its edges that count as facts, ``skip``: it isn't followed
-    (both where the graph has a ``layout``).
+    ``synonyms`` and ``inverse_synonyms`` are other ways to say the same, for ``kgqa adapt`` to make questions of, and for
+    readers that read other wordings (``model.wordings``). ``properties`` are those of its edges that count as facts,
+    ``skip``: it isn't followed (both where the graph has a ``layout``).
     """
 
     words: Name | None = None

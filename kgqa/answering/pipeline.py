@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from graph_schema import GraphReader, Response
+from kgqa.adapt.other_words import other_wordings, relation_table
 from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
 from kgqa.linking.guesses import Guesses
@@ -52,7 +53,7 @@ class Answerer:
     names: Guesses | None = None
     snapshot: bool = False
     _table: RelationTable | None = field(default=None, init=False)
-    _table_of: tuple[tuple[str, ...], str] | None = field(default=None, init=False)
+    _table_of: tuple[tuple[str, ...], str, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
     _following: FollowingSnapshot | None = field(default=None, init=False)
@@ -203,12 +204,12 @@ class Answerer:
         if self._table is not None and changes is not None and self._table_as_of == (relations, changes):
             return self._table
         schema = self.reader.schema()
-        key = (relations, schema.fingerprint(relations))
+        said = other_wordings(schema, relations) if self.network.config.wordings else []
+        key = (relations, schema.fingerprint(relations), said)
         if self._table is None or key != self._table_of:
             self.checkpoint.check(schema, relations, self.encoder.fingerprint(), any_schema=self.any_schema)
             with torch.inference_mode():
-                texts = self.encoder.relation_texts(schema, relations).to(self.network.device)
-                self._table = self.network.relations.table(texts)
+                self._table = relation_table(self.network, self.encoder, schema, relations, said)
             self._table_of = key
         self._table_as_of = None if changes is None else (relations, changes)
         return self._table

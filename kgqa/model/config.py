@@ -14,7 +14,8 @@ class ModelConfig(BaseModel):
     over the number of hops for all questions; ``contextual`` off reads words, in questions and relations alike, as the
     encoder's input embeddings, the same in every sentence and place; ``words_alone`` off compares relations with what
     the question's words mean in their sentence, and not with what each means alone. ``spelled``, which is off, looks
-    whether they are the same words, too.
+    whether they are the same words, too; ``wordings``, which is off, too, reads other words for a relation beside its
+    own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class ModelConfig(BaseModel):
     contextual: bool = True
     words_alone: bool = True
     spelled: bool = False
+    wordings: bool = False
     absent: bool = True
 
     @model_validator(mode="after")

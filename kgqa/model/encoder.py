@@ -27,6 +27,7 @@ from torch.nn import functional
 from graph_schema import EncoderError, QuestionError, Schema
 from kgqa.model.config import ModelConfig
 from kgqa.model.english import PACKAGE
+from kgqa.model.relations import Wordings
 from kgqa.model.words import CODE, WordsAlone
 
 if TYPE_CHECKING:
@@ -216,12 +217,22 @@ class Encoder:
         The first E of the X numbers are their embedding; then comes, if words are read as they are spelt, the mean of
         their codes.
         """
-        said = [schema.words(name, inverse=inverse) for name in relations for inverse in (False, True)]
+        return self._relation_texts(
+            [schema.words(name, inverse=inverse) for name in relations for inverse in (False, True)]
+        )
+
+    def wordings(self, said: Sequence[Sequence[str]]) -> Wordings:
+        """Other words for directed relations, of each relation any number, embedded as ``relation_texts`` are."""
+        of = [place for place, words in enumerate(said) for _ in words]
+        text = self._relation_texts([one for words in said for one in words])
+        return Wordings(text, torch.tensor(of, dtype=torch.int64, device=text.device))
+
+    def _relation_texts(self, said: Sequence[str]) -> Float[Tensor, "T X"]:
         if not said:
             return torch.zeros(0, self.width + (CODE if self.reads[2] else 0), device=self.device)
-        return torch.cat([self._relation_texts(said[i : i + 256]) for i in range(0, len(said), 256)])
+        return torch.cat([self._embedded(said[i : i + 256]) for i in range(0, len(said), 256)])
 
-    def _relation_texts(self, said: Sequence[str]) -> Tensor:
+    def _embedded(self, said: Sequence[str]) -> Tensor:
         found = self.embed(said)
         if not self.reads[2]:
             return found

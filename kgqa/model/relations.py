@@ -19,6 +19,9 @@ words attended to, with F_r, that of the relation's; only with ``spelled``). The
 5 on: training begins with the relation whose words are said, and the learned comparison, which knows nothing of words
 that training lacks, is added to that. "None of these" weighs as much as a relation that is as unlike as most are: a
 likeness of 0.3 (not without ``words_alone``).
+
+A relation may be said in other words, too (only with ``wordings``): its score is then that of the best of all its
+wordings, each with an embedding and a key of its own.
 """
 
 from __future__ import annotations
@@ -39,6 +42,26 @@ _NOTHING = -1e4
 
 
 @dataclass(frozen=True)
+class Wordings:
+    """Other words for directed relations, T of them in all.
+
+    Attributes:
+        text: [T, X], as in ``RelationTable``. of: [T], the directed relation that each says.
+    """
+
+    text: Float[Tensor, "T X"]
+    of: Int[Tensor, " T"]
+
+    def some(self, kept: Bool[Tensor, " T"]) -> Wordings:
+        """Those that are kept."""
+        return Wordings(self.text[kept], self.of[kept])
+
+    def to(self, device: torch.device | str) -> Wordings:
+        """The same on a device."""
+        return Wordings(self.text.to(device), self.of.to(device))
+
+
+@dataclass(frozen=True)
 class RelationTable:
     """Texts of the R relations of one graph in both directions.
 
@@ -46,17 +69,25 @@ class RelationTable:
         text: [2 R, X], of the words of directed relation 2 r (forward) and 2 r + 1 (inverse) the encoder's embedding
             and then, if words are read as they are spelt, their code.
         key: [2 R, K], the embedding, transformed by direction.
+        other: other words for them, T in all, if there are any. other_key: [T, K], their keys.
     """
 
     text: Float[Tensor, "D X"]
     key: Float[Tensor, "D K"]
+    other: Wordings | None = None
+    other_key: Float[Tensor, "T K"] | None = None
 
 
 def directed_keys(forward: nn.Linear, inverse: nn.Linear, text: Float[Tensor, "D X"]) -> Float[Tensor, "D K"]:
     """Keys of directed relations: text embeddings of one length, transformed by direction."""
-    embedding = text[:, : forward.in_features]
-    unit = functional.normalize(embedding, dim=-1) * embedding.shape[-1] ** 0.5
+    unit = _of_one_length(forward, text)
     return torch.stack([forward(unit[0::2]), inverse(unit[1::2])], 1).flatten(0, 1)
+
+
+def _of_one_length(forward: nn.Linear, text: Float[Tensor, "D X"]) -> Float[Tensor, "D E"]:
+    embedding = text[:, : forward.in_features]
+    unit: Tensor = functional.normalize(embedding, dim=-1) * embedding.shape[-1] ** 0.5
+    return unit
 
 
 class RelationScorer(nn.Module):
@@ -75,22 +106,38 @@ class RelationScorer(nn.Module):
         nn.init.constant_(self.none.bias, -3.0)
         self.absent_weight = nn.Parameter(torch.tensor(-3.0)) if config.absent else None
 
-    def table(self, text: Float[Tensor, "D X"]) -> RelationTable:
+    def table(self, text: Float[Tensor, "D X"], other: Wordings | None = None) -> RelationTable:
         """Transform the text embeddings of one graph's directed relations; done once per graph, not per question."""
-        return RelationTable(text, directed_keys(self.forward_key, self.inverse_key, text))
+        key = directed_keys(self.forward_key, self.inverse_key, text)
+        if other is None or not len(other.of):
+            return RelationTable(text, key)
+        unit = _of_one_length(self.forward_key, other.text)
+        back = (other.of % 2 == 1).unsqueeze(-1)
+        return RelationTable(text, key, other, torch.where(back, self.inverse_key(unit), self.forward_key(unit)))
 
     def forward(self, plan: Plan, hop: int, table: RelationTable) -> Float[Tensor, "B D1"]:
         """Logits of all directed relations at hop ``hop`` (0-based), and last of none; masking is the caller's."""
-        dot = plan.query[:, hop] @ table.key.T / table.key.shape[-1] ** 0.5
-        width, words = plan.context.shape[-1], plan.words[:, hop]
-        text, none = table.text[:, :width], self.none(plan.query[:, hop])
-        score = dot + self.cosine_weight * _cosines(plan.context[:, hop], text)
+        none = self.none(plan.query[:, hop])
         if self.words_weight is not None:
-            score = score + self.words_weight * _cosines(words[:, :width], text)
             none = none + UNLIKE * (self.cosine_weight + self.words_weight)
-        if self.spelled_weight is not None:
-            score = score + self.spelled_weight * _cosines(words[:, -CODE:], table.text[:, width:])
+        score = self._likeness(plan, hop, table.text, table.key)
+        if table.other is not None and table.other_key is not None:
+            others = self._likeness(plan, hop, table.other.text, table.other_key)
+            score = score.scatter_reduce(1, table.other.of.expand(len(others), -1), others, "amax")
         return torch.cat([score, none], -1)
+
+    def _likeness(
+        self, plan: Plan, hop: int, text: Float[Tensor, "D X"], key: Float[Tensor, "D K"]
+    ) -> Float[Tensor, "B D"]:
+        """What a plan asks for at a hop, compared with texts."""
+        width, words = plan.context.shape[-1], plan.words[:, hop]
+        score: Tensor = plan.query[:, hop] @ key.T / key.shape[-1] ** 0.5
+        score = score + self.cosine_weight * _cosines(plan.context[:, hop], text[:, :width])
+        if self.words_weight is not None:
+            score = score + self.words_weight * _cosines(words[:, :width], text[:, :width])
+        if self.spelled_weight is not None:
+            score = score + self.spelled_weight * _cosines(words[:, -CODE:], text[:, width:])
+        return score
 
     def choose(
         self, logits: Float[Tensor, "B D1"], offered: Bool[Tensor, "B D"], part: Int[Tensor, " D"] | None = None

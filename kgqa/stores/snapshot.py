@@ -48,9 +48,11 @@ class Snapshot:
     Attributes:
         group_start, group_relation, edge_start, edge_target: see ``csr.Csr``.
         part: of several graphs that were put side by side, for each relation the number of its graph; None: it is one.
+        said: of several graphs, what else each directed relation is called in its own; None: it is one.
     """
 
     part: Int64s | None = None
+    said: Sequence[Sequence[str]] | None = None
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]], facts: dict[str, Any]) -> None:
         """Use ``build`` or ``open``."""

@@ -30,6 +30,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from kgqa.adapt.other_words import relation_table
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.retrieval.expander import SnapshotExpander, ragged
@@ -139,9 +140,10 @@ def teach(
         if reading.reads not in states:
             states[reading.reads] = TextStates(reading, data.texts)
         device = teacher.network.device
-        words = reading.relation_texts(snapshot.schema(), snapshot.relations()).to(device)
+        with torch.inference_mode():
+            table = relation_table(teacher.network, reading, snapshot.schema(), snapshot.relations(), snapshot.said)
         expander = SnapshotExpander(snapshot, device)
-        scores = dev_scores(teacher.network, expander, words, data, states[reading.reads], everything, Budget()).scores
+        scores = dev_scores(teacher.network, expander, table, data, states[reading.reads], everything, Budget()).scores
         p = teacher.config.calibration(scores.log_probability).exp()
         kept = p > COUNTED / 10
         found.append((make_key(scores.question[kept], scores.node[kept]), p[kept]))

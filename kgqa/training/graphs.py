@@ -20,6 +20,7 @@ import torch
 
 from graph_schema import Entity, Schema
 from graph_schema.schema import RelationSchema
+from kgqa.adapt.other_words import other_wordings
 from kgqa.data import Question
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Prepared, Ragged, prepare
@@ -100,6 +101,7 @@ def side_by_side(snapshots: Sequence[Snapshot]) -> Snapshot:
         changes=0,
     )
     made.part = np.array(parts, dtype=np.int64)
+    made.said = [words for one in snapshots for words in other_wordings(one.schema(), one.relations())]
     return made
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kgqa.model.decision import Calibration, decide, fit_calibration
 from kgqa.model.network import ReaderNetwork
+from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores, combine, read, read_again
@@ -65,7 +66,7 @@ class Scored:
 def dev_scores(
     network: ReaderNetwork,
     expander: SnapshotExpander,
-    relation_text: Tensor,
+    table: RelationTable,
     data: Prepared,
     texts: TextStates,
     chosen: Tensor,
@@ -80,7 +81,6 @@ def dev_scores(
         facts: guess where facts say nothing, under this calibration of theirs; None: don't.
     """
     network.eval()
-    table = network.relations.table(relation_text)
     parts, golds, counts = [], [], []
     for begin in range(0, len(chosen), batch):
         some = chosen[begin : begin + batch]

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from graph_schema import CheckpointError, InputError
+from kgqa.adapt.other_words import wordings
 from kgqa.files import write_atomically
 from kgqa.model.controller import Plan
 from kgqa.model.decision import Calibration
@@ -123,6 +124,7 @@ class Trainer:
             self.network.load_state_dict(start)
         self.expander = SnapshotExpander(snapshot, self.device)
         self.relation_text = encoder.relation_texts(snapshot.schema(), snapshot.relations()).to(self.device)
+        self.wordings = wordings(self.network, encoder, snapshot.schema(), snapshot.relations(), snapshot.said)
         rows = train.rows.start.diff() > 0
         answers = train.answers.start.diff() > 0
         if teaching is not None:
@@ -136,8 +138,9 @@ class Trainer:
         taught = config.steps_weight or config.way_steps
         self.steps = known_steps(train, snapshot, config.model.max_hops) if taught else None
         self.around = () if self.steps is None else surroundings(train, self.steps, self.expander)
-        self.unanswerable = Unanswerable(config, train, encoder, self.relation_text)
-        dev_unanswerable = Unanswerable(config, dev, encoder, self.relation_text, UNKNOWN_DEV)
+        known = self.relation_text if self.wordings is None else torch.cat([self.relation_text, self.wordings.text])
+        self.unanswerable = Unanswerable(config, train, encoder, known)
+        dev_unanswerable = Unanswerable(config, dev, encoder, known, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
         # The link predictor learns by itself, before: what it guesses must not change while questions are read.
         learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
@@ -157,6 +160,8 @@ class Trainer:
             "schema": snapshot.schema().fingerprint(snapshot.relations()),
             "encoder": encoder.fingerprint(),
         }
+        if self.wordings is not None:
+            self._settings["wordings"] = _fingerprint([self.wordings.text.cpu().numpy().tobytes()])
         if start is not None:
             self._settings["start"] = _fingerprint(start[name].cpu().numpy().tobytes() for name in sorted(start))
         if teaching is not None:
@@ -208,7 +213,7 @@ class Trainer:
         budget = Budget(self.config.budget_edges)
         return fit_guesses(
             dev_scores(
-                self.network, self.expander, self.relation_text, self.dev, texts, self._spread(), budget,
+                self.network, self.expander, self._whole_table(), self.dev, texts, self._spread(), budget,
                 facts=self.best.calibration,
             )
         )  # fmt: skip
@@ -229,7 +234,7 @@ class Trainer:
             row = rows[batch_at(self.way_step, len(rows), min(config.way_batch, len(rows)), config.seed + 2)]
             text, of_text = torch.unique(data.row_text[row], return_inverse=True)
             plan = self.network.plan(texts.take(text, self.device)).take(of_text.to(self.device))
-            table = self.network.relations.table(self.relation_text)
+            table = self._table(self.way_step)
             loss = self._way_loss(plan, table, row)
             self._learn(loss / len(row))
             self.way_step += 1
@@ -242,6 +247,22 @@ class Trainer:
         steps = self.steps[row]
         around = offered(self.around, row, steps, len(self.relation_text))
         return steps_loss(self.network, plan, table, steps.to(self.device), taught, self.expander.part, around)
+
+    def _table(self, step: int) -> RelationTable:
+        """The relations for a step, with some of their other wordings: a share of them that is drawn, too.
+
+        A reader that always had them all would never learn from "acted in" who plays in a film.
+        """
+        if self.wordings is None:
+            return self.network.relations.table(self.relation_text)
+        drawn = torch.Generator().manual_seed(1_000_000 * self.config.seed + step)
+        kept = torch.rand(len(self.wordings.of), generator=drawn) < torch.rand(1, generator=drawn)
+        return self.network.relations.table(self.relation_text, self.wordings.some(kept.to(self.device)))
+
+    @torch.inference_mode()
+    def _whole_table(self) -> RelationTable:
+        """The relations with all their wordings, as they are read when training is over."""
+        return self.network.relations.table(self.relation_text, self.wordings)
 
     def _set_rate(self, step: int, steps: int) -> None:
         """Linear warm-up, then linear decay to a twentieth."""
@@ -287,7 +308,7 @@ class Trainer:
         text, of_text = torch.unique(row_text, return_inverse=True)
         tokens = texts.take(text, self.device)
         plan = self.network.plan(tokens).take(of_text.to(self.device))
-        table = self.network.relations.table(self.relation_text)
+        table = self._table(self.config.way_steps + self.step)
         topic_row, topic_node = data.row_topics.take(row)
         hide = self.unanswerable.hidden(self.step, len(chosen)) & ~unknown
         reached, reading = read(
@@ -385,11 +406,12 @@ class Trainer:
             return
         spread = self._spread()
         budget = Budget(self.config.budget_edges)
-        scored = dev_scores(self.network, self.expander, self.relation_text, self.dev, texts, spread, budget)
+        table = self._whole_table()
+        scored = dev_scores(self.network, self.expander, table, self.dev, texts, spread, budget)
         unknown = None
         if len(self.dev_unknown.questions):
             some = spread[:: max(1, round(len(spread) / UNANSWERABLE))]
-            unknown = dev_scores(self.network, self.expander, self.relation_text, self.dev_unknown, texts, some, budget)
+            unknown = dev_scores(self.network, self.expander, table, self.dev_unknown, texts, some, budget)
         score = judge(scored, unknown)
         if self.best is None or score.quality >= self.best.quality:
             self.best = score

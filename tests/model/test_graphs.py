@@ -10,6 +10,7 @@ import torch
 
 from graph_schema import Batch, CheckpointError, ConfigError, Fact, Schema
 from graph_schema.schema import RelationSchema
+from kgqa.adapt.other_words import relation_table
 from kgqa.answering import Answerer
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
@@ -119,16 +120,21 @@ def test_the_questions_of_both_are_prepared_as_of_each(graphs: list[GraphQuestio
             )
 
 
-def test_a_network_scores_both_as_it_scores_each(graphs: list[GraphQuestions], encoder: Encoder) -> None:
+@pytest.mark.parametrize("wordings", [False, True])
+def test_a_network_scores_both_as_it_scores_each(
+    graphs: list[GraphQuestions], encoder: Encoder, wordings: bool
+) -> None:
     torch.manual_seed(0)
-    network = ReaderNetwork(CONFIG.model)
+    network = ReaderNetwork(CONFIG.model.model_copy(update={"wordings": wordings}))
 
     def scored(some: list[GraphQuestions]) -> list[tuple[float, bool]]:
         snapshot, _, dev = prepare_graphs(some, 1.0, 0)
-        words = encoder.relation_texts(snapshot.schema(), snapshot.relations())
+        with torch.inference_mode():
+            table = relation_table(network, encoder, snapshot.schema(), snapshot.relations(), snapshot.said)
+        assert (table.other is not None) is wordings
         everything = torch.arange(len(dev.questions))
         texts = TextStates(encoder, dev.texts)
-        found = dev_scores(network, SnapshotExpander(snapshot), words, dev, texts, everything, Budget())
+        found = dev_scores(network, SnapshotExpander(snapshot), table, dev, texts, everything, Budget())
         return list(zip(found.scores.log_probability.tolist(), found.gold.tolist(), strict=True))
 
     together, alone = scored(graphs), [pair for one in graphs for pair in scored([one])]

@@ -14,6 +14,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.controller import softened
 from kgqa.model.encoder import TokenStates
 from kgqa.model.network import ReaderNetwork, log_odds
+from kgqa.model.relations import Wordings
 from kgqa.model.slots import Memory
 from kgqa.model.words import CODE
 
@@ -164,6 +165,24 @@ def test_without_words_alone_there_is_no_weight_for_them_and_they_are_not_read()
     one, table = read(tokens, mask), reader.relations.table(spelt(torch.randn(4, WIDTH)))
     other = replace(one, words=torch.randn(one.words.shape))
     assert close(reader.relations(reader.plan(one), 1, table), reader.relations(reader.plan(other), 1, table))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_relation_said_in_several_ways_scores_as_the_best_of_them(seed: int) -> None:
+    reader = network(seed, wordings=True)
+    _, tokens, mask = padded(seed, [3, 6])
+    plan = reader.plan(read(tokens, mask))
+    own, others, of = spelt(torch.randn(4, WIDTH)), spelt(torch.randn(5, WIDTH)), [0, 3, 3, 0, 1]
+    table = reader.relations.table(own, Wordings(others, torch.tensor(of)))
+    expected = reader.relations(plan, 1, reader.relations.table(own)).clone()
+    for text, relation in zip(others, of, strict=True):
+        with_it = own.clone()  # the same relation, called so alone
+        with_it[relation] = text
+        alone = reader.relations(plan, 1, reader.relations.table(with_it))
+        expected[:, relation] = torch.maximum(expected[:, relation], alone[:, relation])
+    assert close(reader.relations(plan, 1, table), expected)
+    none = Wordings(others[:0], torch.tensor(of)[:0])
+    assert reader.relations.table(own, none).other is None
 
 
 def test_what_is_spelt_alike_is_told_from_what_means_the_same() -> None:
