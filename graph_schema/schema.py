@@ -48,6 +48,7 @@ class PropertySchema(_Part):
 
     Attributes:
         inverse: how it is said from a value to the node that has it ("film released in").
+        synonyms, inverse_synonyms: other ways to say these two, as in ``RelationSchema``.
         type: of the value, or with ``list`` of each of its values.
         required: every node of the label has it.
         unique: no two nodes of the label have the same value of it.
@@ -57,6 +58,8 @@ class PropertySchema(_Part):
 
     words: Name | None = None
     inverse: Name | None = None
+    synonyms: tuple[Name, ...] = ()
+    inverse_synonyms: tuple[Name, ...] = ()
     type: PropertyType = "string"
     list: bool = False
     required: bool = False
@@ -96,9 +99,9 @@ class LabelSchema(_Part):
 class RelationSchema(_Part):
     """A kind of edge: how it is said from head to tail (``words``) and from tail to head (``inverse``).
 
-    ``synonyms`` and ``inverse_synonyms`` are other ways to say the same, for ``kgqa adapt`` to make questions of, and for
-    readers that read other wordings (``model.wordings``). ``properties`` are those of its edges that count as facts,
-    ``skip``: it isn't followed (both where the graph has a ``layout``).
+    ``synonyms`` and ``inverse_synonyms`` are other ways to say the same, for ``kgqa adapt`` to make questions of and
+    for readers that read other wordings (``model.wordings``). ``properties`` are those of its edges that count as
+    facts, ``skip``: it isn't followed (both where the graph has a ``layout``).
     """
 
     words: Name | None = None

@@ -35,6 +35,8 @@ BUDGET = (
     REACHED  # facts that a question may expand at one hop, while it is trained on or scored: its path takes no more
 )
 SPARE = 0.85  # of the time, for steps: what remains is for the dev looks and the last score
+WAYS = 0.4  # of that, for steps on ways, which come first
+MOST_WAYS = 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,9 @@ def adapt(
     with _parents_of(out), TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         if seconds is not None:
             say("seeing how fast this machine is")
-            each, first = _pace(config, encoder, snapshot, made[0], start, Path(scratch) / "pace", device)
-            left = SPARE * (seconds - (time.monotonic() - began)) - first
-            config = config.model_copy(update={"steps": int(max(FEWEST, min(MOST, left / each)))})
+            pace = _pace(config, encoder, snapshot, made[0], start, Path(scratch) / "pace", device)
+            left = SPARE * (seconds - (time.monotonic() - began)) - pace.ready
+            config = config.model_copy(update=pace.steps_in(left))
         looks = LOOKS if len(made) == 1 else 1  # of several, none is chosen: the mean is of all of them as they ended
         config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // looks))})
         about = {"made": "questions from the graph itself", "held_out_before": before[-1].hits_at_1}
@@ -154,6 +156,21 @@ def scores(checkpoint: Checkpoint, encoder: Encoder, snapshot: Snapshot, questio
     return [Score(name, int(chosen.sum()), mean["hits_at_1"], mean["f1"]) for name, (chosen, mean) in means.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """Seconds that a step takes, and a step on ways, and until all the training questions are ready, about."""
+
+    step: float
+    way_step: float
+    ready: float
+
+    def steps_in(self, seconds: float) -> dict[str, int]:
+        """How many of both there is time for."""
+        ways = int(max(0, min(MOST_WAYS, WAYS * seconds / self.way_step)))
+        steps = int(max(FEWEST, min(MOST, (seconds - ways * self.way_step) / self.step)))
+        return {"way_steps": ways, "steps": steps}
+
+
 def _pace(
     config: TrainConfig,
     encoder: Encoder,
@@ -162,11 +179,11 @@ def _pace(
     start: Checkpoint | None,
     run: Path,
     device: str,
-) -> tuple[float, float]:
-    """Seconds that a step takes here, and that all the training questions take to be made ready, about."""
+) -> _Pace:
+    """How fast this machine is."""
     times: list[float] = [time.monotonic()]
     some = made.train[:PROBE]
-    short = config.model_copy(update={"steps": PROBE_STEPS, "evaluate_every": PROBE_STEPS})
+    short = config.model_copy(update={"steps": PROBE_STEPS, "way_steps": PROBE_STEPS, "evaluate_every": PROBE_STEPS})
     train(
         short,
         encoder,
@@ -178,7 +195,10 @@ def _pace(
         start=start,
         progress=lambda _: times.append(time.monotonic()),
     )
-    # The first step waits for the encoder, the last one for the dev questions.
-    each = (times[-2] - times[1]) / (PROBE_STEPS - 2)
-    ready = (times[1] - times[0] - each) / (len(some) + PROBE_DEV) * (len(made.train) + len(made.choose))
-    return max(each, 1e-3), ready
+    # The first step waits for the encoder, the last one for the dev questions; where no way is known, there are none.
+    ways = len(times) - 1 - PROBE_STEPS
+    way = (times[ways] - times[1]) / (ways - 1) if ways else 1.0
+    each = (times[-2] - times[ways + 1]) / (PROBE_STEPS - 2)
+    first = way if ways else each
+    ready = (times[1] - times[0] - first) / (len(some) + PROBE_DEV) * (len(made.train) + len(made.choose))
+    return _Pace(max(each, 1e-3), max(way, 1e-3), ready)

@@ -132,9 +132,11 @@ class RelationScorer(nn.Module):
         """What a plan asks for at a hop, compared with texts."""
         width, words = plan.context.shape[-1], plan.words[:, hop]
         score: Tensor = plan.query[:, hop] @ key.T / key.shape[-1] ** 0.5
-        score = score + self.cosine_weight * _cosines(plan.context[:, hop], text[:, :width])
+        # Both cosines are with the same texts: one product.
+        asked = self.cosine_weight * functional.normalize(plan.context[:, hop], dim=-1)
         if self.words_weight is not None:
-            score = score + self.words_weight * _cosines(words[:, :width], text[:, :width])
+            asked = asked + self.words_weight * functional.normalize(words[:, :width], dim=-1)
+        score = score + asked @ functional.normalize(text[:, :width], dim=-1).T
         if self.spelled_weight is not None:
             score = score + self.spelled_weight * _cosines(words[:, -CODE:], text[:, width:])
         return score

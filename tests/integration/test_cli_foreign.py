@@ -55,10 +55,11 @@ def test_questions_are_made_from_its_facts_in_the_words_of_its_schema(
     path = tmp_path / "movies.yaml"
     schema = yaml.safe_load(path.read_text("utf-8"))
     schema["relations"]["ACTED_IN"]["synonyms"] = ["appeared in"]
+    schema["labels"]["Movie"]["properties"]["released"]["synonyms"] = ["premiere year"]
     path.write_text(yaml.safe_dump(schema), "utf-8")
     words = ("adapt", "--store", url, "--schema", "movies.yaml", "--init-from", small_films.run, "--number", "300")
     shown = kgqa(*words, "--show", "300").succeeded()
-    for said in ("appeared in", "acted in", "movies", "person"):
+    for said in ("appeared in", "acted in", "premiere year", "movies", "person"):
         assert f" {said} " in shown, said
     with closing(open_reader(url, path, user=USER, password=PASSWORD)) as reader:
         names = {entity.name for entity in reader.all_entities()}

@@ -65,7 +65,10 @@ def test_a_refresh_keeps_edits_adds_what_is_new_and_says_what_is_gone() -> None:
     edited = text.replace("words: acted in", "words: played in  # my words").replace(
         "words: year born", "words: birth year"
     )
-    edited = edited.replace("inverse: person born in", "inverse: person born in\n        skip: true")
+    edited = edited.replace(
+        "inverse: person born in", "inverse: person born in\n        skip: true\n        synonyms: [year of birth]"
+    )
+    edited = edited.replace("inverse: person acted in", "inverse: person acted in\n    inverse_synonyms: [cast]")
     assert edited.count("played in") == edited.count("birth year") == 1
     more = replace(PERSON, properties={**PERSON.properties, "died": held([1999] * 4, "INTEGER")})
     now = Catalogue(9, 12, {"Person": more, "Studio": FILM}, {"ACTED_IN": replace(ACTED, properties={}), "MADE": ACTED})
@@ -74,6 +77,8 @@ def test_a_refresh_keeps_edits_adds_what_is_new_and_says_what_is_gone() -> None:
     assert done.gone == ("label Film", "property ACTED_IN.roles")
     schema = Schema.from_yaml(done.text)
     assert schema.relations["ACTED_IN"].words == "played in"
+    assert schema.relations["ACTED_IN"].inverse_synonyms == ("cast",)
+    assert schema.labels["Person"].properties["born"].synonyms == ("year of birth",)
     assert "# my words" in done.text
     assert (schema.labels["Person"].properties["born"].words, schema.labels["Person"].properties["born"].skip) == (
         "birth year",

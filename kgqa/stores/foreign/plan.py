@@ -201,7 +201,14 @@ class Plan:
         self.properties.append(property_)
         self.ways[name] = Way("value", name, property_)
         words = said.words or relation_words(key)
-        self._said[name] = RelationSchema(words=words, inverse=said.inverse, head=label, tail=said.type)
+        self._said[name] = RelationSchema(
+            words=words,
+            inverse=said.inverse,
+            synonyms=said.synonyms,
+            inverse_synonyms=said.inverse_synonyms,
+            head=label,
+            tail=said.type,
+        )
 
     def _add_held(self, schema: Schema, type_: str, laid: RelationLayout) -> None:
         relation = schema.relations[type_]

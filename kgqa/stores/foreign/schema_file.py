@@ -20,13 +20,15 @@ from graph_schema.errors import SchemaError
 from graph_schema.schema import Schema
 from kgqa.stores.foreign.decisions import Decided, Place
 
-HEAD = """How kgqa reads this database; written by kgqa connect. What you change in names, words, skip and start is
-kept by kgqa connect --refresh.
+HEAD = """How kgqa reads this database; written by kgqa connect. What you change in names, words, synonyms, skip
+and start is kept by kgqa connect --refresh.
 """
 LABELS = """Kinds of nodes; of a node's labels the first one here counts. name: the property that names a node (null:
-none does); words, inverse: how a property is asked for, and how the way back from a value is said; skip: true: it is no
-fact to ask for; start: false: no question starts from a value of it."""
-RELATIONS = "words: how it is said from head to tail; inverse: from tail to head."
+none does); words, inverse: how a property is asked for, and how the way back from a value is said; synonyms: [came
+out in]: other ways to say words; inverse_synonyms: to say inverse; skip: true: it is no fact to ask for; start: false:
+no question starts from a value of it."""
+RELATIONS = """words: how it is said from head to tail; inverse: from tail to head; synonyms: [starred in],
+inverse_synonyms: [cast]: other ways to say these."""
 LAYOUT = "What was found; written anew by kgqa connect --refresh, changes here are lost."
 GONE = "What the database no longer had when it was last looked at; it is put back if it returns."
 SEVERAL = ("labels", "relations")
