@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -21,13 +21,13 @@ WORDINGS = {
 }
 
 
-def graph(facts: Iterable[Fact]) -> Snapshot:
-    """A snapshot of these facts; every entity is called as its id."""
+def graph(facts: Iterable[Fact], names: Mapping[str, str] | None = None) -> Snapshot:
+    """A snapshot of these facts; every entity is called as its id, if no other name is given."""
     kept = sorted(set(facts))
     ids = sorted({end for fact in kept for end in (fact.head, fact.tail)})
     relations = sorted({fact.relation for fact in kept})
     return Snapshot.from_columns(
-        [Entity(id_, id_) for id_ in ids],
+        [Entity(id_, (names or {}).get(id_, id_)) for id_ in ids],
         relations,
         np.array([ids.index(fact.head) for fact in kept], dtype=np.int64),
         np.array([relations.index(fact.relation) for fact in kept], dtype=np.int64),

@@ -150,19 +150,19 @@ class PathSampler:
             return None
         taken = [self._kinds[at]]
         while len(taken) < hops:
-            reached = self._walk(starts, taken)
+            reached = self.walk(starts, taken)
             following = self._next(reached[-1], *taken[:-3:-1]) if reached else None
             if following is None:
                 return None
             taken.append(following)
-        reached = self._walk(starts, taken)
+        reached = self.walk(starts, taken)
         if not reached or len(reached[-1]) > ANSWERS:
             return None
         names = self._graph.relations()
         return Path(
             topic,
             tuple((names[kind // 2], kind % 2 == 1) for kind in taken),
-            _turns_back(taken),
+            turns_back(taken),
             tuple(sorted(self._graph.ids_of(reached[-1]))),
             tuple(self._label(nodes) for nodes in (starts, *reached)),
             tuple(len(nodes) > 1 for nodes in (starts, *reached)),
@@ -197,11 +197,11 @@ class PathSampler:
     def _one_between(self, type_: str, key: str, edge: int, of_head: int, of_tail: int) -> Between | None:
         sources = self._sources[self._kinds.index(of_head)]
         head = int(sources[self._random.randrange(len(sources))])
-        tails = self._far(head, edge)
+        tails = self.far(head, edge)
         if not len(tails):
             return None
         tail = int(tails[self._random.randrange(len(tails))])
-        values = np.intersect1d(self._far(head, of_head), self._far(tail, of_tail))
+        values = np.intersect1d(self.far(head, of_head), self.far(tail, of_tail))
         ends = [self._graph.entity_at(node) for node in (head, tail)]
         starts = [self._starts(end.name, end.label) for end in ends]
         # A question about something else of the same name would have other answers.
@@ -239,13 +239,13 @@ class PathSampler:
         kinds = (self._kinds[at], other)
         ends, steps, reached, only = [], [], [], []
         for kind in kinds:
-            far = self._far(answer, kind)
+            far = self.far(answer, kind)
             end = self._graph.entity_at(int(far[self._random.randrange(len(far))]))
             starts, meant = self._starts(end.name, end.label)
             ends.append(end)
             only.append(meant)
             steps.append((self._graph.relations()[kind // 2], not kind % 2))
-            reached.append(self._walk(starts, [kind ^ 1]))
+            reached.append(self.walk(starts, [kind ^ 1]))
         if name_key(ends[0].name) == name_key(ends[1].name) or not all(reached):
             return None
         alone = [nodes for (nodes,) in reached]
@@ -276,12 +276,12 @@ class PathSampler:
             self._named[name, label] = self._graph.index_of(ids if len(bearers) <= BEARERS else []), only
         return self._named[name, label]
 
-    def _walk(self, starts: Any, kinds: Sequence[int]) -> list[Any]:
+    def walk(self, starts: Any, kinds: Sequence[int]) -> list[Any]:
         """What each hop reaches, as distinct nodes; nothing if one reaches nothing, or follows too many facts."""
         reached: list[Any] = []
-        nodes, back = starts, _turns_back(kinds)
+        nodes, back = starts, turns_back(kinds)
         for kind in kinds:
-            parts = [self._far(int(node), kind) for node in nodes]
+            parts = [self.far(int(node), kind) for node in nodes]
             if not parts or sum(map(len, parts)) > REACHED:
                 return []
             nodes = np.unique(np.concatenate(parts)).astype(np.int64)
@@ -292,7 +292,8 @@ class PathSampler:
             reached.append(nodes)
         return reached
 
-    def _far(self, node: int, kind: int) -> Any:
+    def far(self, node: int, kind: int) -> Any:
+        """What a directed relation leads to from a node; none where it has none of that kind."""
         graph = self._graph
         begin, end = graph.group_start[node : node + 2].tolist()
         place = begin + int(np.searchsorted(graph.group_relation[begin:end], kind))
@@ -335,7 +336,8 @@ class PathSampler:
         return max(sorted(set(labels)), key=labels.count)
 
 
-def _turns_back(kinds: Sequence[int]) -> bool:
+def turns_back(kinds: Sequence[int]) -> bool:
+    """Whether a hop goes back by the relation that the one before came by."""
     return any(following == kind ^ 1 for kind, following in pairwise(kinds))
 
 

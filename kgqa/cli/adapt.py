@@ -91,6 +91,7 @@ def command(
             raise ConfigError(f"{option} takes more time than --minutes says", fix="Give --steps, too")
     given = read_questions(questions, "given") if questions else []
     with common.importing():
+        from kgqa.adapt.given import with_ways  # noqa: PLC0415  as above
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
         from kgqa.adapt.session import APART, BUDGET, adapt, check_free  # noqa: PLC0415  as above
@@ -105,8 +106,8 @@ def command(
     model = start.config.model if start else ModelConfig()
     with common.errors.status("reading the graph"), common.reading(chosen) as opened:
         snapshot = bounded_snapshot(opened, opened.info())
-    given = _in_graph(given, snapshot, questions)
     check_graph(snapshot)
+    given = with_ways(_in_graph(given, snapshot, questions), snapshot, model.max_hops)
     # What it is compared to is the reader that would be asked without it.
     other = checkpoint_for(snapshot, init_from, chosen.device)
     if _trained_here(other, snapshot):
