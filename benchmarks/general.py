@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="append the figures to this file")
     given = parser.parse_args()
 
-    encoder, model = Encoder(given.encoder, given.device), ModelConfig(wordings=True)
+    encoder, model = Encoder(given.encoder, given.device), ModelConfig(wordings=True, reorder=True)
     real, asked, names = [], [], [url.rpartition("/")[2] for url in given.store]
     for url in given.store:
         with closing(open_store(url)) as store:

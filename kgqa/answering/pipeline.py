@@ -22,9 +22,9 @@ from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.again import read_again
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
-from kgqa.retrieval.scores import read_again
 from kgqa.retrieval.walk import Budget
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
@@ -140,7 +140,7 @@ class Answerer:
         with torch.inference_mode():
             start = torch.tensor(topic_row, dtype=torch.int64, device=device)
             row_question = torch.tensor([q for q, _ in rows], dtype=torch.int64, device=device)
-            reached, reading, scores = read_again(
+            plan, reached, reading, scores = read_again(
                 self.network, plan, table, expander, start, topic_node.to(device), self.budget, row_question,
                 self.checkpoint.config.calibration,
             )  # fmt: skip

@@ -15,7 +15,7 @@ class ModelConfig(BaseModel):
     encoder's input embeddings, the same in every sentence and place; ``words_alone`` off compares relations with what
     the question's words mean in their sentence, and not with what each means alone. ``spelled``, which is off, looks
     whether they are the same words, too; ``wordings``, which is off, too, reads other words for a relation beside its
-    own.
+    own; ``reorder``, likewise, walks the planned hops in another order where nothing is said in theirs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +44,7 @@ class ModelConfig(BaseModel):
     words_alone: bool = True
     spelled: bool = False
     wordings: bool = False
+    reorder: bool = False
     absent: bool = True
 
     @model_validator(mode="after")

@@ -57,6 +57,22 @@ class Plan:
         logits = self.stop.clamp(min=1e-30).log()
         return replace(self, stop=softened(logits, torch.ones_like(logits, dtype=torch.bool)).softmax(-1))
 
+    def reordered(self, order: Int[Tensor, "B T"]) -> Plan:
+        """The same plan with what it asks for at hop t asked for at the place of t in ``order``: row b first asks for
+        its hop ``order[b, 0]``. How many hops are taken, and what is remembered of them, stays."""
+
+        def moved(part: Tensor) -> Tensor:
+            index = order.view(*order.shape, *[1] * (part.dim() - 2)).expand_as(part)
+            return part.gather(1, index)
+
+        return replace(
+            self,
+            attention=moved(self.attention),
+            context=moved(self.context),
+            words=moved(self.words),
+            query=moved(self.query),
+        )
+
     def frozen(self, rows: Bool[Tensor, " B"]) -> Plan:
         """The same plan, through which nothing is learned from these rows."""
 

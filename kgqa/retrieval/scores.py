@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kgqa.model.controller import Plan
-from kgqa.model.decision import Calibration, decide
+from kgqa.model.decision import Calibration
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
@@ -74,39 +74,6 @@ def read(
         vectors = expander.vectors(key_node(reached.key), config.vector_property, config.vector_dim)
     reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, vectors)
     return reached, reading
-
-
-def read_again(
-    network: ReaderNetwork,
-    plan: Plan,
-    table: RelationTable,
-    expander: Expander,
-    topic_row: Int[Tensor, " K"],
-    topic_node: Int[Tensor, " K"],
-    budget: Budget,
-    row_question: Int[Tensor, " B"],
-    facts: Calibration,
-) -> tuple[Walk, Reading, Scores]:
-    """Read by facts, and the questions of which they say nothing once more, with guesses at what the graph lacks.
-
-    So a guess never stands beside what is known, nor against it.
-
-    Args:
-        row_question: the question of each row, ascending. facts: calibration of what facts lead to.
-    """
-    reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
-    scores = combine(reached, reading, row_question)
-    if expander.guesser is None or not len(row_question):
-        return reached, reading, scores
-    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
-    order = order[torch.sort(scores.question[order], stable=True).indices]
-    question = scores.question[order]
-    said, _ = decide(question, scores.probability(facts)[order], int(row_question[-1]) + 1)
-    guessing = ~torch.isin(row_question, question[said])
-    if bool(guessing.any()):
-        reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing)
-        scores = combine(reached, reading, row_question)
-    return reached, reading, scores
 
 
 def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) -> Scores:

@@ -11,9 +11,10 @@ from torch import Tensor
 from kgqa.model.decision import Calibration, decide, fit_calibration
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.again import read_again
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import make_key
-from kgqa.retrieval.scores import Scores, combine, read, read_again
+from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.surroundings import likeliest
 from kgqa.retrieval.walk import Budget
 from kgqa.training.prepare import Prepared, TextStates
@@ -93,7 +94,7 @@ def dev_scores(
             if facts is None:
                 found = combine(*read(network, plan, table, expander, topic_row, topic_node, budget), asked)
             else:
-                found = read_again(network, plan, table, expander, topic_row, topic_node, budget, asked, facts)[2]
+                found = read_again(network, plan, table, expander, topic_row, topic_node, budget, asked, facts)[3]
             gold_question, gold_node = (t.to(network.device) for t in data.answers.take(some))
             key = make_key(found.question, found.node)
             golds.append(torch.isin(key, make_key(gold_question, gold_node)).cpu())

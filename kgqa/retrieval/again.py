@@ -1,0 +1,136 @@
+"""Reading once more what says nothing at first: with the hops in another order, and with guesses at missing facts.
+
+A plan is made from the question alone, before anything is known of what is around its topic. Where sentences nest the
+other way than hops do ("the song of the song of Ann's nationality"), the first hop may be planned to be the last one's:
+a relation that isn't there, so that the question is lost, though each hop is read right. If, and only if, all that is
+found is faint (a probability below ``FAINT``, before calibration), the planned hops are walked in every other order,
+too (of three at most, all orders in one walk), and the one is taken that finds something clearest, if it is ``CLEAR``.
+It is a setting of the model (``reorder``): one that was trained on people's own questions plans in order, and a
+question whose relation is missing had better not be asked in another way.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from kgqa.model.controller import Plan
+from kgqa.model.decision import Calibration, decide
+from kgqa.model.network import ReaderNetwork, Reading
+from kgqa.model.relations import RelationTable
+from kgqa.retrieval.expander import Expander
+from kgqa.retrieval.scores import Scores, combine, read
+from kgqa.retrieval.walk import Budget, Walk
+
+MOST_HOPS = 3  # whose orders are tried
+FAINT, CLEAR = 0.2, 0.3
+
+
+def read_again(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Int[Tensor, " K"],
+    topic_node: Int[Tensor, " K"],
+    budget: Budget,
+    row_question: Int[Tensor, " B"],
+    facts: Calibration,
+) -> tuple[Plan, Walk, Reading, Scores]:
+    """Read by facts, and where they say nothing, or hardly anything, once more; and the plan by which it was read.
+
+    Guesses at what the graph lacks come last, so a guess never stands beside what is known, nor against it.
+
+    Args:
+        row_question: the question of each row, ascending. facts: calibration of what facts lead to.
+    """
+    reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
+    scores = combine(reached, reading, row_question)
+    if not len(row_question):
+        return plan, reached, reading, scores
+    if network.config.reorder:
+        other = _in_other_orders(network, plan, table, expander, topic_row, topic_node, budget, row_question, scores)
+        if other is not None:
+            plan = other
+            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
+            scores = combine(reached, reading, row_question)
+    if expander.guesser is not None:
+        guessing = ~_said(scores, facts, int(row_question[-1]) + 1)[row_question]
+        if bool(guessing.any()):
+            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing)
+            scores = combine(reached, reading, row_question)
+    return plan, reached, reading, scores
+
+
+def _in_other_orders(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Tensor,
+    topic_node: Tensor,
+    budget: Budget,
+    row_question: Tensor,
+    scores: Scores,
+) -> Plan | None:
+    """The plan with hops in other orders, where something is found by them alone; None if that changes nothing.
+
+    Questions of two topics are left as they are.
+    """
+    questions = int(row_question[-1]) + 1
+    lost = (_best(scores, questions) < FAINT) & (torch.bincount(row_question, minlength=questions) == 1)
+    row, order = _orders(plan, torch.nonzero(lost[row_question]).squeeze(-1))
+    if not len(row):
+        return None
+    tried = plan.take(row).reordered(order)
+    # The topics of a row, for each order that is tried.
+    candidate, topic = torch.nonzero(row.unsqueeze(-1) == topic_row, as_tuple=True)
+    number = torch.arange(len(row), device=row.device)
+    found = combine(*read(network, tried, table, expander, candidate, topic_node[topic], budget), number)
+    sure = _best(found, len(row))
+    best = sure.new_zeros(len(plan.stop)).scatter_reduce(0, row, sure, "amax")
+    taken = (sure > CLEAR) & (sure == best[row])
+    if not bool(taken.any()):
+        return None
+    order_of = torch.arange(plan.stop.shape[1], device=row.device).repeat(len(plan.stop), 1)
+    for place in torch.nonzero(taken).squeeze(-1).flip(0).tolist():  # of equals, the first
+        order_of[row[place]] = order[place]
+    return plan.reordered(order_of)
+
+
+def _orders(plan: Plan, rows: Int[Tensor, " R"]) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"]]:
+    """Every other order of the hops that some rows are planned to take, with its row."""
+    hops = plan.stop.shape[1]
+    taken = plan.stop.argmax(-1) + 1
+    found, orders = [], []
+    for row in rows.tolist():
+        number = int(taken[row])
+        if number <= MOST_HOPS:
+            for order in [*permutations(range(number))][1:]:
+                found.append(row)
+                orders.append([*order, *range(number, hops)])
+    device = plan.stop.device
+    return (
+        torch.tensor(found, dtype=torch.int64, device=device),
+        torch.tensor(orders, dtype=torch.int64, device=device).view(-1, hops),
+    )
+
+
+def _best(scores: Scores, questions: int) -> Float[Tensor, " Q"]:
+    """The probability of the best that was found, not calibrated; 0 where nothing was."""
+    nothing = scores.log_probability.new_zeros(questions)
+    return nothing.scatter_reduce(0, scores.question, scores.log_probability.exp(), "amax")
+
+
+def _said(scores: Scores, facts: Calibration, questions: int) -> Bool[Tensor, " Q"]:
+    """Whether anything is said of each question."""
+    order = torch.sort(scores.log_probability, descending=True, stable=True).indices
+    order = order[torch.sort(scores.question[order], stable=True).indices]
+    question = scores.question[order]
+    chosen, _ = decide(question, scores.probability(facts)[order], questions)
+    said = torch.zeros(questions, dtype=torch.bool, device=question.device)
+    said[question[chosen]] = True
+    return said

@@ -1,0 +1,100 @@
+"""Reading once more in another order of the hops, on a plan made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graph_schema import Fact
+from kgqa.model.config import ModelConfig
+from kgqa.model.controller import Plan
+from kgqa.model.decision import Calibration
+from kgqa.model.network import ReaderNetwork
+from kgqa.model.relations import RelationTable
+from kgqa.retrieval.again import read_again
+from kgqa.retrieval.expander import SnapshotExpander
+from kgqa.retrieval.keys import key_node
+from kgqa.retrieval.walk import Budget
+from tests.sets import graph
+
+GRAPH = graph([Fact("ann", "nation", "spain"), Fact("spain", "anthem", "march"), Fact("march", "composer", "bob")])
+RELATIONS = ("anthem", "composer", "nation")
+WIDTH = 16
+
+
+def network(*, reorder: bool) -> tuple[ReaderNetwork, RelationTable]:
+    """One that follows whatever relation it attends to, by the cosine alone."""
+    torch.manual_seed(0)
+    config = ModelConfig(
+        encoder_dim=WIDTH, state_dim=8, relation_dim=8, slots=False, question_side=False, reorder=reorder
+    )
+    made = ReaderNetwork(config).eval().requires_grad_(False)
+    assert made.relations.words_weight is not None
+    made.relations.cosine_weight.fill_(30.0)
+    made.relations.words_weight.fill_(30.0)
+    return made, made.relations.table(torch.eye(WIDTH)[: 2 * len(RELATIONS)])
+
+
+def plan(*rows: tuple[str, ...]) -> Plan:
+    """Rows that ask for these relations, one after the other, each from head to tail."""
+    context = torch.zeros(len(rows), 3, WIDTH)
+    stop = torch.zeros(len(rows), 3)
+    for at, row in enumerate(rows):
+        stop[at, len(row) - 1] = 1
+        for hop, name in enumerate(row):
+            context[at, hop, 2 * RELATIONS.index(name)] = 1
+    nothing = torch.zeros(len(rows), 3, 8)
+    return Plan(
+        attention=torch.ones(len(rows), 3, 1),
+        context=context,
+        words=context,
+        state=nothing,
+        query=nothing,
+        stop=stop,
+        back=torch.ones(len(rows), 3),
+        pooled=nothing[:, 0],
+    )
+
+
+def best(asked: Plan, *, reorder: bool, questions: tuple[int, ...] = ()) -> tuple[Plan, list[str]]:
+    """The plan that was read by, and the clearest entity of each question ("-": none above a half)."""
+    net, table = network(reorder=reorder)
+    rows = torch.arange(len(asked.stop))
+    of = torch.tensor(questions or rows.tolist())
+    ann = torch.from_numpy(GRAPH.index_of(["ann"])).expand(len(rows))
+    done, _, _, scores = read_again(net, asked, table, SnapshotExpander(GRAPH), rows, ann, Budget(), of, Calibration())
+    found = ["-"] * (int(of[-1]) + 1)
+    for question, node, log in zip(scores.question, scores.node, scores.log_probability, strict=True):
+        if log > -0.7:
+            found[int(question)] = GRAPH.id_of(int(key_node(node)))
+    return done, found
+
+
+def test_hops_planned_the_wrong_way_round_are_put_right_and_only_those() -> None:
+    asked = plan(("anthem", "nation"), ("nation", "anthem"), ("composer", "anthem", "nation"), ("nation",))
+    assert best(asked, reorder=False)[1] == ["-", "march", "-", "spain"]
+    done, found = best(asked, reorder=True)
+    assert found == ["march", "march", "bob", "spain"]
+    right = plan(("nation", "anthem"), ("nation", "anthem"), ("nation", "anthem", "composer"), ("nation",))
+    assert torch.equal(done.context, right.context)
+
+
+@pytest.mark.parametrize("hops", [("composer",), ("composer", "composer"), ("anthem", "anthem", "nation")])
+def test_what_no_order_leads_to_stays_unsaid(hops: tuple[str, ...]) -> None:
+    asked = plan(hops)
+    done, found = best(asked, reorder=True)
+    assert found == ["-"]
+    assert done is asked
+
+
+def test_a_plan_of_more_hops_is_not_turned_over_before_the_last_one_taken() -> None:
+    asked = plan(("anthem", "nation"))
+    longer = replace(asked, stop=torch.tensor([[1.0, 0.0, 0.0]]))
+    assert best(longer, reorder=True)[1] == ["-"]
+
+
+def test_questions_of_two_topics_are_read_in_order() -> None:
+    asked = plan(("anthem", "nation"), ("anthem", "nation"))
+    assert best(asked, reorder=True, questions=(0, 0))[1] == ["-"]
