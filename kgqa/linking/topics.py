@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from graph_schema.text import relation_words
 from kgqa.linking.guesses import Guesses
 from kgqa.linking.mentions import Mention, Names, find_mentions, masked, split_brackets
 from kgqa.model.encoder import MASK, OTHER, Encoder, TokenStates
@@ -51,12 +53,25 @@ class Linked:
 def row_texts(plain: str, topics: Sequence[Mention], *, settled: bool) -> list[str]:
     """What the reader reads for each topic of a question, see ``Linked.texts``.
 
-    The name of another topic says nothing of the way from this one; read as words, it drew the attention to it. A
-    relation may be asked for by its name ("the place_of_birth of").
+    The name of another topic says nothing of the way from this one; read as words, it drew the attention to it. Nor
+    does what a topic itself is called before its name ("the reactions of case 7"). A relation may be asked for by its
+    name ("the place_of_birth of").
     """
-    others = topics if settled else ()
-    texts = (masked(plain, one, MASK, [other for other in others if other is not one], OTHER) for one in topics)
+    texts = []
+    for one in topics:
+        others = [other for other in topics if other is not one] if settled else []
+        texts.append(masked(plain, _with_kind(plain, one, others), MASK, others, OTHER))
     return [text.replace("_", " ") for text in texts]
+
+
+def _with_kind(plain: str, topic: Mention, others: Sequence[Mention]) -> Mention:
+    """A mention with the word before it, if that is what things of its label are called; not "which case"."""
+    before = plain[: topic.start]
+    for label in sorted({entity.label for entity in topic.entities}):
+        kind = re.search(rf"(?<!\w)(wh\w+ )?{re.escape(relation_words(label))}\s+$", before, re.IGNORECASE)
+        if kind and not kind[1] and all(other.end <= kind.start() or other.start >= topic.end for other in others):
+            return replace(topic, start=kind.start())
+    return topic
 
 
 def link(question: str, names: Names, guesses: Guesses | None = None) -> Linked:

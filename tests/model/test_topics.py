@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graph_schema import Entity
-from kgqa.linking import Mention
+from kgqa.linking import Mention, split_brackets
 from kgqa.linking.topics import Linked, find_topics, row_texts
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
@@ -54,6 +54,30 @@ def test_names_of_relations_are_read_as_words() -> None:
     plain, name = "the place_of_birth of Some_One", "Some_One"
     (text,) = row_texts(plain, [Mention(plain.index(name), len(plain), name, ())], settled=True)
     assert text == "the place of birth of [MASK]"
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("the reactions of case [7]", "the reactions of [MASK]"),
+        ("Age Group [7] has what", "[MASK] has what"),
+        ("which case [7] follows", "which case [MASK] follows"),
+        ("what does the suitcase [7] hold", "what does the suitcase [MASK] hold"),
+        ("case, [7]", "case, [MASK]"),
+        ("what have case [7] and [8]", "what have [MASK] and [UNK]"),
+    ],
+)
+def test_what_a_topic_is_called_before_its_name_belongs_to_it(question: str, text: str) -> None:
+    plain, spans = split_brackets(question)
+    kinds = (Entity("x", "x", "Case"), Entity("y", "y", "AgeGroup"))
+    topics = [Mention(start, end, plain[start:end], kinds) for start, end in spans]
+    assert row_texts(plain, topics, settled=True)[0] == text
+
+
+def test_the_kind_of_a_topic_that_is_another_topic_stays() -> None:
+    plain = "reactions of case 7"
+    case, number = Mention(13, 17, "case", ()), Mention(18, 19, "7", (Entity("x", "x", "Case"),))
+    assert row_texts(plain, [case, number], settled=True) == ["reactions of [MASK] [UNK]", "reactions of [UNK] [MASK]"]
 
 
 def test_rows_may_be_replaced_by_longer_and_by_shorter_texts(encoder: Encoder) -> None:
