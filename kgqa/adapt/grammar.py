@@ -199,7 +199,6 @@ class Grammar(TwoTopics):
             made += [f"{people} {_jointly(verb, between)} {said}", f"{said} {_jointly(verb, between)} {whom}"]
             made += [f"who {verb} {between} {self._pick('together with', 'with')} {said}"]
             made += [f"{said} {verb} {between} together with {whom}", f"who {first} together with {said}"]
-            made.append(f"{people} {first} {self._pick('with', 'alongside')} {said}")
             made.append(f"who {verb} the same {between} {self._pick('as', 'with')} {said}")
             if did != "has":
                 made.append(f"with whom {did} {said} {' '.join((base, *rest))} {between}")
