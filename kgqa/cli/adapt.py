@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN_ANSWERS = 5
 SETTINGS = {"dev_questions": 400, "mention_questions": 1000, "steps_weight": 0.5}
-GOING_ON = 1e-3  # the learning rate of a reader that is given; the general one has less to lose
+GOING_ON = 1e-3  # the learning rate of a reader that is given; the one that ships has less to lose
 
 
 def command(
@@ -49,7 +49,7 @@ def command(
         ),
     ] = 1,
     init_from: Annotated[
-        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with the general one if not given.")
+        Path | None, typer.Option("--init-from", help="Begin with this checkpoint; with one that ships if not given.")
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin with a new reader, which knows nothing.")] = False,
     show: Annotated[
@@ -97,12 +97,12 @@ def command(
         from kgqa.adapt.session import APART, BUDGET, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import likely_kinds, synonyms  # noqa: PLC0415  as above
         from kgqa.answering import checkpoint_for  # noqa: PLC0415  as above
-        from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped  # noqa: PLC0415  as above
+        from kgqa.model.checkpoint import START, load_checkpoint, shipped  # noqa: PLC0415  as above
         from kgqa.model.config import ModelConfig  # noqa: PLC0415  as above
     if out is not None:
         check_free(out)
     common.check_device(chosen)
-    start = None if new else load_checkpoint(init_from or shipped(GENERAL), chosen.device)
+    start = None if new else load_checkpoint(init_from or shipped(START), chosen.device)
     model = start.config.model if start else ModelConfig()
     with common.errors.status("reading the graph"), common.reading(chosen) as opened:
         snapshot = bounded_snapshot(opened, opened.info())

@@ -28,6 +28,7 @@ from kgqa.model.network import ReaderNetwork
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 FILMS, GENERAL = "films", "general"  # the readers that ship
+START = "start"  # what kgqa adapt begins with
 FORMAT = 2
 
 
