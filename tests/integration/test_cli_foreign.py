@@ -71,6 +71,20 @@ def test_questions_are_made_from_its_facts_in_the_words_of_its_schema(
         assert answers
 
 
+def test_a_synonym_in_the_schema_is_read_with_the_next_question(url: str, kgqa: Kgqa, tmp_path: Path) -> None:
+    words = ("ask", "who is the gaffer of [The Matrix]", "--schema", "movies.yaml", "--store", url, "--json")
+
+    def answers() -> list[str]:
+        return [answer["entity"]["name"] for answer in json.loads(kgqa(*words).succeeded())["answers"]]
+
+    assert answers() != ["Lana Wachowski"]
+    path = tmp_path / "movies.yaml"
+    schema = yaml.safe_load(path.read_text("utf-8"))
+    schema["relations"]["DIRECTED"]["inverse_synonyms"] = ["gaffer"]
+    path.write_text(yaml.safe_dump(schema), "utf-8")
+    assert answers() == ["Lana Wachowski"]
+
+
 def test_without_a_schema_it_says_what_to_do(url: str, kgqa: Kgqa) -> None:
     kgqa("ask", "who directed Speed", "--store", url).failed(
         "kgqa didn't load this database", f"kgqa connect {url} --out FILE", "--schema FILE"
