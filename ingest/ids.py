@@ -1,8 +1,8 @@
-"""Ids of nodes: made from the columns of a row by a template, so that ids of different tables don't collide.
+r"""Ids of nodes: made from the columns of a row by a template, so that ids of different tables don't collide.
 
-A template is text with columns in braces: ``film/{film_id}``; ``{{`` and ``}}`` are braces themselves. A value stands
-in it as it is; where there are several, what separates them is written ``%XX`` inside of each, as is ``%``, so that no
-two rows of different keys have the same id.
+A template is text with columns in braces: ``film/{film_id}``; ``{{`` and ``}}`` are braces themselves, and in the name
+of a column ``\{`` and ``\}`` are. A value stands in it as it is; where there are several, what separates them is
+written ``%XX`` inside of each, as is ``%``, so that no two rows of different keys have the same id.
 """
 
 from __future__ import annotations
@@ -11,8 +11,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_PART = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]|[^{}]+")
+_PART = re.compile(r"\{\{|\}\}|\{((?:\\[{}]|[^{}])+)\}|[{}]|[^{}]+")
 _BETWEEN = "/"
+
+
+def braced(column: str) -> str:
+    r"""A column as it stands in a template.
+
+    >>> print(braced("film_id"), braced("a{b"))
+    {film_id} {a\{b}
+    """
+    return "{" + re.sub(r"[{}]", r"\\\g<0>", column) + "}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Template:
             if match[1] is None:
                 texts[-1] += match.group().replace("{{", "{").replace("}}", "}")
             else:
-                columns.append(match[1])
+                columns.append(re.sub(r"\\([{}])", r"\1", match[1]))
                 texts.append("")
         if not columns:
             raise ValueError(f"{text!r} has no column in it; write one as {{column}}")

@@ -16,6 +16,7 @@ from graph_schema import PropertyType
 from graph_schema.text import counted
 from graph_schema.types import DEFAULT_LABEL
 from ingest.formats import RDF
+from ingest.ids import braced
 from ingest.profile import ROWS, Column, Profile
 
 
@@ -140,8 +141,7 @@ def _node(plan: Plan, node: Node) -> Iterator[str]:
     yield f"        id: {_text(_id(plan.template, names))}"
     if node.name:
         chosen = [_column(plan.profile, name) for name in node.name]
-        template = " ".join(f"{{{name}}}" for name in chosen)
-        yield f"        name: {_text(chosen[0] if len(chosen) == 1 and '{' not in chosen[0] else template)}"
+        yield f"        name: {_text(chosen[0] if _plain(chosen) else ' '.join(map(braced, chosen)))}"
     if node.properties:
         yield "        properties:"
         yield from _properties(plan, node.properties, " " * 10)
@@ -209,11 +209,16 @@ def _column(profile: Profile, name: str) -> str:
 
 
 def _id(prefix: str, columns: Sequence[str]) -> object:
-    if len(columns) == 1 and not prefix and "{" not in columns[0]:
+    if _plain(columns) and not prefix:
         return columns[0]
     if prefix or len(columns) == 1:
-        return prefix.replace("{", "{{").replace("}", "}}") + "/".join(f"{{{column}}}" for column in columns)
+        return prefix.replace("{", "{{").replace("}", "}}") + "/".join(map(braced, columns))
     return list(columns)
+
+
+def _plain(columns: Sequence[str]) -> bool:
+    """Whether it is a single column that can be written without braces."""
+    return len(columns) == 1 and not set("{}") & set(columns[0])
 
 
 def _end(plan: Plan, end: End) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest import LoadOptions, profile
@@ -251,6 +251,8 @@ cells = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 
 @settings(deadline=None)  # it writes files
+@example(header=[":{"], rows=[[""] * 5])
+@example(header=["a}", "b\\", "\\}"], rows=[["x"] * 5, ["y"] * 5])
 @given(
     header=st.lists(cells.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True),
     rows=st.lists(st.lists(cells, min_size=5, max_size=5), min_size=1, max_size=8),
