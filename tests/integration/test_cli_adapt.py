@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kgqa.cli.adapt import GOING_ON
-from kgqa.model.checkpoint import GENERAL, load_checkpoint, shipped
+from kgqa.model.checkpoint import START, load_checkpoint, shipped
 from kgqa.model.config import ModelConfig
 from tests.command import Kgqa, started
 from tests.reader import SmallFilms
@@ -39,7 +39,7 @@ def test_it_learns_this_graph_and_answers(kgqa: Kgqa, small_films: SmallFilms, t
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["config.json", "model.safetensors"]
     made = load_checkpoint(tmp_path / "made").config
     assert made.trained["settings"]["steps"] == 200
-    assert made.trained["start"] == load_checkpoint(shipped(GENERAL)).config.trained
+    assert made.trained["start"] == load_checkpoint(shipped(START)).config.trained
     # It belongs to this graph, and is asked without --any-schema.
     question = small_films.questions.read_text("utf-8").splitlines()[0].split("\t")[0]
     answer = kgqa("ask", question, *store, "--checkpoint", "made", "--json")
@@ -72,7 +72,7 @@ def test_several_readers_become_one(kgqa: Kgqa, small_films: SmallFilms, tmp_pat
     words = (*one_step(small_films), "--way-steps", "3", "--questions", small_films.questions)
     scores(kgqa(*words, "--runs", "2").succeeded())
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
-    made, start = load_checkpoint(tmp_path / "made"), load_checkpoint(shipped(GENERAL))
+    made, start = load_checkpoint(tmp_path / "made"), load_checkpoint(shipped(START))
     assert made.config.trained["readers"] == 2
     assert made.config.trained["start"]["settings"]["way_steps"] == 3  # of the first of them
     assert made.config.trained["start"]["start"] == start.config.trained

@@ -75,7 +75,7 @@ def test_a_synonym_in_the_schema_is_read_with_the_next_question(url: str, kgqa: 
     words = ("ask", "who is the gaffer of [The Matrix]", "--schema", "movies.yaml", "--store", url, "--json")
 
     def answers() -> list[str]:
-        return [answer["entity"]["name"] for answer in json.loads(kgqa(*words).succeeded())["answers"]]
+        return [answer["name"] for answer in json.loads(kgqa(*words).succeeded())["answers"]]
 
     assert answers() != ["Lana Wachowski"]
     path = tmp_path / "movies.yaml"

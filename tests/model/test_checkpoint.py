@@ -19,6 +19,7 @@ from kgqa.model.checkpoint import (
     CONFIG,
     FILMS,
     GENERAL,
+    START,
     WEIGHTS,
     Checkpoint,
     CheckpointConfig,
@@ -201,7 +202,7 @@ def test_another_schema_is_refused_and_both_are_named(checkpoint: Checkpoint) ->
         check(checkpoint, SCHEMA, "lives_in", any_schema=False)
 
 
-@pytest.mark.parametrize("name", [FILMS, GENERAL])
+@pytest.mark.parametrize("name", [FILMS, GENERAL, START])
 def test_the_shipped_ones_fit_the_encoder_and_have_answers_to_give(encoder: Encoder, name: str) -> None:
     found = load_checkpoint(shipped(name))
     assert encoder.fingerprint() == found.config.encoder_fingerprint
