@@ -3,7 +3,8 @@
 A question says little about the way by its answers, for many ways lead to one entity; but few lead to a whole set, and
 to no more. Where a single one of the shortest does, it is taken for the way that is asked for, and can be taught like
 that of a made question (``kgqa.training.steps``). The last hop is looked for from an answer back, so that a question of
-three hops takes the sets that two lead to, and not all that three do.
+three hops takes the sets that two lead to, and not all that three do. Around hubs with many relations there are too
+many of them: the search is then given up, and the question has no way.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from kgqa.data import Question
 from kgqa.data.questions import GoldPath
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import answer_nodes
+
+LOOKED_AT = 100_000  # relations of nodes that are followed for one question, at most: about a quarter of a second
 
 
 def with_ways(questions: Sequence[Question], snapshot: Snapshot, hops: int) -> list[Question]:
@@ -52,28 +55,41 @@ class _Search:
     def _ways(self, starts: Any, answers: Sequence[Any], hops: int) -> list[tuple[int, ...]]:
         """The shortest ways from all that is called by the topic to the answers and nothing else."""
         before: list[tuple[tuple[int, ...], Any]] = [((), starts)]
+        last = self._into(answers[0])
+        left = LOOKED_AT
         for hop in range(hops):
+            left -= len(before) * len(last)
+            if left < 0:
+                break
             found = [
-                (*kinds, last)
+                (*kinds, kind)
                 for kinds, nodes in before
-                for last in self._last(nodes, answers[0])
-                if self._leads(starts, (*kinds, last), answers)
+                for kind, sources in last.items()
+                if np.isin(sources, nodes).any() and self._leads(starts, (*kinds, kind), answers)
             ]
             if found or hop == hops - 1:
                 return found
-            before = [longer for kinds, nodes in before for longer in self._longer(kinds, nodes)]
+            longer: list[tuple[tuple[int, ...], Any]] = []
+            for kinds, nodes in before:
+                around = self._around(nodes)
+                left -= len(nodes) * len(around)
+                if left < 0:
+                    return []
+                longer += self._longer(kinds, nodes, around)
+            before = longer
         return []
 
-    def _last(self, nodes: Any, answer: Any) -> list[int]:
-        """The directed relations by which an answer is reached from one of the nodes."""
-        return [
-            kind ^ 1
+    def _into(self, answer: Any) -> dict[int, Any]:
+        """The directed relations by which an answer is reached, each with what it is reached from."""
+        return {
+            kind ^ 1: np.concatenate([self._sampler.far(int(bearer), kind) for bearer in answer])
             for kind in self._around(answer)
-            if any(np.isin(self._sampler.far(int(bearer), kind), nodes).any() for bearer in answer)
-        ]
+        }
 
-    def _longer(self, kinds: tuple[int, ...], nodes: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
-        for kind in self._around(nodes):
+    def _longer(
+        self, kinds: tuple[int, ...], nodes: Any, around: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, ...], Any]]:
+        for kind in around:
             parts = [self._sampler.far(int(node), kind) for node in nodes]
             if sum(map(len, parts)) <= REACHED:
                 yield (*kinds, kind), np.unique(np.concatenate(parts))

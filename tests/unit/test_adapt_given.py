@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from graph_schema import Fact
+from kgqa.adapt import given
 from kgqa.adapt.given import with_ways
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
@@ -47,6 +50,13 @@ def test_a_way_that_is_known_stays_and_two_topics_have_none() -> None:
     known = Question("x", ((0, 1),), ("crime",), paths=(GoldPath("heat", (("written_by", False),)),))
     two = Question("heat ali", ((0, 4), (5, 8)), ("mann",))
     assert with_ways([known, two], GRAPH, 3) == [known, two]
+
+
+def test_a_search_that_would_take_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert way("heat", "drama")
+    monkeypatch.setattr(given, "LOOKED_AT", 5)
+    assert way("heat", "drama") == ()
+    assert way("heat", "crime")
 
 
 def test_of_things_of_one_name_the_way_needs_to_reach_only_one() -> None:
