@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,14 +53,30 @@ def connect(path: Path, timeout: float, *, create: bool = False, scratch: bool =
         )
         try:
             _check_or_migrate(connection, path, create, scratch)
+            _write_ahead(connection, timeout)
             connection.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
+                "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
                 "PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456; PRAGMA wal_autocheckpoint = 32768;"
             )
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, timeout: float) -> None:
+    """Have the file's changes written ahead: two that switch a new file at once would wait for each other, so SQLite
+    refuses one of them without waiting, which then tries again."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(random.uniform(0.001, 0.01))
+        else:
+            return
 
 
 def _check_or_migrate(connection: sqlite3.Connection, path: Path, create: bool, scratch: bool) -> None:

@@ -132,7 +132,7 @@ def test_ctrl_c_leaves_whole_batches_and_the_same_command_goes_on(kgqa: Kgqa, tm
     process = started(tmp_path, *load)
     until = time.monotonic() + 60
     while facts_in(tmp_path / "new.db") == 0:
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from graph_schema import (
 from graph_schema.text import name_key
 from kgqa.stores import EmbeddedStore, embedded_sql, open_store
 from kgqa.stores.batches import keys_of_names
+from kgqa.stores.embedded_file import connect, migrate
 from kgqa.stores.embedded_log import text_list
 from kgqa.stores.keys import KeySet, Layout
 
@@ -364,3 +367,25 @@ def test_a_store_that_was_emptied_has_no_relations_left(tmp_path: Path) -> None:
         assert store.offer(["n"]).relations == ()
         store.finish()
         assert store.offer(["n"]).relations == ()
+
+
+def open_each(paths: list[Path], together: Barrier) -> None:
+    for path in paths:
+        together.wait(60)
+        connect(path, 5.0).close()
+
+
+def test_several_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
+    """Each switches the file to writing ahead; one that waits for what the other waits for is refused, and retries."""
+    paths = [tmp_path / f"{number}.db" for number in range(100)]
+    for path in paths:
+        with closing(sqlite3.connect(path, isolation_level=None)) as made:
+            migrate(made)
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(3)
+    processes = [spawn.Process(target=open_each, args=(paths, together)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
