@@ -20,6 +20,16 @@ MIN_PROBABILITY = 0.02  # of the only name in a question, below which it is rath
 MORE_PROBABILITY = 0.9  # of every further topic
 NUMBER_PROBABILITY = 0.5  # the same, of one with digits: no common word, it is hardly there for nothing
 GUESS_WEIGHT = 2.0  # of the log of a guess's score, beside the logit of its place
+_QUOTES = {"'": "'", '"': '"', "`": "`", "“": "”", "‘": "’", "„": "“", "«": "»"}
+_CALLED = r"(?:called|named|titled|entitled|known as|with the (?:name|title))"
+# What things of a label are as often called.
+_ALSO = {
+    "movie": ("film",),
+    "film": ("movie",),
+    "company": ("firm",),
+    "drug": ("medicine", "medication"),
+    "disease": ("illness",),
+}
 _LEAST = math.log(MIN_PROBABILITY / (1 - MIN_PROBABILITY))
 _MORE = math.log(MORE_PROBABILITY / (1 - MORE_PROBABILITY))
 _NUMBER = math.log(NUMBER_PROBABILITY / (1 - NUMBER_PROBABILITY))
@@ -54,22 +64,37 @@ def row_texts(plain: str, topics: Sequence[Mention], *, settled: bool) -> list[s
     """What the reader reads for each topic of a question, see ``Linked.texts``.
 
     The name of another topic says nothing of the way from this one; read as words, it drew the attention to it. Nor
-    does what a topic itself is called before its name ("the reactions of case 7"). A relation may be asked for by its
-    name ("the place_of_birth of").
+    does what a topic itself is called before its name ("the reactions of case 7", "the movie titled 'Heat'"), nor do
+    quotes around it. A relation may be asked for by its name ("the place_of_birth of").
     """
     texts = []
     for one in topics:
         others = [other for other in topics if other is not one] if settled else []
-        texts.append(masked(plain, _with_kind(plain, one, others), MASK, others, OTHER))
+        others = [_in_quotes(plain, other) for other in others]
+        texts.append(masked(plain, _with_kind(plain, _in_quotes(plain, one), others), MASK, others, OTHER))
     return [text.replace("_", " ") for text in texts]
 
 
+def _in_quotes(plain: str, mention: Mention) -> Mention:
+    """A mention with the quotes around it."""
+    before, after = plain[: mention.start][-1:], plain[mention.end :][:1]
+    if before and _QUOTES.get(before) == after:
+        return replace(mention, start=mention.start - 1, end=mention.end + 1)
+    return mention
+
+
 def _with_kind(plain: str, topic: Mention, others: Sequence[Mention]) -> Mention:
-    """A mention with the word before it, if that is what things of its label are called; not "which case"."""
+    """A mention with the words before it, if they say what things of its label are called; not "which case"."""
     before = plain[: topic.start]
     for label in sorted({entity.label for entity in topic.entities}):
-        kind = re.search(rf"(?<!\w)(wh\w+ )?{re.escape(relation_words(label))}\s+$", before, re.IGNORECASE)
-        if kind and not kind[1] and all(other.end <= kind.start() or other.start >= topic.end for other in others):
+        words = relation_words(label).lower()
+        said = "|".join(re.escape(one) for one in (words, *_ALSO.get(words, ())))
+        kind = re.search(rf"(?<!\w)(wh\w+ |the |an? )?(?:{said})(?: {_CALLED})?\s+$", before, re.IGNORECASE)
+        if (
+            kind
+            and not (kind[1] or "").lower().startswith("wh")
+            and all(other.end <= kind.start() or other.start >= topic.end for other in others)
+        ):
             return replace(topic, start=kind.start())
     return topic
 

@@ -65,6 +65,13 @@ def test_names_of_relations_are_read_as_words() -> None:
         ("what does the suitcase [7] hold", "what does the suitcase [MASK] hold"),
         ("case, [7]", "case, [MASK]"),
         ("what have case [7] and [8]", "what have [MASK] and [UNK]"),
+        ("reactions of the case '[7]'?", "reactions of [MASK]"),
+        ('which case "[7]" follows', "which case [MASK] follows"),
+        ("list the reactions of the age group named “[7]”.", "list the reactions of [MASK]"),
+        ("Who reported the Case with the number [7]", "Who reported the Case with the number [MASK]"),
+        ("who reported a case called [7]", "who reported [MASK]"),
+        ("what do '[7]' and '[8]' share", "what do [MASK] and [UNK] share"),
+        ("is [7]' a case", "is [MASK]' a case"),
     ],
 )
 def test_what_a_topic_is_called_before_its_name_belongs_to_it(question: str, text: str) -> None:
