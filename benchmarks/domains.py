@@ -19,7 +19,7 @@ import numpy as np
 from graph_schema import Entity, RelationSchema, Schema
 from graph_schema.schema import LabelSchema, RelationPropertySchema
 from kgqa.stores.foreign.plan import TAIL, VALUE
-from kgqa.stores.foreign.wording import property_wording, relation_property_wording, relation_wording
+from kgqa.stores.foreign.wording import is_thing, property_wording, relation_property_wording, relation_wording
 from kgqa.stores.snapshot import Snapshot
 
 DOMAINS = Path(__file__).with_name("domains.txt")
@@ -28,6 +28,7 @@ MANY = 4  # things that one is related to in one way, at most, where it may be s
 TOLD = 0.9  # of the things that could have a fact, those that have it
 FIELDS = (1, 1, 2, 3)  # of life that are in a graph, by turns
 PLAIN = 1 / 3  # of the graphs, those without properties
+PREFIXED = 0.4  # of the types that are named for a thing, those that say that one has it or is it ("IS_GARNISH")
 BACK = 0.5  # of the graphs, those whose relations have words for the way back, too
 _SYLLABLES = """ba be bo ca da de do fa fi ga go ha ka ke ki la le li lo ma me mi mo na ne ni no pa pe ra re ri ro sa
 se si so ta te ti to va ve vi wa za"""
@@ -133,6 +134,7 @@ class _Made:
         related = {(one.head, one.tail, one.said): one for domain in domains for one in domain.related}
         told = {(one.thing, one.key): one for domain in domains for one in domain.told}
         # What says two relations of a graph tells neither apart: it stays with one of them.
+        self._keys = Counter(key for one in related.values() for key, _ in one.properties)
         lines: list[Related | Told] = generator.sample([*related.values(), *told.values()], len(related) + len(told))
         said = Counter(way for one in lines for way in _ways(one))
         for one in lines:
@@ -171,6 +173,8 @@ class _Made:
             self._relations[type_] = RelationSchema(words=own, synonyms=tuple(others), head=head, tail=tail)
         else:
             type_ = type_.upper()
+            if is_thing(type_) and not type_.startswith(("IS_", "HAS_")) and self._random.random() < PREFIXED:
+                type_ = f"{self._random.choice(('IS', 'HAS'))}_{type_}"
             words, inverse = relation_wording(type_, [head], [tail])
             self._relations[type_] = RelationSchema(
                 words=words,
@@ -192,7 +196,8 @@ class _Made:
     def _hold(self, type_: str, head: str, tail: str, held: Sequence[tuple[str, str]]) -> None:
         """The relations that a relationship's properties are, from both its ends."""
         for key, type_of in held:
-            words = relation_property_wording(key, type_, [head], [tail], shared=False)
+            shared = self._keys[key.replace("_", " ")] > 1
+            words = relation_property_wording(key, type_, [head], [tail], shared=shared)
             for before, end, forward, back in ((("", head, *words[:2])), ((TAIL, tail, *words[2:]))):
                 inverse = back if self._back else None
                 self._relations[f"{before}{type_}.{key}"] = RelationSchema(

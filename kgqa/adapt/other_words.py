@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph_schema import RelationSchema, Schema
-from kgqa.adapt.phrases import held_property, phrases
+from kgqa.adapt.phrases import held_property, label_nouns, phrases
 from kgqa.adapt.synonyms import everyday
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable, Wordings
 
 MOST = 10  # of one direction
+_ARTICLES = frozenset(("a", "the"))
 RELATIONS = 1000  # of a graph that has more, only the schema's own synonyms are taken: each is compared with all
 
 
@@ -37,7 +38,14 @@ def other_wordings(schema: Schema, relations: Sequence[str]) -> list[tuple[str, 
         known = schema.relations.get(name, RelationSchema())
         for inverse in (False, True):
             said = list(known.inverse_synonyms if inverse else known.synonyms)
-            if derive and not (inverse and held_property(schema, name)):
+            if derive and inverse and held_property(schema, name):
+                # Who has a value, of both ends of the relationship: what they are called tells them apart.
+                way = phrases(schema, name, inverse, known.head)
+                having = [clause for clause in way.clauses if not _ARTICLES & set(clause.split())]
+                having += [f"with {noun}" for noun in nouns.get(name, ())]
+                said += [f"{end} {clause}" for end in label_nouns(schema, known.head) for clause in having]
+                said += way.verbs
+            elif derive:
                 way = phrases(schema, name, inverse, known.head if inverse else known.tail)
                 said += way.nouns
                 if known.head != known.tail:
