@@ -57,6 +57,12 @@ class Plan:
         logits = self.stop.clamp(min=1e-30).log()
         return replace(self, stop=softened(logits, torch.ones_like(logits, dtype=torch.bool)).softmax(-1))
 
+    def ending(self, hops: Int[Tensor, " B"]) -> Plan:
+        """The same plan, of which row b takes ``hops[b]`` hops for certain; 0: as many as it takes anyway."""
+        number = torch.arange(1, self.stop.shape[1] + 1, device=hops.device)
+        last = (hops.unsqueeze(-1) == number).to(self.stop.dtype)
+        return replace(self, stop=torch.where((hops > 0).unsqueeze(-1), last, self.stop))
+
     def reordered(self, order: Int[Tensor, "B T"]) -> Plan:
         """The same plan with what it asks for at hop t asked for at the place of t in ``order``: row b first asks for
         its hop ``order[b, 0]``. How many hops are taken, and what is remembered of them, stays."""

@@ -5,6 +5,9 @@ other way than hops do ("the song of the song of Ann's nationality"), the first 
 a relation that isn't there, so that the question is lost, though each hop is read right. If, and only if, all that is
 found is faint (a probability below ``FAINT``, before calibration), the planned hops are walked in every other order,
 too (of three at most, all orders in one walk), and the one is taken that finds something clearest, if it is ``CLEAR``.
+A hop may also say two: "the genres of the films starred by Heat's actors" is read as actors, then genres, but an actor
+has none; from actors to films it is the same relation back. So each planned hop is walked twice, too, where one more
+than planned can be taken; this is taken only if what it finds is ``CLEARER``, since nobody has said so.
 It is a setting of the model (``reorder``): one that was trained on people's own questions plans in order, and a
 question whose relation is missing had better not be asked in another way.
 """
@@ -26,7 +29,7 @@ from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, Walk
 
 MOST_HOPS = 3  # whose orders are tried
-FAINT, CLEAR = 0.2, 0.3
+FAINT, CLEAR, CLEARER = 0.2, 0.3, 0.7
 
 
 def read_again(
@@ -76,46 +79,55 @@ def _in_other_orders(
     row_question: Tensor,
     scores: Scores,
 ) -> Plan | None:
-    """The plan with hops in other orders, where something is found by them alone; None if that changes nothing.
+    """The plan with hops in other orders or twice, where something is found so alone; None if that changes nothing.
 
     Questions of two topics are left as they are.
     """
     questions = int(row_question[-1]) + 1
     lost = (_best(scores, questions) < FAINT) & (torch.bincount(row_question, minlength=questions) == 1)
-    row, order = _orders(plan, torch.nonzero(lost[row_question]).squeeze(-1))
+    row, order, hops = _orders(plan, torch.nonzero(lost[row_question]).squeeze(-1))
     if not len(row):
         return None
-    tried = plan.take(row).reordered(order)
+    tried = plan.take(row).reordered(order).ending(hops)
     # The topics of a row, for each order that is tried.
     candidate, topic = torch.nonzero(row.unsqueeze(-1) == topic_row, as_tuple=True)
     number = torch.arange(len(row), device=row.device)
     found = combine(*read(network, tried, table, expander, candidate, topic_node[topic], budget), number)
     sure = _best(found, len(row))
+    sure = sure.where((hops == 0) | (sure > CLEARER), 0.0)
     best = sure.new_zeros(len(plan.stop)).scatter_reduce(0, row, sure, "amax")
     taken = (sure > CLEAR) & (sure == best[row])
     if not bool(taken.any()):
         return None
     order_of = torch.arange(plan.stop.shape[1], device=row.device).repeat(len(plan.stop), 1)
+    hops_of = torch.zeros(len(plan.stop), dtype=torch.int64, device=row.device)
     for place in torch.nonzero(taken).squeeze(-1).flip(0).tolist():  # of equals, the first
         order_of[row[place]] = order[place]
-    return plan.reordered(order_of)
+        hops_of[row[place]] = hops[place]
+    return plan.reordered(order_of).ending(hops_of)
 
 
-def _orders(plan: Plan, rows: Int[Tensor, " R"]) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"]]:
-    """Every other order of the hops that some rows are planned to take, with its row."""
+def _orders(plan: Plan, rows: Int[Tensor, " R"]) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"], Int[Tensor, " C"]]:
+    """Every other order of the hops that some rows are planned to take, and each hop twice: with its row, and with
+    how many hops it takes where these are more than planned, else 0."""
     hops = plan.stop.shape[1]
     taken = plan.stop.argmax(-1) + 1
-    found, orders = [], []
+    found, orders, numbers = [], [], []
     for row in rows.tolist():
         number = int(taken[row])
-        if number <= MOST_HOPS:
-            for order in [*permutations(range(number))][1:]:
-                found.append(row)
-                orders.append([*order, *range(number, hops)])
+        planned = tuple(range(number))
+        tried = [(order, 0) for order in permutations(planned)][1:] if number <= MOST_HOPS else []
+        if number < hops:
+            tried += [((*planned[: at + 1], *planned[at:]), number + 1) for at in planned]
+        for order, counted in tried:
+            found.append(row)
+            orders.append([*order, *range(len(order), hops)])
+            numbers.append(counted)
     device = plan.stop.device
     return (
         torch.tensor(found, dtype=torch.int64, device=device),
         torch.tensor(orders, dtype=torch.int64, device=device).view(-1, hops),
+        torch.tensor(numbers, dtype=torch.int64, device=device),
     )
 
 

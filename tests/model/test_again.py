@@ -19,8 +19,16 @@ from kgqa.retrieval.keys import key_node
 from kgqa.retrieval.walk import Budget
 from tests.sets import graph
 
-GRAPH = graph([Fact("ann", "nation", "spain"), Fact("spain", "anthem", "march"), Fact("march", "composer", "bob")])
-RELATIONS = ("anthem", "composer", "nation")
+GRAPH = graph(
+    [
+        Fact("ann", "nation", "spain"),
+        Fact("spain", "anthem", "march"),
+        Fact("march", "composer", "bob"),
+        Fact("cleo", "parent", "dora"),
+        Fact("dora", "parent", "spain"),
+    ]
+)
+RELATIONS = ("anthem", "composer", "nation", "parent")
 WIDTH = 16
 
 
@@ -58,13 +66,13 @@ def plan(*rows: tuple[str, ...]) -> Plan:
     )
 
 
-def best(asked: Plan, *, reorder: bool, questions: tuple[int, ...] = ()) -> tuple[Plan, list[str]]:
+def best(asked: Plan, *, reorder: bool, questions: tuple[int, ...] = (), topic: str = "ann") -> tuple[Plan, list[str]]:
     """The plan that was read by, and the clearest entity of each question ("-": none above a half)."""
     net, table = network(reorder=reorder)
     rows = torch.arange(len(asked.stop))
     of = torch.tensor(questions or rows.tolist())
-    ann = torch.from_numpy(GRAPH.index_of(["ann"])).expand(len(rows))
-    done, _, _, scores = read_again(net, asked, table, SnapshotExpander(GRAPH), rows, ann, Budget(), of, Calibration())
+    at = torch.from_numpy(GRAPH.index_of([topic])).expand(len(rows))
+    done, _, _, scores = read_again(net, asked, table, SnapshotExpander(GRAPH), rows, at, Budget(), of, Calibration())
     found = ["-"] * (int(of[-1]) + 1)
     for question, node, log in zip(scores.question, scores.node, scores.log_probability, strict=True):
         if log > -0.7:
@@ -79,6 +87,16 @@ def test_hops_planned_the_wrong_way_round_are_put_right_and_only_those() -> None
     assert found == ["march", "march", "bob", "spain"]
     right = plan(("nation", "anthem"), ("nation", "anthem"), ("nation", "anthem", "composer"), ("nation",))
     assert torch.equal(done.context, right.context)
+
+
+def test_a_hop_that_says_two_is_walked_twice() -> None:
+    asked = plan(("parent", "anthem"), ("parent",), ("parent", "composer"), ("parent", "parent", "anthem"))
+    for reorder, found in ((False, ["-", "dora", "-", "march"]), (True, ["march", "dora", "-", "march"])):
+        assert best(asked, reorder=reorder, topic="cleo")[1] == found
+    done, _ = best(asked, reorder=True, topic="cleo")
+    right = plan(("parent", "parent", "anthem"), ("parent",), ("parent", "composer"), ("parent", "parent", "anthem"))
+    assert torch.equal(done.stop, right.stop)
+    assert torch.equal(done.context[0], right.context[0])
 
 
 @pytest.mark.parametrize("hops", [("composer",), ("composer", "composer"), ("anthem", "anthem", "nation")])
