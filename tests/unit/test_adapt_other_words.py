@@ -46,3 +46,16 @@ def test_own_words_are_not_told_again_and_nothing_twice() -> None:
 def test_of_very_many_relations_only_the_synonyms_of_the_schema_are_told() -> None:
     relations = [f"relation_{number}" for number in range(RELATIONS)] + ["RESULTED_IN"]
     assert other_wordings(CLINIC, relations)[-2:] == [("led to", "ended with"), ()]
+
+
+def test_who_has_a_relationships_value_is_told_from_who_is_at_its_other_end() -> None:
+    schema = Schema.from_yaml("""
+labels: {Person: {words: person}, Movie: {words: movie}}
+relations:
+  REVIEWED: {words: reviewed, head: Person, tail: Movie, properties: {rating: {}}}
+  REVIEWED.rating: {words: rating, inverse: person with rating, head: Person, tail: integer}
+  ~REVIEWED.rating: {words: rating, inverse: movie with rating, head: Movie, tail: integer}
+""")
+    _, _, _, person, _, movie = other_wordings(schema, ["REVIEWED", "REVIEWED.rating", "~REVIEWED.rating"])
+    assert {"person with score", "person reviewed with rating"} <= set(person)
+    assert {"movie with score", "movie reviewed with rating"} <= set(movie)
