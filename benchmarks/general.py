@@ -23,9 +23,10 @@ from kgqa.adapt.paths import bounded_snapshot
 from kgqa.adapt.questions import held_out, make_questions
 from kgqa.adapt.session import BUDGET, scores
 from kgqa.adapt.synonyms import likely_kinds, synonyms
-from kgqa.cli.adapt import SETTINGS
+from kgqa.cli.adapt import GOING_ON, SETTINGS
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.evaluation.record import Recorder, append
+from kgqa.model.checkpoint import load_checkpoint
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
 from kgqa.stores import open_store, without_password
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", nargs="+", help="a graph to make questions from")
     parser.add_argument("--out", type=Path, required=True, help="directory for the checkpoint")
+    parser.add_argument("--init-from", type=Path, help="checkpoint to begin with, at half the learning rate")
     parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
     parser.add_argument("--number", type=int, default=6000, help="questions to make from each graph, about")
     parser.add_argument("--domains", type=int, default=48, help="made-up graphs beside these")
@@ -53,6 +55,7 @@ def main() -> None:
     given = parser.parse_args()
 
     encoder, model = Encoder(given.encoder, given.device), ModelConfig(wordings=True, reorder=True)
+    start = load_checkpoint(given.init_from, given.device) if given.init_from else None
     real, asked, names = [], [], [url.rpartition("/")[2] for url in given.store]
     for url in given.store:
         with closing(open_store(url)) as store:
@@ -85,6 +88,7 @@ def main() -> None:
             "mixture": 1.0,
             "way_steps": given.way_steps,
             "steps": given.steps,
+            **({"learning_rate": GOING_ON} if start else {}),
             "evaluate_every": max(1, -(-given.steps // given.looks)),
             "budget_edges": BUDGET,
             "explore_edges": BUDGET // 2,
@@ -93,9 +97,23 @@ def main() -> None:
     about = {"made": f"questions from the graphs {', '.join(names)}"}
     with TrainingBar() as bar:
         trained = train_graphs(
-            config, encoder, real + made_up, given.out, device=given.device, about=about, say=bar.say, progress=bar
+            config,
+            encoder,
+            real + made_up,
+            given.out,
+            device=given.device,
+            about=about,
+            start=start,
+            say=bar.say,
+            progress=bar,
         )
-    settings = {"steps": given.steps, "way_steps": given.way_steps, "graphs": names, "domains": given.domains}
+    settings = {
+        "steps": given.steps,
+        "way_steps": given.way_steps,
+        "graphs": names,
+        "domains": given.domains,
+        **({"init_from": given.init_from.name} if given.init_from else {}),
+    }
     recorder = Recorder("made", given.seed, given.device, settings)
     rows = []
     scored = [*zip(names, (one.snapshot for one in real), asked, strict=True)]

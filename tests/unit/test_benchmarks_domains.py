@@ -78,7 +78,7 @@ def test_what_is_asked_of_them_has_the_answers_that_are_walked_to() -> None:
 def test_properties_that_several_relations_have_are_said_with_them_and_others_alone() -> None:
     text = "domain kitchen\ndish >> food: garnish {amount: float}\ndish >> food: filling {amount: float, cut: text}\n"
     (domain,) = read_domains(text)
-    said = {}
+    said: dict[str, str] = {}
     for _, made in graphs([domain], 12, 3):
         said |= {name: made.schema().words(name) for name in made.relations() if "." in name}
     assert {words for name, words in said.items() if name.endswith("GARNISH.amount")} == {
