@@ -48,6 +48,7 @@ def other_wordings(schema: Schema, relations: Sequence[str]) -> list[tuple[str, 
             elif derive:
                 way = phrases(schema, name, inverse, known.head if inverse else known.tail)
                 said += way.nouns
+                said += [f"{noun} {done}" for noun, done in way.happened]
                 if known.head != known.tail:
                     said += (*way.verbs, *way.objects)
                 said += nouns.get(name, ()) if not inverse else ()
