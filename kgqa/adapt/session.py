@@ -34,7 +34,7 @@ APART = 1000  # of the seeds of several readers
 BUDGET = (
     REACHED  # facts that a question may expand at one hop, while it is trained on or scored: its path takes no more
 )
-SPARE = 0.85  # of the time, for steps: what remains is for the dev looks and the last score
+SPARE = 0.85  # of the time that is left once all is ready, for steps: what remains is for the dev looks
 WAYS = 0.4  # of that, for steps on ways, which come first
 MOST_WAYS = 700
 
@@ -90,13 +90,22 @@ def adapt(
         check_start(start, config, encoder)
     check_encoder(other, encoder)
     say(f"asking the reader {len(made[0].score):,} held-out questions as it is")
+    asked = time.monotonic()
     before = scores(other, encoder, snapshot, made[0].score)
+    asking = time.monotonic() - asked
     with _parents_of(out), TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
+        room: Callable[[], dict[str, int]] | None = None
         if seconds is not None:
             say("seeing how fast this machine is")
             pace = _pace(config, encoder, snapshot, made[0], start, Path(scratch) / "pace", device)
-            left = SPARE * (seconds - (time.monotonic() - began)) - pace.ready
-            config = config.model_copy(update=pace.steps_in(left))
+            until = began + seconds - asking  # the held-out questions are asked again at the end
+
+            def in_time() -> dict[str, int]:
+                steps = pace.steps_in(SPARE * (until - time.monotonic()))
+                return {**steps, "evaluate_every": max(1, -(-steps["steps"] // LOOKS))}
+
+            # As if all questions were encoded already; asked again when they are.
+            config, room = config.model_copy(update=in_time()), in_time
         looks = LOOKS if len(made) == 1 else 1  # of several, none is chosen: the mean is of all of them as they ended
         config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // looks))})
         about = {"made": "questions from the graph itself", "held_out_before": before[-1].hits_at_1}
@@ -107,7 +116,7 @@ def adapt(
             if len(made) > 1:
                 say(f"reader {number + 1} of {len(made)}")
             own = config.model_copy(update={"seed": config.seed + APART * number})
-            readers.append(train(own, encoder, snapshot, some.train, some.choose, run, start=start, **more))
+            readers.append(train(own, encoder, snapshot, some.train, some.choose, run, start=start, room=room, **more))
         trained = readers[0]
         if len(made) > 1:
             say("taking the mean of their weights")
@@ -158,11 +167,10 @@ def scores(checkpoint: Checkpoint, encoder: Encoder, snapshot: Snapshot, questio
 
 @dataclass(frozen=True, slots=True)
 class _Pace:
-    """Seconds that a step takes, and a step on ways, and until all the training questions are ready, about."""
+    """Seconds that a step takes, and a step on ways, about."""
 
     step: float
     way_step: float
-    ready: float
 
     def steps_in(self, seconds: float) -> dict[str, int]:
         """How many of both there is time for."""
@@ -199,6 +207,4 @@ def _pace(
     ways = len(times) - 1 - PROBE_STEPS
     way = (times[ways] - times[1]) / (ways - 1) if ways else 1.0
     each = (times[-2] - times[ways + 1]) / (PROBE_STEPS - 2)
-    first = way if ways else each
-    ready = (times[1] - times[0] - first) / (len(some) + PROBE_DEV) * (len(made.train) + len(made.choose))
-    return _Pace(max(each, 1e-3), max(way, 1e-3), ready)
+    return _Pace(max(each, 1e-3), max(way, 1e-3))

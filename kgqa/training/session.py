@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ def train(
     teachers: Sequence[Checkpoint] = (),
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
+    room: Callable[[], Mapping[str, int]] | None = None,
 ) -> Checkpoint:
     """Train a reader on one graph: see ``train_graphs``."""
     graphs = [GraphQuestions(snapshot, questions, dev)]
@@ -46,6 +47,7 @@ def train(
         teachers=teachers,
         say=say,
         progress=progress,
+        room=room,
     )
 
 
@@ -61,6 +63,7 @@ def train_graphs(
     teachers: Sequence[Checkpoint] = (),
     say: Callable[[str], None] = lambda _: None,
     progress: Callable[[Progress], None] = lambda _: None,
+    room: Callable[[], Mapping[str, int]] | None = None,
 ) -> Checkpoint:
     """Train a reader and write its checkpoint into ``run``; a run found there is gone on with.
 
@@ -71,7 +74,7 @@ def train_graphs(
         graphs: one, or several that are trained on at once (see ``kgqa.training.graphs``).
         about: what the model card shall say of the data. start: a checkpoint to begin with.
         teachers: readers to learn from, see ``kgqa.training.distill``.
-        say: told what is being done before training starts. progress: called at each step.
+        say: told what is being done before training starts. progress: called at each step. room: see ``Trainer.fit``.
 
     Raises:
         CheckpointError, InputError: see ``Trainer``.
@@ -96,7 +99,7 @@ def train_graphs(
     say(f"encoding {len(prepared.texts) + len(prepared_dev.texts):,} distinct wordings")
     if trainer.step:
         say(f"going on from step {trainer.step}")
-    trained = trainer.fit(progress)
+    trained = trainer.fit(progress, room)
     schema, relations = (snapshot.schema(), snapshot.relations()) if len(graphs) == 1 else (Schema(), ())
     save_checkpoint(
         run,
@@ -112,7 +115,7 @@ def train_graphs(
             trained={
                 **(about or {}),
                 "questions": sum(len(one.train) for one in graphs),
-                "settings": config.model_dump(exclude={"model"}),
+                "settings": trainer.config.model_dump(exclude={"model"}),
                 "seconds": round(trained.seconds, 1),
                 "dev": trained.dev.as_dict(),
                 "parameters": sum(p.numel() for p in trained.network.parameters()),

@@ -168,10 +168,22 @@ class Trainer:
             self._settings["teachers"] = teaching.teachers
         self._resume()
 
-    def fit(self, progress: Callable[[Progress], None] = lambda _: None) -> Trained:
-        """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved."""
+    def fit(
+        self,
+        progress: Callable[[Progress], None] = lambda _: None,
+        room: Callable[[], Mapping[str, int]] | None = None,
+    ) -> Trained:
+        """Train to the end and return the best. A KeyboardInterrupt is let through once the state is saved.
+
+        Args:
+            room: asked when all is ready for the first step: settings to change (``steps``, ``way_steps``, the looks),
+                as there is time for them. No more steps than the settings had before.
+        """
         texts = TextStates(self.encoder, self.unanswerable.texts, only=self._needed())
         dev_texts = TextStates(self.encoder, self.dev_texts)
+        if room is not None:
+            most, found = self.config.steps, dict(room())
+            self.config = self.config.model_copy(update={**found, "steps": min(most, found.get("steps", most))})
         began = self.saved = time.monotonic()
         before = self.spent
         try:

@@ -237,6 +237,17 @@ def test_a_run_interrupted_anywhere_ends_as_one_that_was_not(
     assert all(torch.allclose(resumed[name], whole[name], atol=1e-5) for name in whole)
 
 
+@pytest.mark.parametrize(("room", "steps"), [(3, 3), (500, CONFIG.steps)])
+def test_there_are_as_many_steps_as_there_is_room_for_and_no_more_than_were_planned(
+    encoder: Encoder, snapshot: Snapshot, data: tuple[Prepared, Prepared], tmp_path: Path, room: int, steps: int
+) -> None:
+    seen: list[Progress] = []
+    trainer = Trainer(CONFIG, encoder.reading(CONFIG.model), snapshot, *data, tmp_path)
+    trained = trainer.fit(seen.append, lambda: {"steps": room, "evaluate_every": 2})
+    assert trained.step == steps
+    assert [(one.step, one.steps) for one in seen] == [(step, steps) for step in range(1, steps + 1)]
+
+
 def test_a_run_goes_on_only_with_what_it_began_with(
     snapshot: Snapshot, data: tuple[Prepared, Prepared], encoder: Encoder, tmp_path: Path
 ) -> None:
