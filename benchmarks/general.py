@@ -9,7 +9,8 @@
 The questions are those of ``kgqa adapt``, so no question that a person asked is in it. Beside the graphs that are given
 there are made-up ones in many schemas (``domains``), so that no words are learnt by heart; those about the last fields
 of life are not trained on, and tell how good the reader is on a graph that it has never seen. Run again with the same
---out it goes on; a state is kept every half a minute.
+--out it goes on; a state is kept every half a minute. With --init-from A B --way-steps 0 --steps 0 the mean of two
+readers' weights is calibrated.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from kgqa.model.encoder import Encoder
 from kgqa.stores import open_store, without_password
 from kgqa.training.graphs import GraphQuestions
 from kgqa.training.session import train_graphs
+from kgqa.training.soup import averaged
 
 UNSEEN = 6  # fields of life that the reader isn't trained on
 DEV_EACH = 20  # held-out questions of a made-up graph, for choosing
@@ -41,7 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", nargs="+", help="a graph to make questions from")
     parser.add_argument("--out", type=Path, required=True, help="directory for the checkpoint")
-    parser.add_argument("--init-from", type=Path, help="checkpoint to begin with, at half the learning rate")
+    parser.add_argument(
+        "--init-from", type=Path, nargs="+", help="checkpoint to begin with, at half the rate; of several, their mean"
+    )
     parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
     parser.add_argument("--number", type=int, default=6000, help="questions to make from each graph, about")
     parser.add_argument("--domains", type=int, default=48, help="made-up graphs beside these")
@@ -55,7 +59,7 @@ def main() -> None:
     given = parser.parse_args()
 
     encoder, model = Encoder(given.encoder, given.device), ModelConfig(wordings=True, reorder=True)
-    start = load_checkpoint(given.init_from, given.device) if given.init_from else None
+    start = averaged([load_checkpoint(one, given.device) for one in given.init_from]) if given.init_from else None
     real, asked, names = [], [], [url.rpartition("/")[2] for url in given.store]
     for url in given.store:
         with closing(open_store(url)) as store:
@@ -112,7 +116,7 @@ def main() -> None:
         "way_steps": given.way_steps,
         "graphs": names,
         "domains": given.domains,
-        **({"init_from": given.init_from.name} if given.init_from else {}),
+        **({"init_from": [one.name for one in given.init_from]} if given.init_from else {}),
     }
     recorder = Recorder("made", given.seed, given.device, settings)
     rows = []
