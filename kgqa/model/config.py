@@ -15,7 +15,8 @@ class ModelConfig(BaseModel):
     encoder's input embeddings, the same in every sentence and place; ``words_alone`` off compares relations with what
     the question's words mean in their sentence, and not with what each means alone. ``spelled``, which is off, looks
     whether they are the same words, too; ``wordings``, which is off, too, reads other words for a relation beside its
-    own; ``reorder``, likewise, walks the planned hops in another order where nothing is said in theirs.
+    own; ``reorder``, likewise, walks the planned hops in another order, or one of them twice, where nothing is said
+    else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
