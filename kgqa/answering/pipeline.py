@@ -15,6 +15,7 @@ from graph_schema import GraphReader, Response
 from kgqa.adapt.other_words import other_wordings, relation_table
 from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
+from kgqa.linking.asked import AskedKinds
 from kgqa.linking.guesses import Guesses
 from kgqa.linking.settle import around, settled, several
 from kgqa.linking.topics import Linked, find_topics, link
@@ -25,6 +26,7 @@ from kgqa.model.relations import RelationTable
 from kgqa.retrieval.again import read_again
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
+from kgqa.retrieval.scores import Kinds
 from kgqa.retrieval.walk import Budget
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
@@ -55,6 +57,7 @@ class Answerer:
     _table: RelationTable | None = field(default=None, init=False)
     _table_of: tuple[tuple[str, ...], str, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
+    _asked: AskedKinds | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
     _following: FollowingSnapshot | None = field(default=None, init=False)
 
@@ -142,12 +145,18 @@ class Answerer:
             row_question = torch.tensor([q for q, _ in rows], dtype=torch.int64, device=device)
             plan, reached, reading, scores = read_again(
                 self.network, plan, table, expander, start, topic_node.to(device), self.budget, row_question,
-                self.checkpoint.config.calibration,
+                self.checkpoint.config.calibration, self._kinds([text for one in linked for text in one.texts]),
             )  # fmt: skip
         inside = expander.seconds - before
         watch.add("retrieval", inside)
         watch.add("reading", time.perf_counter() - began - inside)
         return Run(linked, row_question, tokens, plan, reached, reading, scores, expander)
+
+    def _kinds(self, texts: Sequence[str]) -> Kinds | None:
+        """What kinds of things these texts, a row each, ask for; None if none of them says."""
+        assert self._asked is not None
+        asked = torch.tensor([self._asked(text) for text in texts], dtype=torch.int64, device=self.network.device)
+        return Kinds(asked, torch.tensor(self._asked.of, device=asked.device)) if bool((asked >= 0).any()) else None
 
     @torch.inference_mode()
     def plan(
@@ -211,5 +220,6 @@ class Answerer:
             with torch.inference_mode():
                 self._table = relation_table(self.network, self.encoder, schema, relations, said)
             self._table_of = key
+            self._asked = AskedKinds(schema, relations)
         self._table_as_of = None if changes is None else (relations, changes)
         return self._table

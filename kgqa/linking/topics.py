@@ -23,7 +23,7 @@ GUESS_WEIGHT = 2.0  # of the log of a guess's score, beside the logit of its pla
 _QUOTES = {"'": "'", '"': '"', "`": "`", "“": "”", "‘": "’", "„": "“", "«": "»"}
 _CALLED = r"(?:called|named|titled|entitled|known as|with the (?:name|title))"
 # What things of a label are as often called.
-_ALSO = {
+ALSO = {
     "movie": ("film",),
     "film": ("movie",),
     "company": ("firm",),
@@ -88,7 +88,7 @@ def _with_kind(plain: str, topic: Mention, others: Sequence[Mention]) -> Mention
     before = plain[: topic.start]
     for label in sorted({entity.label for entity in topic.entities}):
         words = relation_words(label).lower()
-        said = "|".join(re.escape(one) for one in (words, *_ALSO.get(words, ())))
+        said = "|".join(re.escape(one) for one in (words, *ALSO.get(words, ())))
         kind = re.search(rf"(?<!\w)(wh\w+ |the |an? )?(?:{said})(?: {_CALLED})?\s+$", before, re.IGNORECASE)
         if (
             kind

@@ -25,7 +25,7 @@ from kgqa.model.decision import Calibration, decide
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
-from kgqa.retrieval.scores import Scores, combine, read
+from kgqa.retrieval.scores import Kinds, Scores, combine, read
 from kgqa.retrieval.walk import Budget, Walk
 
 MOST_HOPS = 3  # whose orders are tried
@@ -42,6 +42,7 @@ def read_again(
     budget: Budget,
     row_question: Int[Tensor, " B"],
     facts: Calibration,
+    kinds: Kinds | None = None,
 ) -> tuple[Plan, Walk, Reading, Scores]:
     """Read by facts, and where they say nothing, or hardly anything, once more; and the plan by which it was read.
 
@@ -49,21 +50,26 @@ def read_again(
 
     Args:
         row_question: the question of each row, ascending. facts: calibration of what facts lead to.
+        kinds: what the questions ask for, see ``read``.
     """
-    reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
+    reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, kinds=kinds)
     scores = combine(reached, reading, row_question)
     if not len(row_question):
         return plan, reached, reading, scores
     if network.config.reorder:
-        other = _in_other_orders(network, plan, table, expander, topic_row, topic_node, budget, row_question, scores)
+        other = _in_other_orders(
+            network, plan, table, expander, topic_row, topic_node, budget, row_question, scores, kinds
+        )
         if other is not None:
             plan = other
-            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget)
+            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, kinds=kinds)
             scores = combine(reached, reading, row_question)
     if expander.guesser is not None:
         guessing = ~_said(scores, facts, int(row_question[-1]) + 1)[row_question]
         if bool(guessing.any()):
-            reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing)
+            reached, reading = read(
+                network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing, kinds=kinds
+            )
             scores = combine(reached, reading, row_question)
     return plan, reached, reading, scores
 
@@ -78,6 +84,7 @@ def _in_other_orders(
     budget: Budget,
     row_question: Tensor,
     scores: Scores,
+    kinds: Kinds | None,
 ) -> Plan | None:
     """The plan with hops in other orders or twice, where something is found so alone; None if that changes nothing.
 
@@ -92,7 +99,8 @@ def _in_other_orders(
     # The topics of a row, for each order that is tried.
     candidate, topic = torch.nonzero(row.unsqueeze(-1) == topic_row, as_tuple=True)
     number = torch.arange(len(row), device=row.device)
-    found = combine(*read(network, tried, table, expander, candidate, topic_node[topic], budget), number)
+    of = None if kinds is None else kinds.take(row)
+    found = combine(*read(network, tried, table, expander, candidate, topic_node[topic], budget, kinds=of), number)
     sure = _best(found, len(row))
     sure = sure.where((hops == 0) | (sure > CLEARER), 0.0)
     best = sure.new_zeros(len(plan.stop)).scatter_reduce(0, row, sure, "amax")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +16,45 @@ from kgqa.model.relations import RelationTable
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.walk import Budget, Walk, walk
+
+UNFIT = 4.0  # that the logit of an entity is lowered by if it isn't of the kind asked for
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What kinds of things the questions of B rows ask for.
+
+    Attributes:
+        asked: [B], the kind, -1 where a question doesn't say. of: [2 R], the kind of what a directed relation leads
+            from, -1 where that isn't known.
+    """
+
+    asked: Int[Tensor, " B"]
+    of: Int[Tensor, " D"]
+
+    def take(self, row: Int[Tensor, " C"]) -> Kinds:
+        """Those of some rows."""
+        return Kinds(self.asked[row], self.of)
+
+    def lowered(
+        self, logits: Float[Tensor, " M"], row: Int[Tensor, " M"], owner: Int[Tensor, " G"], relation: Int[Tensor, " G"]
+    ) -> Float[Tensor, " M"]:
+        """Logits of reached entities, lower where they are of another kind than asked for.
+
+        An entity is of the kinds from which the relations around it lead. Where none that was reached is of the kind
+        asked for, all stay as they are: the schema may call them otherwise.
+
+        Args:
+            row: of each entity. owner, relation: the relations around each (position in M, directed relation).
+        """
+        kind, wanted = self.of[relation], self.asked[row]
+        known = torch.zeros(len(row), dtype=torch.bool, device=row.device)
+        fits = known.clone()
+        known[owner[kind >= 0]] = True
+        fits[owner[(kind >= 0) & (kind == wanted[owner])]] = True
+        some = torch.zeros(len(self.asked), dtype=torch.bool, device=row.device)
+        some[row[fits]] = True
+        return logits - UNFIT * ((wanted >= 0) & known & ~fits & some[row])
 
 
 @dataclass(frozen=True)
@@ -54,11 +93,12 @@ def read(
     budget: Budget,
     hide: Int[Tensor, " B"] | None = None,
     guessing: Bool[Tensor, " B"] | None = None,
+    kinds: Kinds | None = None,
 ) -> tuple[Walk, Reading]:
     """Walk from the topics and score what was reached; M of the walk and of the reading are the same.
 
     Args:
-        guessing: see ``walk``.
+        guessing: see ``walk``. kinds: what is asked for; it counts for networks with a question's side.
         hide: see ``walk``; the plan of a row with something hidden is frozen, so that it isn't unlearned.
     """
     if hide is not None:
@@ -73,6 +113,8 @@ def read(
     if config.vector_dim:
         vectors = expander.vectors(key_node(reached.key), config.vector_property, config.vector_dim)
     reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, vectors)
+    if kinds is not None and len(owner):
+        reading = replace(reading, logits=kinds.lowered(reading.logits, key_row(reached.key), owner, relation))
     return reached, reading
 
 
