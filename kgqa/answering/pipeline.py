@@ -220,6 +220,6 @@ class Answerer:
             with torch.inference_mode():
                 self._table = relation_table(self.network, self.encoder, schema, relations, said)
             self._table_of = key
-            self._asked = AskedKinds(schema, relations)
+            self._asked = AskedKinds(schema, relations, said)
         self._table_as_of = None if changes is None else (relations, changes)
         return self._table

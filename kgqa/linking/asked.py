@@ -11,7 +11,9 @@ from kgqa.adapt.phrases import number
 from kgqa.adapt.verbs import singular, verb_of
 from kgqa.linking.topics import ALSO
 from kgqa.model.encoder import MASK, OTHER
+from kgqa.stores.foreign.wording import PREPOSITIONS
 
+_SMALL = frozenset(("of", "by", "to", "is", "are", "was", "were", "has", "have", "had", "the", "a"))
 _NAMES = r"(?:the )?(?:different |distinct )?(?:names? of )?(?:all )?(?:the )?"
 _ASKED = re.compile(
     r"^(?:please,? )?(?:(?:in|for|from|by|on|at|with|of|to) )?"
@@ -25,10 +27,10 @@ class AskedKinds:
     """Knows what the kinds of a graph are called, and which words after them say that another thing is meant.
 
     Args:
-        schema: of the graph. relations: the ones it has.
+        schema: of the graph. relations: the ones it has. said: other wordings of these.
     """
 
-    def __init__(self, schema: Schema, relations: Sequence[str]) -> None:
+    def __init__(self, schema: Schema, relations: Sequence[str], said: Iterable[Sequence[str]] = ()) -> None:
         ends = [schema.relations.get(name) for name in relations]
         self.labels = sorted({label for one in ends if one for label in (one.head, one.tail)} & set(schema.labels))
         place = {label: at for at, label in enumerate(self.labels)}
@@ -39,10 +41,12 @@ class AskedKinds:
         self._called: list[tuple[str, bool, int]] = []
         for label, at in place.items():
             words = (schema.labels[label].words or relation_words(label)).lower()
-            for said in (words, *ALSO.get(words, ())):
-                self._called += [(said, False, at), (number(said, True), True, at), (f"{said}s", True, at)]
-        self._called.sort(key=lambda one: -len(one[0]))
-        self._nouns = {singular(word) for word in _words(schema, relations)}
+            for kind in (words, *ALSO.get(words, ())):
+                self._called += [(kind, False, at), (number(kind, True), True, at), (f"{kind}s", True, at)]
+        self._called.sort(key=lambda called: -len(called[0]))
+        # Longer ones of the others are sentences ("movie with score").
+        texts = [*_texts(schema, relations), *(text for others in said for text in others if text.count(" ") < 2)]
+        self._nouns = {singular(word) for text in texts for word in text.lower().split()} - PREPOSITIONS - _SMALL
 
     def __call__(self, text: str) -> int:
         """The position in ``labels`` of the kind that a text asks for, with its topic masked; -1 if it doesn't say.
@@ -74,10 +78,9 @@ class AskedKinds:
         return singular(word) not in self._nouns or verb_of(word) is not None or word.endswith(("ed", "ing"))
 
 
-def _words(schema: Schema, relations: Iterable[str]) -> Iterable[str]:
+def _texts(schema: Schema, relations: Iterable[str]) -> Iterable[str]:
     for name in relations:
-        yield from schema.words(name).lower().split()
-        for said in schema.relations[name].synonyms if name in schema.relations else ():
-            yield from said.lower().split()
+        yield schema.words(name)
+        yield from schema.relations[name].synonyms if name in schema.relations else ()
     for label, known in schema.labels.items():
-        yield from (known.words or relation_words(label)).lower().split()
+        yield known.words or relation_words(label)

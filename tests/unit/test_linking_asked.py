@@ -54,3 +54,10 @@ def test_each_relation_leads_from_a_kind_where_its_ends_are_known() -> None:
 def test_a_graph_without_labels_is_asked_for_no_kind() -> None:
     asked = AskedKinds(Schema(), ["directed_by"])
     assert (asked("which movies did [MASK] direct"), asked.of) == (-1, [-1, -1])
+
+
+def test_another_wording_after_a_kind_says_that_something_else_is_asked_for() -> None:
+    asked = AskedKinds(SCHEMA, list(SCHEMA.relations), [("actor", "starred in"), ()])
+    assert asked("which movie actors follow [MASK]") == -1
+    assert asked.labels[asked("which movies starred [MASK]")] == "Movie"
+    assert ASKED("which movie actors follow [MASK]") >= 0  # a word that nothing says
