@@ -34,7 +34,7 @@ APART = 1000  # of the seeds of several readers
 BUDGET = (
     REACHED  # facts that a question may expand at one hop, while it is trained on or scored: its path takes no more
 )
-SPARE = 0.8  # of the time that is left once all is ready, for steps: what remains is for the dev looks
+SPARE = 0.7  # of the time that is left once all is ready, for steps: what remains is for the dev looks
 WAYS = 0.4  # of that, for steps on ways, which come first
 MOST_WAYS = 700
 
