@@ -102,12 +102,12 @@ def adapt(
 
             def in_time() -> dict[str, int]:
                 steps = pace.steps_in(SPARE * (until - time.monotonic()))
-                return {**steps, "evaluate_every": max(1, -(-steps["steps"] // LOOKS))}
+                return {**steps, "evaluate_every": _between_looks(steps["steps"], LOOKS)}
 
             # As if all questions were encoded already; asked again when they are.
             config, room = config.model_copy(update=in_time()), in_time
         looks = LOOKS if len(made) == 1 else 1  # of several, none is chosen: the mean is of all of them as they ended
-        config = config.model_copy(update={"evaluate_every": max(1, -(-config.steps // looks))})
+        config = config.model_copy(update={"evaluate_every": _between_looks(config.steps, looks)})
         about = {"made": "questions from the graph itself", "held_out_before": before[-1].hits_at_1}
         more: dict[str, Any] = {"device": device, "about": about, "say": say, "progress": progress}
         readers = []
@@ -132,6 +132,10 @@ def adapt(
             shutil.copyfile(run / name, ready / name)
         ready.replace(out)  # whole or not at all; an empty directory may be in its place
     return Adapted(load_checkpoint(out, device), before, after)
+
+
+def _between_looks(steps: int, looks: int) -> int:
+    return max(1, -(-steps // looks))
 
 
 @contextmanager
