@@ -96,6 +96,9 @@ def _with_kind(plain: str, topic: Mention, others: Sequence[Mention]) -> Mention
             and all(other.end <= kind.start() or other.start >= topic.end for other in others)
         ):
             return replace(topic, start=kind.start())
+    named = re.search(rf"(?<!\w)(?:the|an?) \w+ {_CALLED}\s+$", before, re.IGNORECASE)  # whatever its label is
+    if named and all(other.end <= named.start() or other.start >= topic.end for other in others):
+        return replace(topic, start=named.start())
     return topic
 
 

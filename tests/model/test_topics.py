@@ -71,6 +71,8 @@ def test_names_of_relations_are_read_as_words() -> None:
         ("Who reported the Case with the number [7]", "Who reported the Case with the number [MASK]"),
         ("who reported a case called [7]", "who reported [MASK]"),
         ("what do '[7]' and '[8]' share", "what do [MASK] and [UNK] share"),
+        ("who made the film titled '[7]'", "who made [MASK]"),  # not what the graph calls it
+        ("which film titled [7] is it", "which film titled [MASK] is it"),
         ("is [7]' a case", "is [MASK]' a case"),
     ],
 )
