@@ -23,7 +23,8 @@ from kgqa.stores import EmbeddedStore
 from tests.model.walk_reference import SMALL, Case, Walked, cases, go, network, reference, reference_chain
 
 NETWORKS = [network(seed) for seed in range(3)]
-# Not at random: what lies within rounding of a threshold may go either way.
+# Not at random: what lies within rounding of a threshold may go either way. (Which cases they are depends on which of the
+# project's modules are loaded, for Hypothesis takes constants from them.)
 many = settings(max_examples=120, derandomize=True, deadline=None)
 few = settings(max_examples=20, derandomize=True, deadline=None)
 
@@ -46,6 +47,8 @@ def logits(case: Case, done: Walked) -> list[list[list[float]]]:
 @given(cases(), st.sampled_from([20_000, 3, 1]), st.integers(-1, 2))
 def test_masses_edges_cuts_and_evidence_are_those_of_the_reference(case: Case, edges: int, hide: int) -> None:
     rows = len(case.topics)
+    if case.alike:
+        hide = -1  # which of relations that score alike is the best, and so hidden, is a matter of rounding
     hidden = torch.full((rows,), hide) if hide >= 0 else None
     done = walked(case, budget=Budget(edges), hide=hidden)
     score, stop, back = logits(case, done), done.plan.stop.double().tolist(), done.plan.back.double().tolist()
