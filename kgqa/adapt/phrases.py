@@ -35,7 +35,7 @@ _PERSONS = """person people child parent spouse father mother brother sister sib
     mayor minister king queen leader chief poet painter scientist researcher engineer gardener farmer chef journalist
     critic detective witness victim passenger tenant landlord mentor hero astronaut soldier tutor supervisor
     advisor adviser inventor applicant"""
-_PEOPLE = frozenset(_PERSONS.split())
+PEOPLE = frozenset(_PERSONS.split())
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def phrases(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases
     found = found | Phrases(
         verbs=_like_verbs(schema, relation, found.verbs), objects=_like_verbs(schema, relation, found.objects)
     )
-    person = any(singular(noun.split()[-1]) in _PEOPLE for noun in (*ends, *found.nouns))
+    person = any(singular(noun.split()[-1]) in PEOPLE for noun in (*ends, *found.nouns))
     person = person or any(done_by(noun.split()[-1]) for noun in found.nouns)
     return found | Phrases(who=person)
 

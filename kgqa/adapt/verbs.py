@@ -24,7 +24,7 @@ write wrote written, die died died, set set set"""
 _VERBS = {form: Verb(*line.split()) for line in _IRREGULAR.split(",") for form in line.split()}
 
 # Who does it → how it is said that they did.
-_AGENTS = {
+AGENTS = {
     "actor": "acted in", "actress": "acted in", "author": "wrote", "builder": "built", "choreographer": "choreographed",
     "composer": "composed", "creator": "created", "designer": "designed", "developer": "developed",
     "director": "directed", "discoverer": "discovered", "distributor": "distributed", "editor": "edited",
@@ -34,7 +34,7 @@ _AGENTS = {
     "publisher": "published", "seller": "sold", "singer": "sang", "star": "starred in", "supplier": "supplied",
     "teacher": "taught", "translator": "translated", "winner": "won", "writer": "wrote",
 }  # fmt: skip
-_DONE_BY = {said: tuple(agent for agent, did in _AGENTS.items() if did == said) for said in _AGENTS.values()}
+_DONE_BY = {said: tuple(agent for agent, did in AGENTS.items() if did == said) for said in AGENTS.values()}
 _DONE_BY |= {"acted": ("actor",), "starred": ("actor", "star")}
 
 # Participles that say what was done to the subject: "X was born in Y", not "X born in Y".
@@ -70,7 +70,7 @@ def agents_of(verb: str) -> tuple[str, ...]:
 
 def done_by(agent: str) -> str:
     """What somebody so called did, in the past ("director" → "directed"); empty if not known."""
-    return _AGENTS.get(singular(agent), "")
+    return AGENTS.get(singular(agent), "")
 
 
 def singular(noun: str) -> str:

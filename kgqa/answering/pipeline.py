@@ -155,8 +155,17 @@ class Answerer:
     def _kinds(self, texts: Sequence[str]) -> Kinds | None:
         """What kinds of things these texts, a row each, ask for; None if none of them says."""
         assert self._asked is not None
-        asked = torch.tensor([self._asked(text) for text in texts], dtype=torch.int64, device=self.network.device)
-        return Kinds(asked, torch.tensor(self._asked.of, device=asked.device)) if bool((asked >= 0).any()) else None
+        asked = torch.tensor([self._asked(text) for text in texts], dtype=torch.int64)
+        if not bool((asked >= 0).any()):
+            return None
+        of = torch.zeros(len(self._asked.kinds), self._asked.directed, dtype=torch.bool)
+        for kind, directed in enumerate(self._asked.of):
+            of[kind, directed] = True
+        known = of.any(0)
+        known[self._asked.from_values] = True
+        device = self.network.device
+        held = torch.tensor(self._asked.held, dtype=torch.bool)
+        return Kinds(asked.to(device), of.to(device), known.to(device), held.to(device))
 
     @torch.inference_mode()
     def plan(

@@ -40,6 +40,8 @@ class Reading:
         question: [M], the question's side, before its weight. fit: [B, D], how well each directed relation fits the
             kind of answer asked for; D = 0 without the question's side.
         attention: [K, S], the slot reader's weights at each read hop; K = 0 without slots.
+        of_kind: [M], whether each is of the kind of thing that is asked for: 1, or -1, or 0 if that isn't known;
+            None: no question says what it asks for.
     """
 
     logits: Float[Tensor, " M"]
@@ -48,6 +50,7 @@ class Reading:
     question: Float[Tensor, " M"]
     fit: Float[Tensor, "B D"]
     attention: Float[Tensor, "K S"]
+    of_kind: Int[Tensor, " M"] | None = None
 
 
 class ReaderNetwork(nn.Module):

@@ -52,13 +52,17 @@ def read_again(
         row_question: the question of each row, ascending. facts: calibration of what facts lead to.
         kinds: what the questions ask for, see ``read``.
     """
+    if kinds is not None:
+        around = expander.offer(topic_node)
+        plan = plan.ending(kinds.near(topic_row[around.owner], around.relation).long())
     reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, kinds=kinds)
     scores = combine(reached, reading, row_question)
     if not len(row_question):
         return plan, reached, reading, scores
     if network.config.reorder:
+        found = scores if kinds is None else combine(reached, reading, row_question, only=True)
         other = _in_other_orders(
-            network, plan, table, expander, topic_row, topic_node, budget, row_question, scores, kinds
+            network, plan, table, expander, topic_row, topic_node, budget, row_question, found, kinds
         )
         if other is not None:
             plan = other
@@ -92,7 +96,7 @@ def _in_other_orders(
     """
     questions = int(row_question[-1]) + 1
     lost = (_best(scores, questions) < FAINT) & (torch.bincount(row_question, minlength=questions) == 1)
-    row, order, hops = _orders(plan, torch.nonzero(lost[row_question]).squeeze(-1))
+    row, order, hops = _orders(plan, torch.nonzero(lost[row_question]).squeeze(-1), kinds)
     if not len(row):
         return None
     tried = plan.take(row).reordered(order).ending(hops)
@@ -100,9 +104,12 @@ def _in_other_orders(
     candidate, topic = torch.nonzero(row.unsqueeze(-1) == topic_row, as_tuple=True)
     number = torch.arange(len(row), device=row.device)
     of = None if kinds is None else kinds.take(row)
-    found = combine(*read(network, tried, table, expander, candidate, topic_node[topic], budget, kinds=of), number)
+    found = combine(
+        *read(network, tried, table, expander, candidate, topic_node[topic], budget, kinds=of), number, only=True
+    )
     sure = _best(found, len(row))
-    sure = sure.where((hops == 0) | (sure > CLEARER), 0.0)
+    told = hops.new_zeros(len(hops), dtype=torch.bool) if of is None else of.asked >= 0
+    sure = sure.where((hops == 0) | told | (sure > CLEARER), 0.0)
     best = sure.new_zeros(len(plan.stop)).scatter_reduce(0, row, sure, "amax")
     taken = (sure > CLEAR) & (sure == best[row])
     if not bool(taken.any()):
@@ -115,7 +122,9 @@ def _in_other_orders(
     return plan.reordered(order_of).ending(hops_of)
 
 
-def _orders(plan: Plan, rows: Int[Tensor, " R"]) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"], Int[Tensor, " C"]]:
+def _orders(
+    plan: Plan, rows: Int[Tensor, " R"], kinds: Kinds | None
+) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"], Int[Tensor, " C"]]:
     """Every other order of the hops that some rows are planned to take, and each hop twice: with its row, and with
     how many hops it takes where these are more than planned, else 0."""
     hops = plan.stop.shape[1]
@@ -127,6 +136,8 @@ def _orders(plan: Plan, rows: Int[Tensor, " R"]) -> tuple[Int[Tensor, " C"], Int
         tried = [(order, 0) for order in permutations(planned)][1:] if number <= MOST_HOPS else []
         if number < hops:
             tried += [((*planned[: at + 1], *planned[at:]), number + 1) for at in planned]
+        if kinds is not None and int(kinds.asked[row]) >= 0:
+            tried += [(tuple(range(hops)), other) for other in range(1, hops + 1) if other != number]
         for order, counted in tried:
             found.append(row)
             orders.append([*order, *range(len(order), hops)])

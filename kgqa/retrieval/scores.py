@@ -18,6 +18,7 @@ from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.walk import Budget, Walk, walk
 
 UNFIT = 4.0  # that the logit of an entity is lowered by if it isn't of the kind asked for
+NEVER = 20.0
 
 
 @dataclass(frozen=True)
@@ -25,36 +26,51 @@ class Kinds:
     """What kinds of things the questions of B rows ask for.
 
     Attributes:
-        asked: [B], the kind, -1 where a question doesn't say. of: [2 R], the kind of what a directed relation leads
-            from, -1 where that isn't known.
+        asked: [B], the kind, -1 where a question doesn't say. of: [K, D], whether what a directed relation leads from
+            is of a kind. known: [D], whether its kind is known. held: [K], whether it is what relationships of
+            one type have ("the dose of the drug in case 7").
     """
 
     asked: Int[Tensor, " B"]
-    of: Int[Tensor, " D"]
+    of: Bool[Tensor, "K D"]
+    known: Bool[Tensor, " D"]
+    held: Bool[Tensor, " K"]
 
     def take(self, row: Int[Tensor, " C"]) -> Kinds:
         """Those of some rows."""
-        return Kinds(self.asked[row], self.of)
+        return replace(self, asked=self.asked[row])
 
-    def lowered(
-        self, logits: Float[Tensor, " M"], row: Int[Tensor, " M"], owner: Int[Tensor, " G"], relation: Int[Tensor, " G"]
-    ) -> Float[Tensor, " M"]:
-        """Logits of reached entities, lower where they are of another kind than asked for.
+    def leading(self) -> tuple[Bool[Tensor, "B D"], Bool[Tensor, "B D"]]:
+        """Which directed relations lead to what a row asks for, and which may, since it isn't known where they lead."""
+        back = torch.arange(len(self.known), device=self.known.device) ^ 1
+        certain = self.of[self.asked.clamp(min=0)][:, back] & (self.asked >= 0).unsqueeze(-1)
+        return certain, certain | ~self.known[back] | (self.asked < 0).unsqueeze(-1)
 
-        An entity is of the kinds from which the relations around it lead. Where none that was reached is of the kind
-        asked for, all stay as they are: the schema may call them otherwise.
+    def near(self, row: Int[Tensor, " G"], relation: Int[Tensor, " G"]) -> Bool[Tensor, " B"]:
+        """Which rows ask for what relationships have, and these are the topic's own, so that one hop leads there.
+
+        Args:
+            row, relation: of the directed relations around the topics.
+        """
+        certain, _ = self.leading()
+        there = torch.zeros(len(self.asked), dtype=torch.bool, device=row.device)
+        there[row[certain[row, relation]]] = True
+        return there & self.held[self.asked.clamp(min=0)]
+
+    def fit(self, row: Int[Tensor, " M"], owner: Int[Tensor, " G"], relation: Int[Tensor, " G"]) -> Int[Tensor, " M"]:
+        """Whether reached entities are of the kind that is asked for: 1, or -1; 0 where that isn't known, or asked.
+
+        An entity is of the kinds from which the relations around it lead.
 
         Args:
             row: of each entity. owner, relation: the relations around each (position in M, directed relation).
         """
-        kind, wanted = self.of[relation], self.asked[row]
+        wanted = self.asked[row]
         known = torch.zeros(len(row), dtype=torch.bool, device=row.device)
         fits = known.clone()
-        known[owner[kind >= 0]] = True
-        fits[owner[(kind >= 0) & (kind == wanted[owner])]] = True
-        some = torch.zeros(len(self.asked), dtype=torch.bool, device=row.device)
-        some[row[fits]] = True
-        return logits - UNFIT * ((wanted >= 0) & known & ~fits & some[row])
+        known[owner[self.known[relation]]] = True
+        fits[owner[self.of[wanted[owner].clamp(min=0), relation]]] = True
+        return (fits.long() - (known & ~fits).long()) * (wanted >= 0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,18 @@ def read(
     """
     if hide is not None:
         plan = plan.frozen(hide >= 0)
-    reached = walk(network, plan, table, expander, topic_row, topic_node, budget, hide, guessing=guessing)
+    reached = walk(
+        network,
+        plan,
+        table,
+        expander,
+        topic_row,
+        topic_node,
+        budget,
+        hide,
+        guessing=guessing,
+        leading=None if kinds is None else kinds.leading(),
+    )
     none = topic_row.new_zeros(0)
     owner, relation = none, none
     if network.config.question_side and len(reached.key):
@@ -114,20 +141,29 @@ def read(
         vectors = expander.vectors(key_node(reached.key), config.vector_property, config.vector_dim)
     reading = network.read(plan, table, key_row(reached.key), reached.mass, reached.memory, owner, relation, vectors)
     if kinds is not None and len(owner):
-        reading = replace(reading, logits=kinds.lowered(reading.logits, key_row(reached.key), owner, relation))
+        reading = replace(reading, of_kind=kinds.fit(key_row(reached.key), owner, relation))
     return reached, reading
 
 
-def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"]) -> Scores:
+def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"], *, only: bool = False) -> Scores:
     """Scores by question: the product of its rows' probabilities, over the entities that all of them reached.
 
+    An entity of another kind than asked for has a logit lower by ``UNFIT``. Where none that was reached is of the kind
+    asked for, all stay as they are: the schema may call them otherwise.
+
     Args:
-        row_question: the question of each row, ascending.
+        row_question: the question of each row, ascending. only: nothing of another kind than asked for counts at all.
     """
     # A topic that no hop came back to is remembered, but wasn't reached: nothing could prove it.
     got = reached.mass > 0
-    log_probability, supposed = functional.logsigmoid(reading.logits[got]), ~reached.proven[got]
-    row, node = key_row(reached.key[got]), key_node(reached.key[got])
+    logits, row = reading.logits[got], key_row(reached.key[got])
+    if reading.of_kind is not None:
+        of_kind = reading.of_kind[got]
+        some = torch.zeros(len(row_question), dtype=torch.bool, device=row.device)
+        some[row[of_kind > 0]] = True
+        logits = logits - (NEVER if only else UNFIT) * ((of_kind < 0) & (only | some[row]))
+    log_probability, supposed = functional.logsigmoid(logits), ~reached.proven[got]
+    node = key_node(reached.key[got])
     question = row_question[row]
     if len(torch.unique(row_question)) == len(row_question):
         return Scores(question, node, log_probability, supposed)

@@ -98,6 +98,7 @@ def walk(
     *,
     soften: bool = False,
     guessing: Bool[Tensor, " B"] | None = None,
+    leading: tuple[Bool[Tensor, "B D"], Bool[Tensor, "B D"]] | None = None,
 ) -> Walk:
     """Follow a plan from the topics of B rows.
 
@@ -127,7 +128,20 @@ def walk(
         if not len(key):
             break
         taken = _hop(
-            network, plan, hop, table, expander, key, mass, proven, topics, budget, hide, guessing, soften=soften
+            network,
+            plan,
+            hop,
+            table,
+            expander,
+            key,
+            mass,
+            proven,
+            topics,
+            budget,
+            hide,
+            guessing,
+            leading,
+            soften=soften,
         )
         hops.append(taken)
         old_key = memory_key
@@ -165,6 +179,7 @@ def _hop(
     budget: Budget,
     hide: Tensor | None,
     guessing: Tensor | None,
+    leading: tuple[Tensor, Tensor] | None,
     *,
     soften: bool,
 ) -> Hop:
@@ -180,6 +195,10 @@ def _hop(
         at, relation = torch.nonzero(guesser.fitting(key_node(key)[may]), as_tuple=True)
         owner = may[at]
         offered[key_row(key)[owner], relation] = True
+    if leading is not None:
+        certain, may = leading
+        last = (plan.stop.argmax(-1) == hop) & (offered & certain).any(-1)
+        offered = offered & (may | ~last.unsqueeze(-1))
     weights = _weights(network, plan, hop, table, offered, expander.part, hide, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
 

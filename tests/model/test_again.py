@@ -16,6 +16,7 @@ from kgqa.model.relations import RelationTable
 from kgqa.retrieval.again import read_again
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import key_node
+from kgqa.retrieval.scores import Kinds
 from kgqa.retrieval.walk import Budget
 from tests.sets import graph
 
@@ -32,11 +33,11 @@ RELATIONS = ("anthem", "composer", "nation", "parent")
 WIDTH = 16
 
 
-def network(*, reorder: bool) -> tuple[ReaderNetwork, RelationTable]:
+def network(*, reorder: bool, question_side: bool = False) -> tuple[ReaderNetwork, RelationTable]:
     """One that follows whatever relation it attends to, by the cosine alone."""
     torch.manual_seed(0)
     config = ModelConfig(
-        encoder_dim=WIDTH, state_dim=8, relation_dim=8, slots=False, question_side=False, reorder=reorder
+        encoder_dim=WIDTH, state_dim=8, relation_dim=8, slots=False, question_side=question_side, reorder=reorder
     )
     made = ReaderNetwork(config).eval().requires_grad_(False)
     assert made.relations.words_weight is not None
@@ -66,13 +67,23 @@ def plan(*rows: tuple[str, ...]) -> Plan:
     )
 
 
-def best(asked: Plan, *, reorder: bool, questions: tuple[int, ...] = (), topic: str = "ann") -> tuple[Plan, list[str]]:
+def best(
+    asked: Plan,
+    *,
+    reorder: bool,
+    questions: tuple[int, ...] = (),
+    topic: str = "ann",
+    kinds: Kinds | None = None,
+    question_side: bool = False,
+) -> tuple[Plan, list[str]]:
     """The plan that was read by, and the clearest entity of each question ("-": none above a half)."""
-    net, table = network(reorder=reorder)
+    net, table = network(reorder=reorder, question_side=question_side)
     rows = torch.arange(len(asked.stop))
     of = torch.tensor(questions or rows.tolist())
     at = torch.from_numpy(GRAPH.index_of([topic])).expand(len(rows))
-    done, _, _, scores = read_again(net, asked, table, SnapshotExpander(GRAPH), rows, at, Budget(), of, Calibration())
+    done, _, _, scores = read_again(
+        net, asked, table, SnapshotExpander(GRAPH), rows, at, Budget(), of, Calibration(), kinds
+    )
     found = ["-"] * (int(of[-1]) + 1)
     for question, node, log in zip(scores.question, scores.node, scores.log_probability, strict=True):
         if log > -0.7:
@@ -116,3 +127,36 @@ def test_a_plan_of_more_hops_is_not_turned_over_before_the_last_one_taken() -> N
 def test_questions_of_two_topics_are_read_in_order() -> None:
     asked = plan(("anthem", "nation"), ("anthem", "nation"))
     assert best(asked, reorder=True, questions=(0, 0))[1] == ["-"]
+
+
+def asks_for(*relations: str, held: bool = False) -> Kinds:
+    """Of one question: what these relations lead to ("^": from tail to head); where the others lead is known, too."""
+    of = torch.zeros(1, 2 * len(RELATIONS), dtype=torch.bool)
+    for name in relations:
+        of[0, 2 * RELATIONS.index(name.rstrip("^")) + 1 - name.endswith("^")] = True
+    return Kinds(torch.tensor([0]), of, torch.ones(of.shape[1], dtype=torch.bool), torch.tensor([held]))
+
+
+def test_the_last_hop_goes_to_what_is_asked_for() -> None:
+    asked = plan(("anthem", "anthem"))
+    asked.context[0, 0] = torch.eye(WIDTH)[2 * RELATIONS.index("anthem") + 1]
+    asked.context[0, 1, 2 * RELATIONS.index("nation") + 1] = 0.98  # nearly as much
+    for kinds, found in ((None, ["march"]), (asks_for("nation^"), ["ann"]), (asks_for("composer"), ["march"])):
+        assert best(asked, reorder=False, topic="march", kinds=kinds)[1] == found
+
+
+def test_where_nothing_of_the_kind_is_found_another_number_of_hops_is_tried() -> None:
+    asked = plan(("nation", "anthem"))
+    kinds = asks_for("nation")
+    assert best(asked, reorder=True, kinds=None, question_side=True)[1] == ["march"]
+    done, found = best(asked, reorder=True, kinds=kinds, question_side=True)
+    assert found == ["spain"]
+    assert done.stop.tolist() == [[1, 0, 0]]
+    assert best(asked, reorder=False, kinds=kinds, question_side=True)[0] is not done
+
+
+def test_what_a_topics_own_relationships_have_is_one_hop_away() -> None:
+    asked = plan(("nation", "anthem"))
+    for held, found in ((False, ["march"]), (True, ["spain"])):
+        kinds = asks_for("nation", "anthem", held=held)
+        assert best(asked, reorder=False, kinds=kinds)[1] == found

@@ -23,8 +23,8 @@ from kgqa.stores import EmbeddedStore
 from tests.model.walk_reference import SMALL, Case, Walked, cases, go, network, reference, reference_chain
 
 NETWORKS = [network(seed) for seed in range(3)]
-# Not at random: what lies within rounding of a threshold may go either way. (Which cases they are depends on which of the
-# project's modules are loaded, for Hypothesis takes constants from them.)
+# Not at random: what lies within rounding of a threshold may go either way. (Which cases they are depends on what is
+# loaded of the project, for Hypothesis takes constants from it.)
 many = settings(max_examples=120, derandomize=True, deadline=None)
 few = settings(max_examples=20, derandomize=True, deadline=None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from graph_schema import Schema
@@ -31,7 +33,11 @@ ASKED = AskedKinds(SCHEMA, [*SCHEMA.relations, "unknown"])
         ("which people", "Person"),
         ("which age group does [MASK] fall under", "AgeGroup"),
         ("what is the age group of [MASK]", "AgeGroup"),
-        ("who directed [MASK]", None),
+        ("who directed [MASK]", ".who"),
+        ("by whom was [MASK] made", ".who"),
+        ("which actors are in [MASK]", ".who"),
+        ("the directors of [MASK]", ".who"),
+        ("which person's director is [MASK]", None),
         ("which movie's director is [MASK]", None),
         ("which case reactions has [MASK]", None),
         ("which movie [MASK] is it", None),
@@ -42,22 +48,101 @@ ASKED = AskedKinds(SCHEMA, [*SCHEMA.relations, "unknown"])
     ],
 )
 def test_the_kind_that_a_question_asks_for(text: str, kind: str | None) -> None:
-    at = ASKED(text)
-    assert (ASKED.labels[at] if at >= 0 else None) == kind
+    assert said(ASKED, text) == kind
+
+
+def said(asked: AskedKinds, text: str) -> str | None:
+    at = asked(text)
+    return asked.kinds[at] if at >= 0 else None
+
+
+def leading(asked: AskedKinds, kind: str, names: Sequence[str]) -> set[str]:
+    """The relations that lead to things of a kind, those from tail to head with a "^"."""
+    back = [directed ^ 1 for directed in asked.of[asked.kinds.index(kind)]]
+    return {names[directed // 2] + ("^" if directed % 2 else "") for directed in back}
 
 
 def test_each_relation_leads_from_a_kind_where_its_ends_are_known() -> None:
-    of = [ASKED.labels[at] if at >= 0 else None for at in ASKED.of]
-    assert of == ["Person", "Movie", "Case", "AgeGroup", "Case", None, None, None]
+    names = [*SCHEMA.relations, "unknown"]
+    found = {kind: leading(ASKED, kind, names) for kind in ASKED.kinds}
+    assert found == {
+        "AgeGroup": {"FALLS_UNDER"},
+        "Case": {"FALLS_UNDER^", "HAS_REACTION^"},
+        "Movie": {"DIRECTED"},
+        "Person": {"DIRECTED^"},
+        ".who": {"DIRECTED^"},
+    }
+    assert ASKED.directed == 8
 
 
 def test_a_graph_without_labels_is_asked_for_no_kind() -> None:
     asked = AskedKinds(Schema(), ["directed_by"])
-    assert (asked("which movies did [MASK] direct"), asked.of) == (-1, [-1, -1])
+    assert (asked("which movies did [MASK] direct"), asked("who directed [MASK]"), asked.kinds) == (-1, -1, [])
 
 
 def test_another_wording_after_a_kind_says_that_something_else_is_asked_for() -> None:
-    asked = AskedKinds(SCHEMA, list(SCHEMA.relations), [("actor", "starred in"), ()])
-    assert asked("which movie actors follow [MASK]") == -1
-    assert asked.labels[asked("which movies starred [MASK]")] == "Movie"
-    assert ASKED("which movie actors follow [MASK]") >= 0  # a word that nothing says
+    asked = AskedKinds(SCHEMA, list(SCHEMA.relations), [("fan", "starred in"), ()])
+    assert said(asked, "which movie fans follow [MASK]") is None
+    assert said(asked, "which movies starred [MASK]") == "Movie"
+    assert said(ASKED, "which movie fans follow [MASK]") == "Movie"  # a word that nothing says
+
+
+# A graph as a store of properties gives it: they are relations, too.
+HELD = Schema.from_yaml("""
+labels: {Case: {}, Drug: {}, Company: {}}
+relations:
+  IS_SUSPECT: {words: suspect, head: Case, tail: Drug, properties: {dose: {words: dose amount of suspect}}}
+  IS_OTHER: {words: other, head: Case, tail: Drug, properties: {dose: {words: dose amount of other}}}
+  MADE: {words: made, head: Company, tail: Drug, properties: {year: {words: year}}}
+  IS_SUSPECT.dose: {words: dose amount of suspect, head: Case, tail: string}
+  ~IS_SUSPECT.dose: {words: dose amount as suspect, head: Drug, tail: string}
+  IS_OTHER.dose: {words: dose amount of other, head: Case, tail: string}
+  MADE.year: {words: year, head: Company, tail: integer}
+  Case.age: {words: age, head: Case, tail: float}
+  Case.reporterOccupation: {words: reporter occupation, head: Case, tail: string}
+  Case.reportDate: {words: report date, head: Case, tail: date}
+  Case.closed: {words: closed, head: Case, tail: string}
+""")
+VALUED = AskedKinds(HELD, list(HELD.relations))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("what is the occupation of the reporter of [MASK]", ".occupation"),
+        ("reporter's occupation in [MASK]", ".occupation"),
+        ("what is the report date of [MASK]", ".report date"),
+        ("when was [MASK] reported", ".when"),
+        ("in which year was [MASK] made", ".year"),
+        ("on what day was [MASK] reported", ".when"),
+        ("age of [MASK]", ".age"),
+        ("age [MASK]", None),
+        ("how old was the patient of [MASK]", ".age"),
+        ("how big was [MASK]", None),
+        ("what dose amount did [MASK] have", ".dose amount"),
+        ("what dose was given in [MASK]", ".dose"),
+        ("what was the dose of the suspect in [MASK]", ".dose IN IS_SUSPECT"),
+        ("doses of other drugs in [MASK]", ".dose IN IS_OTHER"),
+        ("how much of the other drugs was taken in [MASK]", ".amount IN IS_OTHER"),
+        ("suspects of [MASK]", "Drug"),
+        ("which suspect drugs did [MASK] have", "Drug"),
+        ("in which cases is [MASK] a suspect", "Case"),
+        ("who made [MASK]", ".who"),
+        ("what was closed", None),
+    ],
+)
+def test_properties_are_kinds_too(text: str, kind: str | None) -> None:
+    assert said(VALUED, text) == kind
+
+
+def test_values_are_of_the_kinds_that_their_properties_are_called() -> None:
+    names = list(HELD.relations)
+    assert leading(VALUED, ".dose", names) == {"IS_SUSPECT.dose", "~IS_SUSPECT.dose", "IS_OTHER.dose"}
+    assert leading(VALUED, ".dose IN IS_SUSPECT", names) == {"IS_SUSPECT.dose", "~IS_SUSPECT.dose"}
+    assert leading(VALUED, ".when", names) == {"MADE.year", "Case.reportDate"}
+    assert leading(VALUED, ".who", names) == {"MADE^", "MADE.year^"}
+    held = {kind for kind, one in zip(VALUED.kinds, VALUED.held, strict=True) if one}
+    assert held == {
+        f".{noun} IN {type_}" for noun in ("dose amount", "dose", "amount") for type_ in ("IS_SUSPECT", "IS_OTHER")
+    }
+    assert {names[directed // 2] for directed in VALUED.from_values} == {name for name in names if "." in name}
