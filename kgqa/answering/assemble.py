@@ -35,6 +35,7 @@ from kgqa.model.encoder import Encoder
 from kgqa.retrieval.evidence import Chains, trace
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.keys import key_node, make_key, rows_between
+from kgqa.retrieval.scores import unfit
 
 RANKED = 10  # how many entities of the ranking are shown, answers or not
 EXPECTED = 8  # relations that the kind of answer is told by
@@ -230,17 +231,20 @@ class Assembler:
     ) -> dict[int, Answer]:
         """The same entities, each with what its logit is made of."""
         reading, sided = run.reading, {}
+        lowered = unfit(run.reached, reading)
         for at, answer in entities.items():
             node = ranked.node[at]
             keys = torch.stack([make_key(torch.tensor(row), node) for row in rows[int(ranked.question[at])]])
             place = torch.searchsorted(run.reached.key, keys.to(run.reached.key.device))
-            least = place[reading.logits[place].argmin()]
+            least = place[(reading.logits - lowered)[place].argmin()]
             path, graph = float(reading.path[least]), float(reading.graph[least])
             sides = {
                 "path": path,
                 "slots": graph - path,
                 "question": self.question_weight * float(reading.question[least]),
             }
+            if reading.of_kind is not None:
+                sides["kind"] = 0.0 - float(lowered[least])
             sided[at] = replace(answer, sides={side: round(share, DIGITS) for side, share in sides.items()})
         return sided
 

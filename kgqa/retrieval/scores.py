@@ -18,7 +18,7 @@ from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.walk import Budget, Walk, walk
 
 UNFIT = 4.0  # that the logit of an entity is lowered by if it isn't of the kind asked for
-NEVER = 20.0
+NEVER = 20.0  # the same, where nothing else is to count
 
 
 @dataclass(frozen=True)
@@ -145,23 +145,31 @@ def read(
     return reached, reading
 
 
+def unfit(reached: Walk, reading: Reading, *, only: bool = False) -> Float[Tensor, " M"]:
+    """What the logits of reached entities are lowered by: ``UNFIT`` where one is of another kind than is asked for.
+
+    Where none that was reached is of the kind asked for, all stay as they are: the schema may call them otherwise.
+
+    Args:
+        only: nothing of another kind counts at all.
+    """
+    if reading.of_kind is None:
+        return torch.zeros_like(reading.logits)
+    row = key_row(reached.key)
+    some = torch.zeros(len(reading.fit), dtype=torch.bool, device=row.device)
+    some[row[(reading.of_kind > 0) & (reached.mass > 0)]] = True
+    return ((reading.of_kind < 0) & (only | some[row])) * (NEVER if only else UNFIT)
+
+
 def combine(reached: Walk, reading: Reading, row_question: Int[Tensor, " B"], *, only: bool = False) -> Scores:
     """Scores by question: the product of its rows' probabilities, over the entities that all of them reached.
 
-    An entity of another kind than asked for has a logit lower by ``UNFIT``. Where none that was reached is of the kind
-    asked for, all stay as they are: the schema may call them otherwise.
-
     Args:
-        row_question: the question of each row, ascending. only: nothing of another kind than asked for counts at all.
+        row_question: the question of each row, ascending. only: see ``unfit``.
     """
     # A topic that no hop came back to is remembered, but wasn't reached: nothing could prove it.
     got = reached.mass > 0
-    logits, row = reading.logits[got], key_row(reached.key[got])
-    if reading.of_kind is not None:
-        of_kind = reading.of_kind[got]
-        some = torch.zeros(len(row_question), dtype=torch.bool, device=row.device)
-        some[row[of_kind > 0]] = True
-        logits = logits - (NEVER if only else UNFIT) * ((of_kind < 0) & (only | some[row]))
+    logits, row = (reading.logits - unfit(reached, reading, only=only))[got], key_row(reached.key[got])
     log_probability, supposed = functional.logsigmoid(logits), ~reached.proven[got]
     node = key_node(reached.key[got])
     question = row_question[row]
