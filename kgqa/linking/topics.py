@@ -178,7 +178,7 @@ def choose_topics(
             logit + GUESS_WEIGHT * math.log(mention.score) if mention.guessed else logit
             for logit, mention in zip(logits[done : done + count], one.topics, strict=True)
         ]
-        kept = list(range(count)) if one.bracketed else _keep(one.topics, own)
+        kept = list(range(count)) if one.bracketed else _keep(one.topics, own, one.plain)
         chosen.append(
             replace(
                 one,
@@ -192,7 +192,7 @@ def choose_topics(
     return chosen, torch.tensor(rows, dtype=torch.int64, device=tokens.mask.device)
 
 
-def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
+def _keep(mentions: Sequence[Mention], logits: Sequence[float], plain: str) -> list[int]:
     """Positions of the mentions that are topics; equal scores are settled by length, then by place."""
     named = {k for k, mention in enumerate(mentions) if mention.written_as_name and not _opens(mention)}
     order = sorted(
@@ -205,6 +205,8 @@ def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
         if named and (mentions[k].guessed or _opens(mentions[k])) and k not in named:
             continue
         likely = k in named or logits[k] >= (more if kept else _LEAST)
+        if k not in named and any(_does(plain, mentions[other], mentions[k]) for other in kept):
+            continue
         if likely and all(_apart(mentions[k], mentions[other]) for other in kept):
             kept.append(k)
     return sorted(kept)
@@ -213,6 +215,12 @@ def _keep(mentions: Sequence[Mention], logits: Sequence[float]) -> list[int]:
 def _opens(mention: Mention) -> bool:
     """Whether it is the first word of the question, which has a capital anyway."""
     return mention.start == 0 and " " not in mention.text
+
+
+def _does(plain: str, name: Mention, other: Mention) -> bool:
+    """Whether the other one is what the first does: "fall" in "which age group does case 7 fall under"."""
+    asked = re.search(r"(?<!\w)(?:do|does|did)(?: [\w-]+){0,3} $", plain[: name.start], re.IGNORECASE)
+    return asked is not None and not plain[name.end : other.start].strip() and other.start > name.end
 
 
 def _apart(one: Mention, other: Mention) -> bool:

@@ -109,6 +109,18 @@ def test_with_them_go_others_that_are_likely() -> None:
     assert chosen([guessed], network(50.0))[0] == [["Mann"]]
 
 
+def test_what_a_name_is_asked_to_have_done_is_no_name() -> None:
+    sure = network(50.0)
+    assert chosen([question("which group does case 12345 fall under", "12345", "fall")], sure)[0] == [["12345"]]
+    assert chosen([question("which films did the actor Ali direct", "Ali", "direct")], sure)[0] == [["Ali"]]
+    assert chosen([question("which films did ali direct", "ali", "direct")], network(50.0, -1.0))[0] != [
+        ["ali", "direct"]
+    ]
+    assert chosen([question("which year does Ali, heat say", "Ali", "heat")], sure)[0] == [["Ali", "heat"]]
+    assert chosen([question("which films did Ali Heat direct", "Ali", "Heat")], sure)[0] == [["Ali", "Heat"]]
+    assert chosen([question("which films of ali heat", "ali", "heat")], sure)[0] == [["ali", "heat"]]
+
+
 def test_of_names_with_capitals_that_overlap_the_network_says_which() -> None:
     one = question("who wrote Kill Bill Murray", "Kill Bill", "Bill Murray")
     assert chosen([one], network(-50.0, 1.0))[0] == [["Bill Murray"]]
