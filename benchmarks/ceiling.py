@@ -1,0 +1,64 @@
+"""How right can an answerer be at MetaQA's one hop? What the graph gives, held against what the questions list.
+
+    python benchmarks/ceiling.py MetaQA --split test --json benchmarks/results/ceiling.jsonl
+
+Films of one title are one entity in this graph, so a relation may give more than a question lists ("who directed X" of
+two films called X), and nothing in question or graph tells which. Whoever follows, of the relations around the topic
+that give all the listed answers, the one that gives fewest, and draws the first answer from what it gives, is right in
+the share of it that is listed: ``hits_at_1`` is what is to be expected, ``f1`` that of the whole set; ``more`` counts
+the questions that list fewer than the relation gives, ``uncovered`` those that list what none gives (wrong here).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from kgqa.data import Question
+from kgqa.data.graph import Walker
+from kgqa.data.sets.registry import open_set
+from kgqa.evaluation.record import Recorder, append
+
+
+def ceiling(walker: Walker, questions: Sequence[Question]) -> dict[str, float]:
+    """The figures of the module's text, over questions of one hop and one topic."""
+    hits, f1, more, uncovered = 0.0, 0.0, 0, 0
+    for question in questions:
+        (topic,) = walker.ids(question.topics)
+        listed = walker.ids(question.answers)
+        given = [reached for _, reached in walker.ways(topic, 1) if listed <= reached]
+        if not given:
+            uncovered += 1
+            continue
+        share = len(listed) / min(map(len, given))
+        hits += share
+        f1 += 2 * share / (1 + share)
+        more += share < 1
+    number = max(1, len(questions))
+    return {"hits_at_1": hits / number, "f1": f1 / number, "more": more, "uncovered": uncovered}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="MetaQA's directory")
+    parser.add_argument("--split", choices=("dev", "test"), default="dev")
+    parser.add_argument("--json", type=Path, help="append the figures to this file")
+    given = parser.parse_args()
+
+    opened = open_set("metaqa", given.data)
+    walker = Walker(opened.graph())
+    asked = [question for question in opened.split(None, 0, walker).part(given.split) if question.part == "1-hop"]
+    recorder = Recorder(given.split, 0, "cpu", {"topics": "brackets"})
+    rows = [
+        recorder.row("metaqa/1-hop", f"ceiling_{name}", value, len(asked))
+        for name, value in ceiling(walker, asked).items()
+    ]
+    for row in rows:
+        print(f"{row.metric:20} {row.value:10.4f}  {row.n:,}")
+    if given.json:
+        append(given.json, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What can be reached where questions list less than the graph gives."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.ceiling import ceiling
+from graph_schema import Fact
+from kgqa.data import Question
+from kgqa.data.graph import Walker
+from tests.sets import graph
+
+WALKER = Walker(
+    graph(
+        [
+            Fact("crash", "by", "ann"),
+            Fact("crash", "by", "bob"),
+            Fact("crash", "with", "ann"),
+            Fact("heat", "by", "cleo"),
+        ]
+    )
+)
+
+
+def about(topic: str, *answers: str) -> Question:
+    return Question(f"who {topic}", ((4, 4 + len(topic)),), answers, "1-hop")
+
+
+def test_the_relation_that_gives_fewest_of_those_that_give_all_is_followed() -> None:
+    assert ceiling(WALKER, [about("crash", "ann")]) == {"hits_at_1": 1, "f1": 1, "more": 0, "uncovered": 0}
+    assert ceiling(WALKER, [about("crash", "bob")]) == {
+        "hits_at_1": 0.5,
+        "f1": pytest.approx(2 / 3),
+        "more": 1,
+        "uncovered": 0,
+    }
+
+
+def test_all_questions_count() -> None:
+    found = ceiling(
+        WALKER, [about("crash", "bob"), about("heat", "cleo"), about("heat", "ann"), about("crash", "ann", "bob")]
+    )
+    assert found == {"hits_at_1": 0.625, "f1": pytest.approx((2 / 3 + 2) / 4), "more": 1, "uncovered": 1}
