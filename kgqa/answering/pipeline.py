@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from graph_schema import GraphReader, Response
+from graph_schema import GraphReader, Response, Schema
 from kgqa.adapt.other_words import other_wordings, relation_table
 from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
@@ -58,6 +58,8 @@ class Answerer:
     _table_of: tuple[tuple[str, ...], str, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
     _asked: AskedKinds | None = field(default=None, init=False)
+    _kinds_known: Kinds | None = field(default=None, init=False)
+    _asked_of: tuple[tuple[str, ...], Schema, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
     _following: FollowingSnapshot | None = field(default=None, init=False)
 
@@ -155,17 +157,11 @@ class Answerer:
     def _kinds(self, texts: Sequence[str]) -> Kinds | None:
         """What kinds of things these texts, a row each, ask for; None if none of them says."""
         assert self._asked is not None
-        asked = torch.tensor([self._asked(text) for text in texts], dtype=torch.int64)
-        if not bool((asked >= 0).any()):
+        assert self._kinds_known is not None
+        asked = [self._asked(text) for text in texts]
+        if all(kind < 0 for kind in asked):
             return None
-        of = torch.zeros(len(self._asked.kinds), self._asked.directed, dtype=torch.bool)
-        for kind, directed in enumerate(self._asked.of):
-            of[kind, directed] = True
-        known = of.any(0)
-        known[self._asked.from_values] = True
-        device = self.network.device
-        held = torch.tensor(self._asked.held, dtype=torch.bool)
-        return Kinds(asked.to(device), of.to(device), known.to(device), held.to(device))
+        return replace(self._kinds_known, asked=torch.tensor(asked, device=self.network.device))
 
     @torch.inference_mode()
     def plan(
@@ -229,6 +225,20 @@ class Answerer:
             with torch.inference_mode():
                 self._table = relation_table(self.network, self.encoder, schema, relations, said)
             self._table_of = key
+        if self._asked is None or self._asked_of != (relations, schema, said):
             self._asked = AskedKinds(schema, relations, said)
+            self._kinds_known = _kinds_known(self._asked, self.network.device)
+            self._asked_of = (relations, schema, said)
         self._table_as_of = None if changes is None else (relations, changes)
         return self._table
+
+
+def _kinds_known(asked: AskedKinds, device: torch.device) -> Kinds:
+    """The kinds that questions may ask for, of no question yet."""
+    of = torch.zeros(len(asked.kinds), asked.directed, dtype=torch.bool)
+    for kind, directed in enumerate(asked.of):
+        of[kind, directed] = True
+    known = of.any(0)
+    known[asked.from_values] = True
+    nothing = torch.zeros(0, dtype=torch.int64, device=device)
+    return Kinds(nothing, of.to(device), known.to(device), torch.tensor(asked.held, dtype=torch.bool, device=device))

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import ingest
-from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, Origin, Response
+from graph_schema import Batch, Entity, Fact, FingerprintMismatch, GraphStore, Origin, Response, Schema
 from kgqa.answering import Answerer
 from kgqa.data import read_questions
 from kgqa.model.checkpoint import load_checkpoint
@@ -277,3 +277,20 @@ def test_a_batch_without_a_snapshot_follows_the_store(answerer: Answerer, store:
     while names(answerer.ask_many(questions)[1]) != {"Ada Unbekannt"}:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_the_kind_that_is_asked_for_is_read_from_the_schema_as_it_is(
+    store: GraphStore, answerer: Answerer, one: Fact
+) -> None:
+    def sides() -> set[str]:
+        return set(answerer.ask(f"who directed [{one.head}]", explain=True).answers[0].sides)
+
+    def say(words: str) -> None:
+        labels = f"labels: {{Film: {{}}, Person: {{words: {words}}}}}"
+        store.migrate(Schema.from_yaml(f"{labels}\nrelations: {{directed_by: {{head: Film, tail: Person}}}}"))
+
+    assert sides() == {"path", "slots", "question"}
+    say("person")
+    assert sides() == {"path", "slots", "question", "kind"}
+    say("record")  # nobody, and the relation's own words are as they were
+    assert sides() == {"path", "slots", "question"}
