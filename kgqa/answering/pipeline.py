@@ -226,7 +226,7 @@ class Answerer:
                 self._table = relation_table(self.network, self.encoder, schema, relations, said)
             self._table_of = key
         if self._asked is None or self._asked_of != (relations, schema, said):
-            self._asked = AskedKinds(schema, relations, said)
+            self._asked = AskedKinds(schema, relations, said, by_nouns=self.network.config.reorder)
             self._kinds_known = _kinds_known(self._asked, self.network.device)
             self._asked_of = (relations, schema, said)
         self._table_as_of = None if changes is None else (relations, changes)
@@ -238,7 +238,7 @@ def _kinds_known(asked: AskedKinds, device: torch.device) -> Kinds:
     of = torch.zeros(len(asked.kinds), asked.directed, dtype=torch.bool)
     for kind, directed in enumerate(asked.of):
         of[kind, directed] = True
-    known = of.any(0)
-    known[asked.from_values] = True
+    known = torch.zeros(asked.directed, dtype=torch.bool)
+    known[asked.known] = True
     nothing = torch.zeros(0, dtype=torch.int64, device=device)
     return Kinds(nothing, of.to(device), known.to(device), torch.tensor(asked.held, dtype=torch.bool, device=device))

@@ -145,4 +145,41 @@ def test_values_are_of_the_kinds_that_their_properties_are_called() -> None:
     assert held == {
         f".{noun} IN {type_}" for noun in ("dose amount", "dose", "amount") for type_ in ("IS_SUSPECT", "IS_OTHER")
     }
-    assert {names[directed // 2] for directed in VALUED.from_values} == {name for name in names if "." in name}
+    assert VALUED.known == list(range(2 * len(names)))
+
+
+BARE = ["directed_by", "has_genre", "release_year", "release", "releases", "starred_actors"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("who starred in films for the director of [MASK]", ".who"),
+        ("the director of films by [MASK]", ".director"),
+        ("the films that share directors with [MASK] were directed by who", ".who"),
+        ("the movies of [MASK] came out when", ".when"),
+        ("films by [MASK] were released in which years?", ".when"),
+        ("what were the release dates of films by [MASK]", ".when"),
+        ("the films of [MASK] are of which genres", ".genre"),
+        ("the director of [MASK] also directed which movies", None),
+        ("what is the genre of [MASK]'s director", ".genre"),
+        ("what is the releases of [MASK]", ".release"),
+        ("what is the release of [MASK]", ".release"),
+        ("who is the job of [MASK]", None),
+        ("who is the director of [MASK]", ".director"),
+        ("which producers made [MASK]", ".who"),
+        ("what did [MASK] direct", None),
+    ],
+)
+def test_without_labels_kinds_are_what_relations_call_the_things_at_their_ends(text: str, kind: str | None) -> None:
+    assert said(AskedKinds(Schema().with_relations(BARE), BARE, by_nouns=True), text) == kind
+
+
+def test_without_labels_things_are_of_the_kinds_of_the_relations_that_lead_to_them() -> None:
+    asked = AskedKinds(Schema().with_relations(BARE), BARE, by_nouns=True)
+    assert leading(asked, ".director", BARE) == {"directed_by"}
+    assert leading(asked, ".release", BARE) == {"release", "releases"}
+    assert leading(asked, ".when", BARE) == {"release_year"}
+    assert leading(asked, ".who", BARE) == {"directed_by", "starred_actors"}
+    assert asked.known == list(range(2 * len(BARE)))
+    assert not any(asked.held)
