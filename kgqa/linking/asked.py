@@ -29,6 +29,10 @@ _WHEN = re.compile(
     rf"when\b|{_BEFORE}(?:what|which) (?:(?:is|are|was|were) )?(?:the )?(?:\w+ )?(?:year|date|day|time)s?\b"
 )
 _LAST = re.compile(r" (?:(?P<who>whom?)|(?P<when>when)|(?:what|which) (?P<what>[\w -]+?))\W*$")
+_WHOSE = re.compile(
+    r"(?:(?:what|who|which|when) (?:is|are|was|were) )?(?:the )?"
+    rf"{re.escape(MASK.lower())} ?['’]?s (?P<chain>[^,]+?)\W*$"
+)
 _HOW = re.compile(rf"{_BEFORE}how (\w+)")
 
 # "How old" asks for the age.
@@ -72,6 +76,7 @@ class AskedKinds:
         self._called: dict[str, list[Called]] = {}
         for words in sorted(found.called, key=lambda one: (-len(one.said), one.kind.startswith(PROPERTY), one)):
             self._called.setdefault(words.said.split()[0], []).append(words)
+        self._ends = found.ends
         # Longer ones of the others are sentences ("movie with score").
         texts = [*_texts(schema, relations), *(text for others in said for text in others if text.count(" ") < 2)]
         self._nouns = {singular(word) for text in texts for word in text.lower().split()} - PREPOSITIONS - _SMALL
@@ -85,7 +90,10 @@ class AskedKinds:
         [0, 0, -1]
         """
         text = text.strip().lower()
-        kind = self._asked_last(text) if _LAST.search(text) else self._said(text) or self._asked_first(text)
+        if _LAST.search(text):
+            kind = self._asked_last(text)
+        else:
+            kind = self._whose(text) or self._said(text) or self._asked_first(text)
         return self._place.get(kind, -1)
 
     def _said(self, text: str) -> str:
@@ -101,6 +109,14 @@ class AskedKinds:
             if not rest or singular(re.sub(r"['’]s$", "", word)) not in self._nouns:
                 return ""
         return ""
+
+    def _whose(self, text: str) -> str:
+        """The kind at the end of a chain: "what is [MASK]'s director's birthplace"."""
+        found = _WHOSE.match(text)
+        last = re.split(r"(?: ?['’]s| s) ", found["chain"])[-1].strip() if found else ""
+        if not last or PREPOSITIONS & {*last.split()} or "of" in last.split():
+            return ""
+        return self._ends.get(last) or self._begins(last, opened=True)
 
     def _asked_last(self, text: str) -> str:
         """The kind that is asked for at the end: "were directed by who", "starred in which films"."""

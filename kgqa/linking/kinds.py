@@ -44,12 +44,15 @@ class Kinds:
     Attributes:
         of: of each kind, the directed relations that lead from things of it. known: those that lead from things whose
             kind is known, though it may have no name.
-        called: words for them. types: of the relationships that are things and have properties, how each is said.
+        called: words for them. ends: a relation's words, that stand for what it leads to at the end of a chain ("X's
+            parents' people born here").
+        types: of the relationships that are things and have properties, how each is said.
     """
 
     of: dict[str, set[int]]
     known: set[int] = field(default_factory=set)
     called: set[Called] = field(default_factory=set)
+    ends: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, directed: int) -> None:
@@ -109,6 +112,10 @@ def _add_relation(kinds: Kinds, schema: Schema, labels: set[str], at: int, name:
 def _add_nouns(kinds: Kinds, schema: Schema, relation: str, directed: int) -> None:
     """What a relation of a graph without labels calls the things that it leads to."""
     told = phrases(schema, relation, bool(directed % 2), DEFAULT_LABEL)
+    words = schema.words(relation).lower()
+    if directed % 2 == 0 and not told.nouns and words.split()[-1] not in PREPOSITIONS | {"by", "of"}:
+        kinds.add(f"{PROPERTY}{words}", directed ^ 1)
+        kinds.ends[words] = f"{PROPERTY}{words}"
     for noun in {number(noun.lower(), False) for noun in told.nouns}:
         kinds.add(f"{PROPERTY}{noun}", directed ^ 1)
         kinds.called |= _of_what(noun, f"{PROPERTY}{noun}")

@@ -148,7 +148,7 @@ def test_values_are_of_the_kinds_that_their_properties_are_called() -> None:
     assert VALUED.known == list(range(2 * len(names)))
 
 
-BARE = ["directed_by", "has_genre", "release_year", "release", "releases", "starred_actors"]
+BARE = ["directed_by", "has_genre", "release_year", "release", "releases", "starred_actors", "people_born_here"]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,11 @@ BARE = ["directed_by", "has_genre", "release_year", "release", "releases", "star
         ("who is the director of [MASK]", ".director"),
         ("which producers made [MASK]", ".who"),
         ("what did [MASK] direct", None),
+        ("what is the [MASK] 's genre 's release ?", ".release"),
+        ("[MASK]'s director's genres", ".genre"),
+        ("what is [MASK]'s release of genres", None),
+        ("what is the [MASK] 's genre 's people born here ?", ".people born here"),
+        ("people born here", None),
     ],
 )
 def test_without_labels_kinds_are_what_relations_call_the_things_at_their_ends(text: str, kind: str | None) -> None:
