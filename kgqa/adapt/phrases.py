@@ -171,15 +171,21 @@ def _of_a_relationship(schema: Schema, type_: str, key: str, tail: bool) -> tupl
 
 def _everyday_verbs(schema: Schema, relation: str) -> tuple[str, ...]:
     """Other verbs for a relation's own, that no other one of the schema is said by."""
+    own = other_verbs(schema.words(relation))
+    if not own:  # as of most: not worth looking at all the others
+        return ()
     others = {schema.words(name).lower() for name in schema.relations if name != relation}
     meant = {verb for words in others for verb in other_verbs(words)}
-    return tuple(verb for verb in other_verbs(schema.words(relation)) if verb not in others | meant)
+    return tuple(verb for verb in own if verb not in others | meant)
 
 
 def _like_verbs(schema: Schema, relation: str, verbs: tuple[str, ...]) -> tuple[str, ...]:
     """The same of verbs that a relation's words give ("starred in", of "starred actors")."""
+    likes = [like for verb in verbs for like in other_verbs(verb)]
+    if not likes:
+        return ()
     others = {schema.words(name).lower() for name in schema.relations if name != relation}
-    return tuple(like for verb in verbs for like in other_verbs(verb) if like not in others)
+    return tuple(like for like in likes if like not in others)
 
 
 def _by_label(schema: Schema, relation: str, inverse: bool, label: str) -> Phrases:
@@ -224,6 +230,8 @@ def _said(text: str, ends: tuple[str, ...]) -> tuple[Phrases, Phrases]:
         ends: what that which the words lead to is called; words may begin with it ("movie with genre").
     """
     words = text.lower().split()
+    if not words:
+        return Phrases(), Phrases()
     for end in ends:
         rest = words[len(end.split()) :]
         if rest and words[: len(end.split())] == end.split() and (rest[0] in _IN or rest[-1] in _IN):
@@ -331,6 +339,8 @@ def number(noun: str, several: bool) -> str:
     >>> number("actor", True), number("year born", True), number("release years", False)
     ('actors', 'years born', 'release year')
     """
+    if not noun.split():
+        return noun
     first, *rest = noun.split()
     if rest and first in WHEN | WHERE and verb_of(rest[-1]):
         return " ".join([plural(first) if several else singular(first), *rest])

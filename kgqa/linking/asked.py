@@ -75,7 +75,8 @@ class AskedKinds:
         # By the first word; the longest first, and labels before properties of the same name.
         self._called: dict[str, list[Called]] = {}
         for words in sorted(found.called, key=lambda one: (-len(one.said), one.kind.startswith(PROPERTY), one)):
-            self._called.setdefault(words.said.split()[0], []).append(words)
+            for first in words.said.split()[:1]:
+                self._called.setdefault(first, []).append(words)
         self._ends = found.ends
         # Longer ones of the others are sentences ("movie with score").
         texts = [*_texts(schema, relations), *(text for others in said for text in others if text.count(" ") < 2)]

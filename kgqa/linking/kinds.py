@@ -21,6 +21,9 @@ PROPERTY = "."  # what kinds begin with that aren't labels
 WHO, TIMES = ".who", ".when"
 # When words say what is asked for: after "which" or "list" alone; also before "of"; wherever they stand first.
 ASKED_FOR, OF_WHAT, EVER = range(3)
+MOST_RELATIONS = (
+    3_000  # of a graph whose properties and relations give kinds; of more, only labels do: a kind costs a row
+)
 _DATES = frozenset(("date", "datetime"))
 _MEASURES = frozenset(("amount", "level", "number", "quantity", "value"))
 # What isn't a person, but acts: who produced a film may be a company.
@@ -65,8 +68,9 @@ def kinds_of(schema: Schema, relations: Sequence[str], *, by_nouns: bool = False
     """The kinds of a graph that has these relations.
 
     Args:
-        by_nouns: a graph without labels has kinds, too.
+        by_nouns: a graph without labels has kinds, too. One of more than ``MOST_RELATIONS`` has labels at most.
     """
+    few = len(relations) <= MOST_RELATIONS
     ends = [schema.relations.get(name) for name in relations]
     labels = {label for one in ends if one for label in (one.head, one.tail)} & set(schema.labels)
     kinds = Kinds({label: set() for label in sorted(labels)})
@@ -74,12 +78,12 @@ def kinds_of(schema: Schema, relations: Sequence[str], *, by_nouns: bool = False
         kinds.called |= {words for label in labels for words in _words_of_a_label(schema, label)}
         for at, (name, one) in enumerate(zip(relations, ends, strict=True)):
             if one is not None:
-                _add_relation(kinds, schema, labels, at, name, one)
+                _add_relation(kinds, schema, labels, at, name, one, values=few)
         for label in sorted(labels):
             if _acts(schema, label):
                 for directed in kinds.of[label]:
                     kinds.add(WHO, directed)
-    elif by_nouns:
+    elif by_nouns and few:
         for directed in range(2 * len(relations)):
             _add_nouns(kinds, schema, relations[directed // 2], directed)
         kinds.known |= set(range(2 * len(relations))) if kinds.of else set()
@@ -89,8 +93,10 @@ def kinds_of(schema: Schema, relations: Sequence[str], *, by_nouns: bool = False
     return kinds
 
 
-def _add_relation(kinds: Kinds, schema: Schema, labels: set[str], at: int, name: str, one: RelationSchema) -> None:
-    """What a relation of a graph with labels says of the kinds."""
+def _add_relation(
+    kinds: Kinds, schema: Schema, labels: set[str], at: int, name: str, one: RelationSchema, *, values: bool
+) -> None:
+    """What a relation of a graph with labels says of the kinds; of ``values``, too, if these are to be told apart."""
     if one.head in labels:
         kinds.add(one.head, 2 * at)
     if one.tail in labels:
@@ -98,6 +104,8 @@ def _add_relation(kinds: Kinds, schema: Schema, labels: set[str], at: int, name:
         kinds.called |= _of_what(thing_noun(schema, name), one.tail)
     elif one.tail in VALUES:
         kinds.known.add(2 * at + 1)
+        if not values:
+            return
         held = held_property(schema, name)
         if held and is_thing(held[0]):
             kinds.types[held[0]] = schema.words(held[0]).lower()
@@ -113,7 +121,8 @@ def _add_nouns(kinds: Kinds, schema: Schema, relation: str, directed: int) -> No
     """What a relation of a graph without labels calls the things that it leads to."""
     told = phrases(schema, relation, bool(directed % 2), DEFAULT_LABEL)
     words = schema.words(relation).lower()
-    if directed % 2 == 0 and not told.nouns and words.split()[-1] not in PREPOSITIONS | {"by", "of"}:
+    last = {*words.split()[-1:]}
+    if directed % 2 == 0 and not told.nouns and last and not last & (PREPOSITIONS | {"by", "of"}):
         kinds.add(f"{PROPERTY}{words}", directed ^ 1)
         kinds.ends[words] = f"{PROPERTY}{words}"
     for noun in {number(noun.lower(), False) for noun in told.nouns}:

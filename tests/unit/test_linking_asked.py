@@ -188,3 +188,33 @@ def test_without_labels_things_are_of_the_kinds_of_the_relations_that_lead_to_th
     assert leading(asked, ".who", BARE) == {"directed_by", "starred_actors"}
     assert asked.known == list(range(2 * len(BARE)))
     assert not any(asked.held)
+
+
+def test_odd_names_are_no_kinds_and_fail_nothing() -> None:
+    names = ["_", "%", "a", "1", "名前", "x y", "_of_", " "]
+    bare = AskedKinds(Schema().with_relations(names), names, by_nouns=True)
+    labels = {name: {"words": name} for name in names}
+    relations = {name: {"head": name, "tail": name, "words": name} for name in names}
+    labelled = AskedKinds(Schema.from_dict({"labels": labels, "relations": relations}), names)
+    for asked in (bare, labelled):
+        for text in (
+            "",
+            " ",
+            "_",
+            "which _ of [MASK]",
+            "what is [MASK]'s _",
+            "who",
+            "when",
+            "how",
+            "which",
+            "what is the",
+        ):
+            assert -1 <= asked(text) < len(asked.kinds)
+
+
+def test_of_very_many_relations_only_labels_give_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgqa.linking.kinds.MOST_RELATIONS", 5)
+    assert AskedKinds(Schema().with_relations(BARE), BARE, by_nouns=True).kinds == []
+    many = AskedKinds(HELD, list(HELD.relations))
+    assert set(many.kinds) == {"Case", "Drug", "Company", ".who"}
+    assert many.known == VALUED.known

@@ -145,7 +145,7 @@ def is_thing(type_: str) -> bool:
     [True, True, True, False, False, False]
     """
     words = relation_words(type_).split()
-    if words[0] in _HAVING | _BEING:
+    if words and words[0] in _HAVING | _BEING:
         words = words[1:]
     if not words or words[-1] in PREPOSITIONS or words[-1] in ("of", "by"):
         return False
