@@ -122,8 +122,10 @@ class AskedKinds:
     def _asked_last(self, text: str) -> str:
         """The kind that is asked for at the end: "were directed by who", "starred in which films"."""
         asked = _LAST.search(text)
-        if asked is None or asked["who"]:
-            return WHO if asked else ""
+        if asked is None:
+            return ""
+        if asked["who"]:
+            return WHO
         if asked["when"] or _WHEN.match(f"which {asked['what']}"):
             return TIMES
         return self._begins(asked["what"], opened=True)

@@ -8,6 +8,8 @@ too (of three at most, all orders in one walk), and the one is taken that finds 
 A hop may also say two: "the genres of the films starred by Heat's actors" is read as actors, then genres, but an actor
 has none; from actors to films it is the same relation back. So each planned hop is walked twice, too, where one more
 than planned can be taken; this is taken only if what it finds is ``CLEARER``, since nobody has said so.
+Where a question says what kind of thing it asks for, what is of another kind counts as not found; every other number
+of hops is tried as well, and may be taken as another order may.
 It is a setting of the model (``reorder``): one that was trained on people's own questions plans in order, and a
 question whose relation is missing had better not be asked in another way.
 """
@@ -126,7 +128,8 @@ def _orders(
     plan: Plan, rows: Int[Tensor, " R"], kinds: Kinds | None
 ) -> tuple[Int[Tensor, " C"], Int[Tensor, "C T"], Int[Tensor, " C"]]:
     """Every other order of the hops that some rows are planned to take, and each hop twice: with its row, and with
-    how many hops it takes where these are more than planned, else 0."""
+    how many hops it takes where these are others than planned, else 0. Rows that say what kind of thing they ask for
+    are tried with every other number of hops, too."""
     hops = plan.stop.shape[1]
     taken = plan.stop.argmax(-1) + 1
     found, orders, numbers = [], [], []

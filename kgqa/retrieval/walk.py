@@ -103,6 +103,8 @@ def walk(
     """Follow a plan from the topics of B rows.
 
     Args:
+        leading: which directed relations lead to what a row asks for, and which may (``Kinds.leading``): where one of
+            the first is on offer at the last hop planned, only the second are; None: no row says what it asks for.
         guessing: which rows may follow facts that the graph lacks, if the expander has who guesses them; None: no row.
         hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
             what is then left can't answer the question, which is how "the graph doesn't know" is learned.
