@@ -17,6 +17,7 @@ from kgqa.answering.assemble import Assembler, with_origins
 from kgqa.answering.run import Run, Stopwatch
 from kgqa.linking.asked import AskedKinds
 from kgqa.linking.guesses import Guesses
+from kgqa.linking.named import NamedRelations
 from kgqa.linking.settle import around, settled, several
 from kgqa.linking.topics import Linked, find_topics, link
 from kgqa.model.checkpoint import Checkpoint
@@ -24,9 +25,9 @@ from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.again import read_again
+from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
-from kgqa.retrieval.scores import Kinds
 from kgqa.retrieval.walk import Budget
 from kgqa.stores.following import FollowingSnapshot
 from kgqa.stores.snapshot import Snapshot
@@ -58,6 +59,7 @@ class Answerer:
     _table_of: tuple[tuple[str, ...], str, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _table_as_of: tuple[tuple[str, ...], int] | None = field(default=None, init=False)
     _asked: AskedKinds | None = field(default=None, init=False)
+    _named: NamedRelations | None = field(default=None, init=False)
     _kinds_known: Kinds | None = field(default=None, init=False)
     _asked_of: tuple[tuple[str, ...], Schema, list[tuple[str, ...]]] | None = field(default=None, init=False)
     _expander: SnapshotExpander | None = field(default=None, init=False)
@@ -155,13 +157,19 @@ class Answerer:
         return Run(linked, row_question, tokens, plan, reached, reading, scores, expander)
 
     def _kinds(self, texts: Sequence[str]) -> Kinds | None:
-        """What kinds of things these texts, a row each, ask for; None if none of them says."""
+        """What these texts, a row each, say of where they lead; None if none of them says anything."""
         assert self._asked is not None
+        assert self._named is not None
         assert self._kinds_known is not None
-        asked = [self._asked(text) for text in texts]
-        if all(kind < 0 for kind in asked):
+        asked, named = [self._asked(text) for text in texts], [self._named(text) for text in texts]
+        if all(kind < 0 for kind in asked) and not any(named):
             return None
-        return replace(self._kinds_known, asked=torch.tensor(asked, device=self.network.device))
+        says = torch.zeros(len(texts), self._asked.directed // 2, dtype=torch.bool)
+        for row, some in enumerate(named):
+            says[row, some] = True
+        device = self.network.device
+        says = says.repeat_interleave(2, dim=1).to(device)
+        return replace(self._kinds_known, asked=torch.tensor(asked, device=device), named=says)
 
     @torch.inference_mode()
     def plan(
@@ -227,13 +235,14 @@ class Answerer:
             self._table_of = key
         if self._asked is None or self._asked_of != (relations, schema, said):
             self._asked = AskedKinds(schema, relations, said, by_nouns=self.network.config.reorder)
-            self._kinds_known = _kinds_known(self._asked, self.network.device)
+            self._named = NamedRelations(schema, relations if self.network.config.reorder else ())
+            self._kinds_known = _kinds_known(self._asked, self._named, self.network.device)
             self._asked_of = (relations, schema, said)
         self._table_as_of = None if changes is None else (relations, changes)
         return self._table
 
 
-def _kinds_known(asked: AskedKinds, device: torch.device) -> Kinds:
+def _kinds_known(asked: AskedKinds, named: NamedRelations, device: torch.device) -> Kinds:
     """The kinds that questions may ask for, of no question yet."""
     of = torch.zeros(len(asked.kinds), asked.directed, dtype=torch.bool)
     for kind, directed in enumerate(asked.of):
@@ -241,4 +250,12 @@ def _kinds_known(asked: AskedKinds, device: torch.device) -> Kinds:
     known = torch.zeros(asked.directed, dtype=torch.bool)
     known[asked.known] = True
     nothing = torch.zeros(0, dtype=torch.int64, device=device)
-    return Kinds(nothing, of.to(device), known.to(device), torch.tensor(asked.held, dtype=torch.bool, device=device))
+    over = torch.tensor(named.over, dtype=torch.int64, device=device).view(-1, 2).T * 2
+    return Kinds(
+        nothing,
+        of.to(device),
+        known.to(device),
+        torch.tensor(asked.held, dtype=torch.bool, device=device),
+        torch.zeros(0, asked.directed, dtype=torch.bool, device=device),
+        torch.cat([over, over + 1], 1),  # there and back
+    )

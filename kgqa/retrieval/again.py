@@ -26,8 +26,9 @@ from kgqa.model.controller import Plan
 from kgqa.model.decision import Calibration, decide
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander
-from kgqa.retrieval.scores import Kinds, Scores, combine, read
+from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, Walk
 
 MOST_HOPS = 3  # whose orders are tried

@@ -13,64 +13,13 @@ from kgqa.model.controller import Plan
 from kgqa.model.decision import Calibration
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.walk import Budget, Walk, walk
 
 UNFIT = 4.0  # that the logit of an entity is lowered by if it isn't of the kind asked for
 NEVER = 20.0  # the same, where nothing else is to count
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """What kinds of things the questions of B rows ask for.
-
-    Attributes:
-        asked: [B], the kind, -1 where a question doesn't say. of: [K, D], whether what a directed relation leads from
-            is of a kind. known: [D], whether its kind is known. held: [K], whether it is what relationships of
-            one type have ("the dose of the drug in case 7").
-    """
-
-    asked: Int[Tensor, " B"]
-    of: Bool[Tensor, "K D"]
-    known: Bool[Tensor, " D"]
-    held: Bool[Tensor, " K"]
-
-    def take(self, row: Int[Tensor, " C"]) -> Kinds:
-        """Those of some rows."""
-        return replace(self, asked=self.asked[row])
-
-    def leading(self) -> tuple[Bool[Tensor, "B D"], Bool[Tensor, "B D"]]:
-        """Which directed relations lead to what a row asks for, and which may, since it isn't known where they lead."""
-        back = torch.arange(len(self.known), device=self.known.device) ^ 1
-        certain = self.of[self.asked.clamp(min=0)][:, back] & (self.asked >= 0).unsqueeze(-1)
-        return certain, certain | ~self.known[back] | (self.asked < 0).unsqueeze(-1)
-
-    def near(self, row: Int[Tensor, " G"], relation: Int[Tensor, " G"]) -> Bool[Tensor, " B"]:
-        """Which rows ask for what relationships have, and these are the topic's own, so that one hop leads there.
-
-        Args:
-            row, relation: of the directed relations around the topics.
-        """
-        certain, _ = self.leading()
-        there = torch.zeros(len(self.asked), dtype=torch.bool, device=row.device)
-        there[row[certain[row, relation]]] = True
-        return there & self.held[self.asked.clamp(min=0)]
-
-    def fit(self, row: Int[Tensor, " M"], owner: Int[Tensor, " G"], relation: Int[Tensor, " G"]) -> Int[Tensor, " M"]:
-        """Whether reached entities are of the kind that is asked for: 1, or -1; 0 where that isn't known, or asked.
-
-        An entity is of the kinds from which the relations around it lead.
-
-        Args:
-            row: of each entity. owner, relation: the relations around each (position in M, directed relation).
-        """
-        wanted = self.asked[row]
-        known = torch.zeros(len(row), dtype=torch.bool, device=row.device)
-        fits = known.clone()
-        known[owner[self.known[relation]]] = True
-        fits[owner[self.of[wanted[owner].clamp(min=0), relation]]] = True
-        return (fits.long() - (known & ~fits).long()) * (wanted >= 0)
 
 
 @dataclass(frozen=True)
@@ -129,7 +78,7 @@ def read(
         budget,
         hide,
         guessing=guessing,
-        leading=None if kinds is None else kinds.leading(),
+        kinds=kinds,
     )
     none = topic_row.new_zeros(0)
     owner, relation = none, none

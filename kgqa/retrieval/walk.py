@@ -24,6 +24,7 @@ from kgqa.model.controller import Plan
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
 from kgqa.model.slots import Memory, compressed
+from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander, Groups
 from kgqa.retrieval.guesses import ASKED, Guesser
 from kgqa.retrieval.keys import key_node, key_row, make_key
@@ -98,13 +99,13 @@ def walk(
     *,
     soften: bool = False,
     guessing: Bool[Tensor, " B"] | None = None,
-    leading: tuple[Bool[Tensor, "B D"], Bool[Tensor, "B D"]] | None = None,
+    kinds: Kinds | None = None,
 ) -> Walk:
     """Follow a plan from the topics of B rows.
 
     Args:
-        leading: which directed relations lead to what a row asks for, and which may (``Kinds.leading``): where one of
-            the first is on offer at the last hop planned, only the second are; None: no row says what it asks for.
+        kinds: what rows ask for, and which relations they name: of those on offer, some aren't meant then
+            (``Kinds.narrowed``); None: no row says anything of it.
         guessing: which rows may follow facts that the graph lacks, if the expander has who guesses them; None: no row.
         hide: for each row, the 0-based hop at which the relation it would follow first is kept from it, -1 for never;
             what is then left can't answer the question, which is how "the graph doesn't know" is learned.
@@ -142,7 +143,7 @@ def walk(
             budget,
             hide,
             guessing,
-            leading,
+            kinds,
             soften=soften,
         )
         hops.append(taken)
@@ -181,7 +182,7 @@ def _hop(
     budget: Budget,
     hide: Tensor | None,
     guessing: Tensor | None,
-    leading: tuple[Tensor, Tensor] | None,
+    kinds: Kinds | None,
     *,
     soften: bool,
 ) -> Hop:
@@ -197,10 +198,8 @@ def _hop(
         at, relation = torch.nonzero(guesser.fitting(key_node(key)[may]), as_tuple=True)
         owner = may[at]
         offered[key_row(key)[owner], relation] = True
-    if leading is not None:
-        certain, may = leading
-        last = (plan.stop.argmax(-1) == hop) & (offered & certain).any(-1)
-        offered = offered & (may | ~last.unsqueeze(-1))
+    if kinds is not None:
+        offered = kinds.narrowed(offered, plan.stop.argmax(-1) == hop)
     weights = _weights(network, plan, hop, table, offered, expander.part, hide, soften=soften)
     weight = mass[groups.owner] * weights[row, groups.relation]
 

@@ -14,9 +14,9 @@ from kgqa.model.decision import Calibration
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.again import read_again
+from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.keys import key_node
-from kgqa.retrieval.scores import Kinds
 from kgqa.retrieval.walk import Budget
 from tests.sets import graph
 
@@ -134,7 +134,8 @@ def asks_for(*relations: str, held: bool = False) -> Kinds:
     of = torch.zeros(1, 2 * len(RELATIONS), dtype=torch.bool)
     for name in relations:
         of[0, 2 * RELATIONS.index(name.rstrip("^")) + 1 - name.endswith("^")] = True
-    return Kinds(torch.tensor([0]), of, torch.ones(of.shape[1], dtype=torch.bool), torch.tensor([held]))
+    known, names = torch.ones(of.shape[1], dtype=torch.bool), torch.zeros(1, of.shape[1], dtype=torch.bool)
+    return Kinds(torch.tensor([0]), of, known, torch.tensor([held]), names, torch.zeros(2, 0, dtype=torch.int64))
 
 
 def test_the_last_hop_goes_to_what_is_asked_for() -> None:
@@ -160,3 +161,16 @@ def test_what_a_topics_own_relationships_have_is_one_hop_away() -> None:
     for held, found in ((False, ["march"]), (True, ["spain"])):
         kinds = asks_for("nation", "anthem", held=held)
         assert best(asked, reorder=False, kinds=kinds)[1] == found
+
+
+def test_of_two_relations_of_nearly_one_name_the_named_one_is_followed() -> None:
+    asked = plan(("nation",))
+    asked.context[0, 0] = torch.eye(WIDTH)[
+        2 * RELATIONS.index("nation") + 1
+    ]  # from Spain, where "parent" leads back, too
+    says = replace(asks_for(), asked=torch.tensor([-1]), over=torch.tensor([[6, 7], [4, 5]]))
+    named = replace(says, named=torch.arange(8).unsqueeze(0) >= 6)
+    for kinds, found in ((None, "ann"), (says, "ann"), (named, "dora")):
+        assert best(asked, reorder=True, topic="spain", kinds=kinds)[1] == [found]
+    both = replace(named, named=torch.arange(8).unsqueeze(0) >= 4)
+    assert best(asked, reorder=True, topic="spain", kinds=both)[1] == ["ann"]
