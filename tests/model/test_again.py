@@ -165,9 +165,8 @@ def test_what_a_topics_own_relationships_have_is_one_hop_away() -> None:
 
 def test_of_two_relations_of_nearly_one_name_the_named_one_is_followed() -> None:
     asked = plan(("nation",))
-    asked.context[0, 0] = torch.eye(WIDTH)[
-        2 * RELATIONS.index("nation") + 1
-    ]  # from Spain, where "parent" leads back, too
+    asked.context[0, 0] = torch.eye(WIDTH)[2 * RELATIONS.index("nation") + 1]
+    asked.context[0, 0, 2 * RELATIONS.index("parent") + 1] = 0.98  # nearly as much; both lead back from Spain
     says = replace(asks_for(), asked=torch.tensor([-1]), over=torch.tensor([[6, 7], [4, 5]]))
     named = replace(says, named=torch.arange(8).unsqueeze(0) >= 6)
     for kinds, found in ((None, "ann"), (says, "ann"), (named, "dora")):
