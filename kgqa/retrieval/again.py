@@ -9,7 +9,7 @@ A hop may also say two: "the genres of the films starred by Heat's actors" is re
 has none; from actors to films it is the same relation back. So each planned hop is walked twice, too, where one more
 than planned can be taken; this is taken only if what it finds is ``CLEARER``, since nobody has said so.
 Where a question says what kind of thing it asks for, what is of another kind counts as not found; every other number
-of hops is tried as well, and may be taken as another order may.
+of hops is tried as well, and may be taken as another order may, the likelier the question's plan has it.
 It is a setting of the model (``reorder``): one that was trained on people's own questions plans in order, and a
 question whose relation is missing had better not be asked in another way.
 """
@@ -33,6 +33,7 @@ from kgqa.retrieval.walk import Budget, Walk
 
 MOST_HOPS = 3  # whose orders are tried
 FAINT, CLEAR, CLEARER = 0.2, 0.3, 0.7
+BY_PLAN = 0.3  # what a number of hops is worth less if the plan gives it no probability
 
 
 def read_again(
@@ -113,11 +114,15 @@ def _in_other_orders(
     sure = _best(found, len(row))
     told = hops.new_zeros(len(hops), dtype=torch.bool) if of is None else of.asked >= 0
     sure = sure.where((hops == 0) | told | (sure > CLEARER), 0.0)
-    best = sure.new_zeros(len(plan.stop)).scatter_reduce(0, row, sure, "amax")
-    taken = (sure > CLEAR) & (sure == best[row])
+    planned = torch.arange(order.shape[1], device=row.device)
+    counted = told & (hops > 0) & (order == planned).all(-1)  # in order, but with another number of hops
+    likely = (1 - BY_PLAN * (1 - plan.stop[row, hops.clamp(min=1) - 1])).where(counted, 1.0)
+    worth = (sure * likely).where(sure > CLEAR, 0.0)
+    best = worth.new_zeros(len(plan.stop)).scatter_reduce(0, row, worth, "amax")
+    taken = (worth > 0) & (worth == best[row])
     if not bool(taken.any()):
         return None
-    order_of = torch.arange(plan.stop.shape[1], device=row.device).repeat(len(plan.stop), 1)
+    order_of = planned.repeat(len(plan.stop), 1)
     hops_of = torch.zeros(len(plan.stop), dtype=torch.int64, device=row.device)
     for place in torch.nonzero(taken).squeeze(-1).flip(0).tolist():  # of equals, the first
         order_of[row[place]] = order[place]

@@ -156,6 +156,13 @@ def test_where_nothing_of_the_kind_is_found_another_number_of_hops_is_tried() ->
     assert best(asked, reorder=False, kinds=kinds, question_side=True)[0] is not done
 
 
+@pytest.mark.parametrize(("stop", "found"), [([0.02, 0.92, 0.06], "bob"), ([0.06, 0.92, 0.02], "spain")])
+def test_of_other_numbers_of_hops_the_likelier_is_taken(stop: list[float], found: str) -> None:
+    asked = replace(plan(("nation", "anthem", "composer")), stop=torch.tensor([stop]))
+    kinds = asks_for("nation", "composer")
+    assert best(asked, reorder=True, kinds=kinds, question_side=True)[1] == [found]
+
+
 def test_what_a_topics_own_relationships_have_is_one_hop_away() -> None:
     asked = plan(("nation", "anthem"))
     for held, found in ((False, ["march"]), (True, ["spain"])):
