@@ -139,9 +139,12 @@ def experiment(
     from kgqa.evaluation.figures import Means, mean_means, over_seeds  # noqa: PLC0415  as above
     from kgqa.evaluation.measure import measure  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
+    from kgqa.model.checkpoint import load_checkpoint, shipped  # noqa: PLC0415  as above
     from kgqa.training.session import train  # noqa: PLC0415  as above
 
     wanted = Experiment.load(file)
+    start = load_checkpoint(shipped(wanted.start), chosen.device) if wanted.start else None
+    model = start.config.model.model_dump() if start else None
     part = checked_part(split) if split else wanted.split
     opened = open_set(wanted.set, data)
     whole = Walker(opened.graph())
@@ -167,13 +170,14 @@ def experiment(
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")
                 checkpoint = train(
-                    wanted.config(variant, seed),
+                    wanted.config(variant, seed, model),
                     loaded_encoder,
                     graph,
                     training,
                     parts.dev,
                     out / file.stem / f"{variant}-{seed}",
                     device=chosen.device,
+                    start=start,
                     about={
                         **about_split(opened, wanted.by, seed, wanted.shares),
                         "experiment": file.name,

@@ -10,6 +10,7 @@ keep: 0.5                     # of each relation's facts, drawn by seed; left ou
 seeds: [0]
 also: [slices, evidence, abstention]
 note: reconstructed train split       # goes into the model card
+start: general                # begin with a reader that ships, whose model it is then; left out: with nothing
 train: {steps: 1500}          # see kgqa.training.config
 variants:                     # changes of the settings, by name; "full" has none
   full: {}
@@ -67,6 +68,7 @@ class Experiment(BaseModel):
     seeds: Seeds
     also: tuple[Also, ...] = ()
     note: str = ""
+    start: Literal["general", "films"] | None = None
     train: dict[str, Any] = {}
     variants: dict[str, dict[str, Any]] = {"full": {}}
     expected: dict[str, dict[str, dict[str, float]]] = {}
@@ -119,9 +121,13 @@ class Experiment(BaseModel):
             raise InputError(faults, where=str(path)) from error
         return experiment
 
-    def config(self, variant: str, seed: int) -> TrainConfig:
-        """Training settings of one variant and seed."""
-        settings = merged(self.train, self.variants[variant])
+    def config(self, variant: str, seed: int, model: Mapping[str, Any] | None = None) -> TrainConfig:
+        """Training settings of one variant and seed.
+
+        Args:
+            model: settings of the model where the experiment says nothing of it.
+        """
+        settings = merged({"model": dict(model or {})}, merged(self.train, self.variants[variant]))
         return TrainConfig.model_validate({**settings, "seed": seed})
 
     def shortfalls(self, variant: str, means: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -163,11 +163,13 @@ def distill(
 def check_start(start: Checkpoint, config: TrainConfig, encoder: Encoder) -> None:
     """Refuse to begin with a checkpoint whose weights another network or another encoder has.
 
+    ``reorder`` says how a plan is followed, not what is learned; it may be another.
+
     Raises:
         ConfigError, FingerprintMismatch: see ``train_graphs``.
     """
-    if start.config.model != config.model:
-        own, other = start.config.model.model_dump(), config.model.model_dump()
+    own, other = (model.model_dump(exclude={"reorder"}) for model in (start.config.model, config.model))
+    if own != other:
         differing = ", ".join(f"{key} is {own[key]}" for key in own if own[key] != other[key])
         raise ConfigError(
             f"the checkpoint to begin with has other settings of the model ({differing})",

@@ -195,6 +195,21 @@ def test_an_experiment_that_falls_short_says_so(kgqa: Kgqa, data: Path, tmp_path
     assert done.err.endswith("expected at least 1.01\n")
 
 
+def test_an_experiment_that_begins_with_a_reader_that_ships(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {"steps": 1, "batch_size": 16, "evaluate_every": 1, "model": {"reorder": False}}
+    path = experiment(tmp_path, seeds=[0], start="general", train=few, also=[])
+    kgqa("bench", "experiment", path, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    hits = [row["value"] for row in rows_of(tmp_path / "rows.jsonl") if row["metric"] == "hits_at_1"]
+    assert max(hits) > 0.8  # one step alone would teach nothing
+    made = json.loads((tmp_path / "runs/small/full-0/config.json").read_text("utf-8"))
+    assert made["trained"]["start"]["made"].startswith("questions from the graphs")
+    assert made["model"]["wordings"]
+    assert not made["model"]["reorder"]
+
+    narrow = experiment(tmp_path, seeds=[0], start="general", train={**few, "model": {"state_dim": 32}}, also=[])
+    kgqa("bench", "experiment", narrow, "--data", data, "--out", "other").failed("other settings of the model")
+
+
 def test_evidence_and_abstention_that_are_expected_are_looked_at(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     few = {**TRAIN, "steps": 1, "evaluate_every": 1}
     wanted = {

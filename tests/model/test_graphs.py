@@ -204,6 +204,10 @@ def test_a_training_may_begin_with_what_another_has_learned(
     wider = few.model_copy(update={"model": ModelConfig(state_dim=48, relation_dim=32, slot_dim=16, max_hops=2)})
     with pytest.raises(ConfigError, match=r"other settings of the model \(state_dim is 32\)"):
         train(wider, encoder, one.snapshot, one.train, one.dev, tmp_path / "wider", start=both)
+    # How a plan is followed isn't learned: it may be another.
+    reordered = few.model_copy(update={"model": few.model.model_copy(update={"reorder": not few.model.reorder})})
+    made = train(reordered, encoder, one.snapshot, one.train, one.dev, tmp_path / "reordered", start=both)
+    assert made.config.model.reorder != both.config.model.reorder
 
 
 def test_words_without_context_are_read_so_when_asked_too(

@@ -217,6 +217,7 @@ def test_the_parts_of_a_directory_are_its_own(tmp_path: Path) -> None:
         ({"variants": {"full": {"model": {"slotz": False}}}}, "model.slotz: Extra inputs"),
         ({"set": "freebase"}, "set: "),
         ({"questions": 0}, "questions: "),
+        ({"start": "specific"}, "start: "),
         ({"by": "luck"}, "by: "),
         ({"seeds": []}, "seeds: "),
         ({"also": ["magic"]}, "also.0: "),
@@ -271,6 +272,13 @@ def test_a_file_that_cant_be_read_as_an_experiment(tmp_path: Path, content: byte
 def test_the_experiments_that_come_with_kgqa_can_be_run(path: Path) -> None:
     experiment = Experiment.load(path)
     assert {experiment.config(v, s).seed for v in experiment.variants for s in experiment.seeds} == {*experiment.seeds}
+
+
+def test_what_an_experiment_doesnt_say_of_the_model_is_as_it_is_told(tmp_path: Path) -> None:
+    narrow = load(tmp_path, start="general", train={"model": {"slot_dim": 16}})
+    told = narrow.config("full", 0, {"slot_dim": 48, "state_dim": 96}).model
+    assert (told.slot_dim, told.state_dim) == (16, 96)
+    assert narrow.config("full", 0).model.state_dim != 96
 
 
 CURVE: dict[str, Any] = {
