@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kgqa.stores.foreign.wording import participle
@@ -66,6 +67,21 @@ def verb_of(word: str) -> Verb | None:
 def agents_of(verb: str) -> tuple[str, ...]:
     """Who did it, of a past form ("directed" → "director"); nothing if that has no name known here."""
     return _DONE_BY.get(verb, ())
+
+
+def doers(agents: Iterable[str]) -> dict[str, str]:
+    """Which of some agents a form of a verb is what they do, or did; of several, the first one known for it.
+
+    >>> found = doers(["director", "actor"])
+    >>> [found.get(form) for form in ("directed", "directs", "acted", "starred", "star", "wrote")]
+    ['director', 'director', 'actor', 'actor', 'actor', None]
+    """
+    known, found = set(agents), dict[str, str]()
+    for said, who in _DONE_BY.items():
+        verb, doer = verb_of(said.split()[0]), next((agent for agent in who if agent in known), None)
+        if verb and doer:
+            found |= dict.fromkeys((*verb, f"{verb.base}s"), doer)
+    return found
 
 
 def done_by(agent: str) -> str:

@@ -24,7 +24,11 @@ _ASKED = re.compile(
     rf"{_NAMES}(?P<rest>.+)$",
     re.IGNORECASE,
 )
-_WHO = re.compile(rf"{_BEFORE}whom?\b(?! (?:is|are|was|were) the )")  # "who is the" is said of anything
+_PERSON = rf"{_BEFORE}(?:whom?|(?:which|what) (?:person|people))\b(?!['’])"
+_WHO = re.compile(rf"{_PERSON}(?! (?:is|are|was|were) the )")  # "who is the" is said of anything
+_WHO_DID = re.compile(rf"{_PERSON} (?:(?:has|have|had|also|else|all) )*(?P<did>\w+)\b")
+_WHO_IS = re.compile(rf"{_PERSON} (?:is|are|was|were) (?:listed|known|named|credited) as (?:the |an? )?(?P<what>.+)$")
+_DID_WHO = re.compile(r"\b(?P<did>\w+)(?: (?:in|by|for))? whom?\W*$")
 _WHEN = re.compile(
     rf"when\b|{_BEFORE}(?:what|which) (?:(?:is|are|was|were) )?(?:the )?(?:\w+ )?(?:year|date|day|time)s?\b"
 )
@@ -33,6 +37,7 @@ _WHOSE = re.compile(
     r"(?:(?:what|who|which|when) (?:is|are|was|were) )?(?:the )?"
     rf"{re.escape(MASK.lower())} ?['’]?s (?P<chain>[^,]+?)\W*$"
 )
+_COMPOUND = re.compile(r"[a-z]{3,}(?P<agent>(?:writer|maker|player|designer|singer)s?)")
 _HOW = re.compile(rf"{_BEFORE}how (\w+)")
 
 # "How old" asks for the age.
@@ -77,7 +82,7 @@ class AskedKinds:
         for words in sorted(found.called, key=lambda one: (-len(one.said), one.kind.startswith(PROPERTY), one)):
             for first in words.said.split()[:1]:
                 self._called.setdefault(first, []).append(words)
-        self._ends = found.ends
+        self._ends, self._doing = found.ends, found.doing
         # Longer ones of the others are sentences ("movie with score").
         texts = [*_texts(schema, relations), *(text for others in said for text in others if text.count(" ") < 2)]
         self._nouns = {singular(word) for text in texts for word in text.lower().split()} - PREPOSITIONS - _SMALL
@@ -125,21 +130,27 @@ class AskedKinds:
         if asked is None:
             return ""
         if asked["who"]:
-            return WHO
+            return self._doer(_DID_WHO.search(text))
         if asked["when"] or _WHEN.match(f"which {asked['what']}"):
             return TIMES
         return self._begins(asked["what"], opened=True)
 
     def _asked_first(self, text: str) -> str:
         """The kind that a question word asks for: who, when, how old."""
+        if listed := _WHO_IS.match(text):
+            return self._begins(listed["what"], opened=True) or WHO
         if _WHO.match(text):
-            return WHO
+            return self._doer(_WHO_DID.match(text))
         if _WHEN.match(text):
             return TIMES
         how = _HOW.match(text)
         nouns = _HOW_SO.get(how[1], ()) if how else ()
         kind = next((one for one in (f"{PROPERTY}{noun}" for noun in nouns) if one in self._place), "")
         return self._of_type(kind, text)
+
+    def _doer(self, said: re.Match[str] | None) -> str:
+        """Who does what is said, as far as the graph tells them from others: who "wrote" is a writer."""
+        return self._doing.get(said["did"], WHO) if said else WHO
 
     def _of_type(self, kind: str, text: str) -> str:
         """A property's kind, as relationships of a type have it if the text speaks of just these."""
@@ -150,7 +161,10 @@ class AskedKinds:
 
     def _begins(self, text: str, opened: bool) -> str:
         """The kind that a text begins with the words for, if nothing else is meant."""
-        for called in self._called.get(re.split(r"[^\w-]", text, maxsplit=1)[0], ()):
+        first = re.split(r"[^\w-]", text, maxsplit=1)[0]
+        if first not in self._called and (head := _COMPOUND.fullmatch(first)):
+            text, first = text.removeprefix(first.removesuffix(head["agent"])), head["agent"]  # a screenwriter writes
+        for called in self._called.get(first, ()):
             after = text.removeprefix(called.said)
             if len(after) == len(text) or re.match(r"[\w'’]", after):
                 continue  # a longer word, or whose

@@ -13,7 +13,7 @@ from graph_schema import RelationSchema, Schema
 from graph_schema.text import relation_words
 from graph_schema.types import DEFAULT_LABEL
 from kgqa.adapt.phrases import PEOPLE, VALUES, WHEN, held_property, number, phrases, property_noun, thing_noun
-from kgqa.adapt.verbs import AGENTS, done_by, singular, verb_of
+from kgqa.adapt.verbs import AGENTS, doers, done_by, singular, verb_of
 from kgqa.linking.topics import ALSO
 from kgqa.stores.foreign.wording import PREPOSITIONS, is_thing
 
@@ -50,6 +50,7 @@ class Kinds:
         called: words for them. ends: a relation's words, that stand for what it leads to at the end of a chain ("X's
             parents' people born here").
         types: of the relationships that are things and have properties, how each is said.
+        doing: forms of verbs, each with the kind of those who do it ("wrote"); of a graph without labels.
     """
 
     of: dict[str, set[int]]
@@ -57,6 +58,7 @@ class Kinds:
     called: set[Called] = field(default_factory=set)
     ends: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
+    doing: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: str, directed: int) -> None:
         """A directed relation that leads from things of a kind."""
@@ -87,6 +89,8 @@ def kinds_of(schema: Schema, relations: Sequence[str], *, by_nouns: bool = False
         for directed in range(2 * len(relations)):
             _add_nouns(kinds, schema, relations[directed // 2], directed)
         kinds.known |= set(range(2 * len(relations))) if kinds.of else set()
+        agents = (kind.removeprefix(PROPERTY) for kind in kinds.of)
+        kinds.doing = {form: f"{PROPERTY}{agent}" for form, agent in doers(agents).items()}
     if WHO in kinds.of:
         for agent in AGENTS.keys() - {words.said for words in kinds.called}:
             kinds.called |= {Called(agent, OF_WHAT, WHO), Called(number(agent, True), EVER, WHO)}
