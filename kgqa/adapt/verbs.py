@@ -69,18 +69,18 @@ def agents_of(verb: str) -> tuple[str, ...]:
     return _DONE_BY.get(verb, ())
 
 
-def doers(agents: Iterable[str]) -> dict[str, str]:
-    """Which of some agents a form of a verb is what they do, or did; of several, the first one known for it.
+def doers(agents: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Forms of verbs, each with those of some agents who do that, or did.
 
-    >>> found = doers(["director", "actor"])
-    >>> [found.get(form) for form in ("directed", "directs", "acted", "starred", "star", "wrote")]
-    ['director', 'director', 'actor', 'actor', 'actor', None]
+    >>> found = doers(["director", "actor", "writer", "author"])
+    >>> [found.get(form) for form in ("directed", "directs", "starred", "wrote", "sang")]
+    [('director',), ('director',), ('actor',), ('author', 'writer'), None]
     """
-    known, found = set(agents), dict[str, str]()
+    known, found = set(agents), dict[str, tuple[str, ...]]()
     for said, who in _DONE_BY.items():
-        verb, doer = verb_of(said.split()[0]), next((agent for agent in who if agent in known), None)
-        if verb and doer:
-            found |= dict.fromkeys((*verb, f"{verb.base}s"), doer)
+        verb, doing = verb_of(said.split()[0]), tuple(agent for agent in who if agent in known)
+        if verb and doing:
+            found |= dict.fromkeys((*verb, f"{verb.base}s"), doing)
     return found
 
 

@@ -89,8 +89,7 @@ def kinds_of(schema: Schema, relations: Sequence[str], *, by_nouns: bool = False
         for directed in range(2 * len(relations)):
             _add_nouns(kinds, schema, relations[directed // 2], directed)
         kinds.known |= set(range(2 * len(relations))) if kinds.of else set()
-        agents = (kind.removeprefix(PROPERTY) for kind in kinds.of)
-        kinds.doing = {form: f"{PROPERTY}{agent}" for form, agent in doers(agents).items()}
+        _add_doers(kinds)
     if WHO in kinds.of:
         for agent in AGENTS.keys() - {words.said for words in kinds.called}:
             kinds.called |= {Called(agent, OF_WHAT, WHO), Called(number(agent, True), EVER, WHO)}
@@ -136,6 +135,17 @@ def _add_nouns(kinds: Kinds, schema: Schema, relation: str, directed: int) -> No
             kinds.add(TIMES, directed ^ 1)
     if told.who:
         kinds.add(WHO, directed ^ 1)
+
+
+def _add_doers(kinds: Kinds) -> None:
+    """Who does something, by what they are called; those who are called otherwise, but do the same, together."""
+    for form, agents in doers([kind.removeprefix(PROPERTY) for kind in kinds.of]).items():
+        first, *others = (f"{PROPERTY}{agent}" for agent in agents)
+        if any(kinds.of[other] != kinds.of[first] for other in others):
+            together = f"{PROPERTY}{' or '.join(agents)}"
+            kinds.of[together] = set().union(*(kinds.of[kind] for kind in (first, *others)))
+            first = together
+        kinds.doing[form] = first
 
 
 def _value_nouns(schema: Schema, relation: str) -> Iterable[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from graph_schema import Schema
 from kgqa.adapt.verbs import singular
+from kgqa.linking.kinds import MOST_RELATIONS
 from kgqa.model.encoder import MASK, OTHER
 
 Words = tuple[str, ...]
@@ -22,7 +23,8 @@ class NamedRelations:
 
     Attributes:
         over: (x, y), positions of relations: y isn't meant where x is written and y isn't. The words of both are the
-            same but for singular and plural, or those of y are some of those of x, which stand together.
+            same but for singular and plural, or those of y are some of those of x, which stand together. Of more than
+            ``MOST_RELATIONS`` relations there are none: pairs may be as many as their square.
 
     >>> named = NamedRelations(Schema(), ["release", "releases", "release_date", "song"])
     >>> named.over
@@ -32,7 +34,7 @@ class NamedRelations:
     """
 
     def __init__(self, schema: Schema, relations: Sequence[str]) -> None:
-        words = [_words(schema.words(name)) for name in relations]
+        words = [_words(schema.words(name)) for name in relations] if len(relations) <= MOST_RELATIONS else []
         stems = [tuple(map(singular, own)) for own in words]
         of_stem: dict[Words, list[int]] = {}
         for at, stem in enumerate(stems):

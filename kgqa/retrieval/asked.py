@@ -46,7 +46,7 @@ class Kinds:
         for, at a row's ``last`` hop planned: not one that leads elsewhere.
         """
         if self.over.shape[1]:
-            meant, other = self.over
+            meant, other = self.over[:, self.named.any(0)[self.over[0]]]
             beaten = (offered & self.named)[:, meant] & ~self.named[:, other]
             offered = offered & ~torch.zeros_like(offered, dtype=torch.int64).index_add(1, other, beaten.long()).bool()
         certain, may = self.leading()

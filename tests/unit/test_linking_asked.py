@@ -220,6 +220,15 @@ def test_a_word_that_ends_with_who_does_it_is_one_of_them(text: str, kind: str |
     assert found == kind or {found, kind} == {".author", ".writer"}  # both wrote
 
 
+def test_those_who_do_the_same_and_are_called_otherwise_go_together() -> None:
+    bare = ["author", "writer", "has_genre"]
+    asked = AskedKinds(Schema().with_relations(bare), bare, by_nouns=True)
+    assert said(asked, "who wrote the songs of [MASK]") == ".author or writer"
+    assert leading(asked, ".author or writer", bare) == {"author", "writer"}
+    assert leading(asked, ".author", bare) == {"author"}
+    assert said(asked, "who is the author of [MASK]") == ".author"
+
+
 def test_odd_names_are_no_kinds_and_fail_nothing() -> None:
     names = ["_", "%", "a", "1", "名前", "x y", "_of_", " "]
     bare = AskedKinds(Schema().with_relations(names), names, by_nouns=True)

@@ -60,6 +60,12 @@ def test_a_text_names_what_it_writes_the_longest_name_first(text: str, named: li
     assert [MUSIC[at] for at in NamedRelations(schema, MUSIC)(text)] == named
 
 
+def test_of_very_many_relations_none_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kgqa.linking.named.MOST_RELATIONS", 1)
+    assert pairs("release", "releases") == set()
+    assert NamedRelations(Schema(), ["release", "releases"])("release") == []
+
+
 @given(st.lists(st.text(max_size=12), max_size=8, unique=True), st.text(max_size=40))
 def test_any_names_and_any_text(relations: list[str], text: str) -> None:
     named = NamedRelations(Schema(), relations)
