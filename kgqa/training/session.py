@@ -78,11 +78,17 @@ def train_graphs(
 
     Raises:
         CheckpointError, InputError: see ``Trainer``.
-        ConfigError: the network of ``start`` has other settings, or nobody answers the unlabelled questions.
+        ConfigError: the network of ``start`` has other settings, something is to be kept of none, or nobody answers the
+            unlabelled questions.
         FingerprintMismatch: ``start`` or a teacher had another encoder.
     """
     if start is not None:
         check_start(start, config, encoder)
+    elif config.keep_start:
+        raise ConfigError(
+            "keep_start says how much is kept of a reader to begin with, and there is none",
+            fix="Give one (--init-from, or start in an experiment), or leave keep_start out",
+        )
     for teacher in teachers:
         check_encoder(teacher, encoder)
     if not teachers and any(one.unlabelled for one in graphs):

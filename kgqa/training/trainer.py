@@ -94,7 +94,9 @@ class Trainer:
         config: settings. encoder: the frozen encoder. snapshot: the graph.
         train, dev: prepared questions over that snapshot.
         run: directory for state and best checkpoint; a run found there with the same settings is gone on with.
-        device: where the network runs. start: weights to begin with, of a network of the same settings.
+        device: where the network runs. start: weights to begin with, of a network of the same settings. With
+            ``keep_start``, what is looked at and kept is a mean of these and the weights learned, since steps on some
+            relations unlearn others (WiSE-FT, Wortsman et al. 2022, arXiv:2109.01903).
         teaching: what teachers say of the training questions.
 
     Raises:
@@ -120,6 +122,7 @@ class Trainer:
         self.encoder = encoder
         torch.manual_seed(config.seed)
         self.network = ReaderNetwork(config.model).to(self.device)
+        self.start = start
         if start is not None:
             self.network.load_state_dict(start)
         self.expander = SnapshotExpander(snapshot, self.device)
@@ -416,6 +419,25 @@ class Trainer:
         due = step == last or (step > 0 and step % self.config.evaluate_every == 0)
         if not due or self.step == self.looked:
             return
+        learned = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        kept = self._kept(learned)
+        self.network.load_state_dict(kept)
+        score = self._looked(texts)
+        if self.best is None or score.quality >= self.best.quality:
+            self.best = score
+            self.best_weights = {k: v.cpu() for k, v in kept.items()}
+        self.network.load_state_dict(learned)
+        self.looked = self.step
+
+    def _kept(self, learned: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights to keep: those learned, or their mean with those that the reader began with."""
+        share = self.config.keep_start
+        if self.start is None or not share:
+            return learned
+        return {k: torch.lerp(v, self.start[k].to(v.device), share) for k, v in learned.items()}
+
+    def _looked(self, texts: TextStates) -> DevScore:
+        """How good the network is on the dev questions."""
         spread = self._spread()
         budget = Budget(self.config.budget_edges)
         table = self._whole_table()
@@ -424,11 +446,7 @@ class Trainer:
         if len(self.dev_unknown.questions):
             some = spread[:: max(1, round(len(spread) / UNANSWERABLE))]
             unknown = dev_scores(self.network, self.expander, table, self.dev_unknown, texts, some, budget)
-        score = judge(scored, unknown)
-        if self.best is None or score.quality >= self.best.quality:
-            self.best = score
-            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
-        self.looked = self.step
+        return judge(scored, unknown)
 
     def _save_if_due(self) -> None:
         if time.monotonic() - self.saved > SAVED_EVERY:

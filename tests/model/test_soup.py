@@ -64,3 +64,27 @@ def test_no_steps_leave_the_weights_as_they_are_and_calibrate_them(encoder: Enco
     assert all(torch.equal(value, weights[name]) for name, value in start.network.state_dict().items())
     assert again.config.calibration == start.config.calibration  # of the same weights on the same questions
     assert again.config.trained["dev"] == start.config.trained["dev"]
+
+
+def test_what_is_kept_lies_between_the_weights_begun_with_and_those_learned(encoder: Encoder, tmp_path: Path) -> None:
+    start = reader(0, encoder, tmp_path / "start")
+    kept = {}
+    for share in (0.0, 0.25):
+        config = CONFIG.model_copy(update={"keep_start": share, "seed": 1, "learning_rate": 0.01})
+        graph, asked = snapshot(moved=3), questions()
+        kept[share] = train(config, encoder, graph, asked, asked, tmp_path / str(share), start=start)
+    begun, learned, mean = (one.network.state_dict() for one in (start, kept[0.0], kept[0.25]))
+    assert any(not torch.allclose(begun[name], learned[name], atol=1e-3) for name in begun)
+    for name, value in mean.items():
+        torch.testing.assert_close(value, 0.25 * begun[name] + 0.75 * learned[name])
+    # It is the mean that was looked at and calibrated.
+    again = CONFIG.model_copy(update={"steps": 0, "seed": 1})
+    looked = train(again, encoder, graph, asked, asked, tmp_path / "looked", start=kept[0.25])
+    assert looked.config.calibration.scale == pytest.approx(kept[0.25].config.calibration.scale, abs=0.2)
+    assert looked.config.calibration.scale != pytest.approx(kept[0.0].config.calibration.scale, abs=0.5)
+
+
+def test_without_a_reader_begun_with_nothing_of_it_can_be_kept(encoder: Encoder, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"keep_start": 0.5})
+    with pytest.raises(ConfigError, match=r"keep_start.*--init-from"):
+        train(config, encoder, snapshot(), questions(), questions(), tmp_path / "run")
