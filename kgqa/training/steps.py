@@ -10,7 +10,9 @@ that the walk would be offered there, and all others count as in a walk (``Relat
 side by side, each has its own relations.
 
 What is around where a known way has come is looked up once for all questions, and no graph is walked while training, so
-that steps on this loss alone, before all others (``way_steps``), cost next to nothing. Graphs have relations that say
+that steps on this loss alone, before all others (``way_steps``), cost next to nothing. As around counts, too, what
+elsewhere is around things that the hop before leads to (``following``): few actors have directed, but whether films
+are meant that they starred in or that they directed has to be told of those few as well. Graphs have relations that say
 the same, or nearly so (PQL's ``recording`` and ``recordings``): among all of them no question tells the right one.
 """
 
@@ -18,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,6 +36,7 @@ from kgqa.stores.snapshot import Snapshot
 from kgqa.training.prepare import Prepared
 
 LOOKED_AT = 100  # entities of a row that a hop begins with, at most: relations around so many are those around all
+SELDOM = 0.01  # a relation around less of what another leads to doesn't follow it
 
 
 def known_steps(data: Prepared, snapshot: Snapshot, hops: int) -> Int[Tensor, "R T"]:
@@ -73,24 +78,54 @@ def surroundings(data: Prepared, steps: Int[Tensor, "R T"], expander: Expander) 
     return tuple(found)
 
 
+def following(snapshot: Snapshot) -> Int[Tensor, " _"]:
+    """Ascending keys, directed relation times D plus another, of which ones are around what each of them leads to.
+
+    Those are left out that are around less than ``SELDOM`` of it: of a name that is a person's and a film's, say.
+    """
+    relations = 2 * len(snapshot.relations())
+    has = csr_matrix(
+        (np.ones(len(snapshot.group_relation), np.int64), snapshot.group_relation, snapshot.group_start),
+        shape=(len(snapshot.group_start) - 1, relations),
+    )
+    both = (has.T @ has).tocoo()  # how many have both around them
+    number = np.bincount(snapshot.group_relation, minlength=relations)
+    often = both.data >= SELDOM * number[both.row]
+    # What a relation leads to has its other direction around it.
+    keys = (both.row[often].astype(np.int64) ^ 1) * relations + both.col[often]
+    return torch.from_numpy(np.sort(keys))
+
+
 def offered(
-    around: Sequence[Int[Tensor, " _"]], row: Int[Tensor, " B"], steps: Int[Tensor, "B T"], relations: int
+    around: Sequence[Int[Tensor, " _"]],
+    row: Int[Tensor, " B"],
+    steps: Int[Tensor, "B T"],
+    relations: int,
+    follow: Int[Tensor, " _"],
 ) -> list[Bool[Tensor, "_ _"]]:
     """For each hop, which of the D relations are offered to these rows; that of the known way always is.
 
     Args:
-        around: of ``surroundings``. steps: of these rows. relations: D.
+        around: of ``surroundings``. steps: of these rows. relations: D. follow: of ``following``.
     """
     masks = []
     for hop, keys in enumerate(around):
-        start = torch.searchsorted(keys, row * relations)
-        owner, at = ragged(start, torch.searchsorted(keys, (row + 1) * relations) - start)
         mask = torch.zeros(len(row), relations, dtype=torch.bool)
-        mask[owner, keys[at] % relations] = True
         known = torch.nonzero(steps[:, hop] >= 0).squeeze(-1)
         mask[known, steps[known, hop]] = True
+        _mark(mask, torch.arange(len(row)), row, keys)
+        if hop:
+            _mark(mask, known, steps[known, hop - 1], follow)
         masks.append(mask)
     return masks
+
+
+def _mark(mask: Bool[Tensor, "B D"], rows: Int[Tensor, " N"], of: Int[Tensor, " N"], keys: Int[Tensor, " _"]) -> None:
+    """Mark in each of these rows what the keys have of one thing: they are that times D plus what it has."""
+    relations = mask.shape[1]
+    start = torch.searchsorted(keys, of * relations)
+    owner, at = ragged(start, torch.searchsorted(keys, (of + 1) * relations) - start)
+    mask[rows[owner], keys[at] % relations] = True
 
 
 def steps_loss(

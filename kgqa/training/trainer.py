@@ -36,7 +36,7 @@ from kgqa.training.links import LinkTraining
 from kgqa.training.loss import answer_loss, gold_of, mass_loss, none_loss
 from kgqa.training.prepare import Prepared, TextStates
 from kgqa.training.selection import DevScore, dev_scores, fit_guesses, judge
-from kgqa.training.steps import known_steps, offered, steps_loss, surroundings
+from kgqa.training.steps import following, known_steps, offered, steps_loss, surroundings
 from kgqa.training.unanswerable import UNKNOWN_DEV, Unanswerable
 
 STATE = "state.pt"
@@ -142,6 +142,7 @@ class Trainer:
         self.steps = known_steps(train, snapshot, config.model.max_hops) if taught else None
         self.around = () if self.steps is None else surroundings(train, self.steps, self.expander)
         known = self.relation_text if self.wordings is None else torch.cat([self.relation_text, self.wordings.text])
+        self.following = torch.zeros(0, dtype=torch.int64) if self.steps is None else following(snapshot)
         self.unanswerable = Unanswerable(config, train, encoder, known)
         dev_unanswerable = Unanswerable(config, dev, encoder, known, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
@@ -260,7 +261,7 @@ class Trainer:
         """The loss on the known ways of some rows, see ``kgqa.training.steps``; the sum over those that are taught."""
         assert self.steps is not None
         steps = self.steps[row]
-        around = offered(self.around, row, steps, len(self.relation_text))
+        around = offered(self.around, row, steps, len(self.relation_text), self.following)
         return steps_loss(self.network, plan, table, steps.to(self.device), taught, self.expander.part, around)
 
     def _table(self, step: int) -> RelationTable:

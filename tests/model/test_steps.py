@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from graph_schema import Fact
+from graph_schema import Entity, Fact, Schema
 from kgqa.data import Question
 from kgqa.data.questions import GoldPath
 from kgqa.linking import split_brackets
@@ -19,7 +20,7 @@ from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training import trainer
 from kgqa.training.prepare import TextStates, prepare
-from kgqa.training.steps import known_steps, offered, steps_loss, surroundings
+from kgqa.training.steps import SELDOM, following, known_steps, offered, steps_loss, surroundings
 from kgqa.training.trainer import STATE, Progress, Trainer
 from tests.model.small_run import CONFIG, snapshot
 from tests.sets import graph
@@ -93,12 +94,48 @@ def test_what_is_around_is_looked_up_where_each_hop_begins() -> None:
     around = surroundings(data, steps, SnapshotExpander(known))
     names = [f"{name}{'^' * inverse}" for name in known.relations() for inverse in (False, True)]
 
-    def said(rows: list[int]) -> list[list[set[str]]]:
-        masks = offered(around, torch.tensor(rows), steps[rows], len(names))
+    nothing = torch.zeros(0, dtype=torch.int64)
+
+    def said(rows: list[int], follow: torch.Tensor = nothing) -> list[list[set[str]]]:
+        masks = offered(around, torch.tensor(rows), steps[rows], len(names), follow)
         return [[{names[at] for at in torch.nonzero(one).squeeze(-1).tolist()} for one in mask] for mask in masks]
 
     assert said([0, 1, 2]) == [[{"r", "u^"}, {"r"}, {"t^"}], [{"r^", "s", "t"}, {"r^", "u"}, set()]]
     assert said([2, 0]) == [[{"t^"}, {"r", "u^"}], [set(), {"r^", "s", "t"}]]
+    # With what is around other things that r leads to: b and f.
+    follow = following(known)
+    assert said([0, 1, 2], follow) == [[{"r", "u^"}, {"r"}, {"t^"}], [{"r^", "s", "t", "u"}] * 2 + [set()]]
+    assert said([2, 0], follow)[1] == [set(), {"r^", "s", "t", "u"}]
+
+
+def test_a_relation_follows_another_if_it_is_around_enough_of_what_that_leads_to() -> None:
+    people, films = 200, 3  # all act in film 0; two of them direct film 1, and one of them writes film 2
+    head = np.array([*range(people), 0, 1, 2], dtype=np.int64)
+    relation = np.array([0] * people + [1, 1, 2], dtype=np.int64)
+    tail = np.array([people] * people + [people + 1, people + 1, people + 2], dtype=np.int64)
+    known = Snapshot.from_columns(
+        [Entity(f"{i:03}", f"N{i}") for i in range(people + films)],
+        ["acts", "directs", "writes"],
+        head,
+        relation,
+        tail,
+        schema=Schema(),
+        url="test",
+        changes=0,
+    )
+    assert SELDOM == 0.01
+    keys = following(known)
+    assert keys.tolist() == sorted(keys.tolist())
+    names = ["acts", "acts^", "directs", "directs^", "writes", "writes^"]
+    found = {name: {names[int(key) % 6] for key in keys if int(key) // 6 == at} for at, name in enumerate(names)}
+    assert found == {
+        "acts": {"acts^"},
+        "acts^": {"acts", "directs"},  # writes: around one of 200
+        "directs": {"directs^"},
+        "directs^": {"acts", "directs"},
+        "writes": {"writes^"},
+        "writes^": {"acts", "writes"},
+    }
 
 
 def test_the_loss_among_what_is_around_is_that_of_a_walk(towns: Snapshot, encoder: Encoder) -> None:
@@ -108,7 +145,7 @@ def test_the_loss_among_what_is_around_is_that_of_a_walk(towns: Snapshot, encode
     plan = network.plan(TextStates(encoder, data.texts).take(data.row_text, torch.device("cpu")))
     table = network.relations.table(encoder.relation_texts(towns.schema(), towns.relations()))
     steps = known_steps(data, towns, 2)
-    around = offered(surroundings(data, steps, SnapshotExpander(towns)), torch.tensor([0]), steps, 2)
+    around = offered(surroundings(data, steps, SnapshotExpander(towns)), torch.tensor([0]), steps, 2, following(towns))
     assert [mask.tolist() for mask in around] == [[[True, False]], [[False, False]]]
     lives, back, none = network.relations(plan, 0, table)[0].exp().tolist()
     absent = back * torch.tensor(-3.0).exp().item()
