@@ -22,9 +22,9 @@ from pathlib import Path
 from benchmarks.domains import DOMAINS, graphs, read_domains
 from kgqa.adapt.paths import bounded_snapshot
 from kgqa.adapt.questions import held_out, make_questions
-from kgqa.adapt.session import BUDGET, scores
+from kgqa.adapt.session import SETTINGS, scores
 from kgqa.adapt.synonyms import likely_kinds, synonyms
-from kgqa.cli.adapt import GOING_ON, SETTINGS
+from kgqa.cli.adapt import GOING_ON
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.evaluation.record import Recorder, append
 from kgqa.model.checkpoint import load_checkpoint
@@ -94,8 +94,6 @@ def main() -> None:
             "steps": given.steps,
             **({"learning_rate": GOING_ON} if start else {}),
             "evaluate_every": max(1, -(-given.steps // given.looks)),
-            "budget_edges": BUDGET,
-            "explore_edges": BUDGET // 2,
         }
     )
     about = {"made": f"questions from the graphs {', '.join(names)}"}

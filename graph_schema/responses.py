@@ -70,13 +70,15 @@ class Answer:
     for the one that speaks least for it. The score is the calibrated sigmoid of their sum.
 
     ``supposed``: facts that the graph doesn't have and that the answer rests on. With any, it is a guess, and from a
-    topic that no facts alone lead from there is no path.
+    topic that no facts alone lead from there is no path. ``guessed``: whether it is one; a guess that was made from
+    what lies around the topic may rest on no fact in particular, and has neither path nor ``supposed``.
     """
 
     entity: Entity
     score: float
     evidence: tuple[EvidencePath, ...] = ()
     supposed: tuple[Fact, ...] = ()
+    guessed: bool = False
     sides: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
@@ -268,7 +270,7 @@ def _answer_dict(
         **_entity_dict(answer.entity),
         "score": answer.score,
         "sides": dict(answer.sides),
-        "guessed": bool(answer.supposed),
+        "guessed": answer.guessed,
         "supposed": [
             {
                 "head": fact.head,

@@ -15,11 +15,12 @@ import torch
 
 from graph_schema import ConfigError
 from kgqa.adapt.paths import REACHED
-from kgqa.adapt.questions import Made
-from kgqa.answering import Answerer
+from kgqa.adapt.questions import Made, check_graph, held_out, make_questions
+from kgqa.adapt.synonyms import likely_kinds, synonyms
+from kgqa.answering import Answerer, checkpoint_for
 from kgqa.data import Question
 from kgqa.evaluation.accuracy import evaluate
-from kgqa.model.checkpoint import CONFIG, WEIGHTS, Checkpoint, load_checkpoint
+from kgqa.model.checkpoint import CONFIG, START, WEIGHTS, Checkpoint, load_checkpoint, shipped
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
 from kgqa.training.config import TrainConfig
@@ -37,6 +38,13 @@ BUDGET = (
 SPARE = 0.7  # of the time that is left once all is ready, for steps: what remains is for the dev looks
 WAYS = 0.4  # of that, for steps on ways, which come first
 MOST_WAYS = 700
+SETTINGS = {
+    "dev_questions": 400,
+    "mention_questions": 1000,
+    "steps_weight": 0.5,
+    "budget_edges": BUDGET,
+    "explore_edges": BUDGET // 2,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,59 @@ def adapt(
             shutil.copyfile(run / name, ready / name)
         ready.replace(out)  # whole or not at all; an empty directory may be in its place
     return Adapted(load_checkpoint(out, device), before, after)
+
+
+def adapted(
+    snapshot: Snapshot,
+    encoder: Encoder,
+    out: Path,
+    *,
+    number: int,
+    steps: int,
+    way_steps: int,
+    runs: int,
+    seed: int,
+    device: str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Checkpoint:
+    """The reader that ships, adapted to a graph of which nobody has asked anything; one that is at ``out`` is taken.
+
+    Args:
+        number: questions that are made, about. runs: readers, whose mean is kept. Else see ``adapt``.
+
+    Raises:
+        ConfigError: what is at ``out`` is none, or of a graph of other relations. InputError: see ``check_graph``.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        found = load_checkpoint(out, device)
+        if tuple(found.config.relations) != tuple(snapshot.relations()):
+            raise ConfigError("this reader was adapted to another graph", where=str(out), fix="Take another --out")
+        return found
+    check_graph(snapshot)
+    start = load_checkpoint(shipped(START), device)
+    near = synonyms(encoder, snapshot.schema(), snapshot.relations())
+    kinds = likely_kinds(encoder, snapshot.schema(), snapshot.relations())
+    hops = start.config.model.max_hops
+    say(f"making {runs * number:,} questions")
+    made = [make_questions(snapshot, number, seed + APART * run, hops, near, kinds) for run in range(runs)]
+    config = TrainConfig.model_validate(
+        {"model": start.config.model, "seed": seed, "steps": steps, "way_steps": way_steps, **SETTINGS}
+    )
+    return adapt(
+        config,
+        encoder,
+        snapshot,
+        [held_out(some, seed) for some in made],
+        checkpoint_for(snapshot, None, device),
+        out,
+        start=start,
+        seconds=None,
+        began=time.monotonic(),
+        device=device,
+        say=say,
+        progress=progress,
+    ).checkpoint
 
 
 def _between_looks(steps: int, looks: int) -> int:

@@ -131,13 +131,17 @@ class Assembler:
         shown = torch.nonzero(said | (ranked.place < RANKED)).squeeze(-1)
         ids = run.expander.ids(ranked.node[shown])
         asked, drawn, supposed = self._drawn(run, ranked, said, rows)
+        around = _around(run, ranked)[1].tolist()
         facts = sorted({step.fact for steps in drawn for step in steps})
         ends = (end for fact in (*facts, *itertools.chain(*supposed.values())) for end in (fact.head, fact.tail))
         proof = self.reader.prove(facts, sorted({*ids, *ends, *apart.ids}))
         apart.names.update({id_: proof.entities[id_].name for id_ in apart.ids if id_ in proof.entities})
         entities = {
             at: Answer(
-                proof.entities.get(entity, Entity(entity, entity)), round(score, DIGITS), supposed=supposed.get(at, ())
+                proof.entities.get(entity, Entity(entity, entity)),
+                round(score, DIGITS),
+                supposed=supposed.get(at, ()),
+                guessed=at in supposed or around[at],
             )
             for at, entity, score in zip(shown.tolist(), ids, ranked.score[shown].tolist(), strict=True)
         }
@@ -168,8 +172,9 @@ class Assembler:
         row = torch.tensor([r for _, r, _ in asked], dtype=torch.int64)
         node = torch.tensor([n for _, _, n in asked], dtype=torch.int64)
         key = make_key(row, node).to(run.plan.stop.device)
-        chains = trace(run.reached, run.plan, run.expander, key)
         places = [at for at, _, _ in asked]
+        proven = ~_around(run, ranked)[1][torch.tensor(places, dtype=torch.int64)]
+        chains = trace(run.reached, run.plan, run.expander, key).only(proven)
         supposed: dict[int, tuple[Fact, ...]] = {}
         unproven = torch.nonzero(chains.length == 0).squeeze(-1)
         if len(unproven):
@@ -232,8 +237,13 @@ class Assembler:
         """The same entities, each with what its logit is made of."""
         reading, sided = run.reading, {}
         lowered = unfit(run.reached, reading)
+        place_of, around = _around(run, ranked)
         for at, answer in entities.items():
             node = ranked.node[at]
+            if bool(around[at]):
+                logit = torch.logit(run.scores.log_probability[place_of[at]].double().exp(), eps=1e-6)
+                sided[at] = replace(answer, sides={"around": round(float(logit), DIGITS)})
+                continue
             keys = torch.stack([make_key(torch.tensor(row), node) for row in rows[int(ranked.question[at])]])
             place = torch.searchsorted(run.reached.key, keys.to(run.reached.key.device))
             least = place[(reading.logits - lowered)[place].argmin()]
@@ -268,6 +278,16 @@ class Assembler:
             return ()
         budget = f"the budget of {self.budget_edges:,} a hop"
         return (f"{total:,} facts were left out for {budget}; answers may be missing.",)
+
+
+def _around(run: Run, ranked: Ranked) -> tuple[Tensor, Tensor]:
+    """Where each place of the ranking stands in the scores, and whether it was guessed from what is around."""
+    scores = run.scores
+    keys = make_key(scores.question, scores.node).cpu()
+    place = torch.searchsorted(keys, make_key(ranked.question, ranked.node))
+    if scores.around is None:
+        return place, torch.zeros(len(place), dtype=torch.bool)
+    return place, scores.around.cpu()[place]
 
 
 def with_origins(response: Response, reader: GraphReader) -> Response:

@@ -25,6 +25,7 @@ from kgqa.model.controller import Plan
 from kgqa.model.encoder import Encoder, TokenStates
 from kgqa.model.relations import RelationTable
 from kgqa.retrieval.again import read_again
+from kgqa.retrieval.answers import AnswerGuesser
 from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander, LiveExpander, SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
@@ -123,7 +124,13 @@ class Answerer:
             self._expander = SnapshotExpander(snapshot, self.network.device)
             if self.network.links is not None:
                 table = self._relations(snapshot.relations())
-                self._expander.guesser = LinkGuesser(self.network.links, table.text, self._expander)
+                answers = self.network.answers
+                self._expander.guesser = LinkGuesser(
+                    self.network.links,
+                    table.text,
+                    self._expander,
+                    None if answers is None else AnswerGuesser(answers, table.text, self._expander),
+                )
         self._expander.seconds = 0.0
         return self._expander
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kgqa.stores.snapshot import Snapshot
 
 SHOWN_ANSWERS = 5
-SETTINGS = {"dev_questions": 400, "mention_questions": 1000, "steps_weight": 0.5}
 GOING_ON = 1e-3  # the learning rate of a reader that is given; the one that ships has less to lose
 
 
@@ -94,7 +93,7 @@ def command(
         from kgqa.adapt.given import with_ways  # noqa: PLC0415  as above
         from kgqa.adapt.paths import bounded_snapshot  # noqa: PLC0415  slow to import
         from kgqa.adapt.questions import check_graph, held_out, make_questions, with_given  # noqa: PLC0415  as above
-        from kgqa.adapt.session import APART, BUDGET, adapt, check_free  # noqa: PLC0415  as above
+        from kgqa.adapt.session import APART, SETTINGS, adapt, check_free  # noqa: PLC0415  as above
         from kgqa.adapt.synonyms import likely_kinds, synonyms  # noqa: PLC0415  as above
         from kgqa.answering import checkpoint_for  # noqa: PLC0415  as above
         from kgqa.model.checkpoint import START, load_checkpoint, shipped  # noqa: PLC0415  as above
@@ -130,8 +129,6 @@ def command(
     settings = train_config([], seed, model.model_dump()).model_copy(
         update={
             **SETTINGS,
-            "budget_edges": BUDGET,
-            "explore_edges": BUDGET // 2,
             "way_steps": way_steps,
             **({"learning_rate": GOING_ON} if init_from else {}),
             **({"steps": steps} if steps is not None else {}),

@@ -34,7 +34,12 @@ from kgqa.data.sets import open_set
 from kgqa.stores import without_password
 
 if TYPE_CHECKING:
+    from kgqa.config import Settings
+    from kgqa.evaluation.experiment import Experiment
     from kgqa.evaluation.record import Row
+    from kgqa.model.checkpoint import Checkpoint
+    from kgqa.model.encoder import Encoder
+    from kgqa.stores.snapshot import Snapshot
 
 app = typer.Typer(help="Measure accuracy and speed on a question set.", no_args_is_help=True)
 
@@ -114,6 +119,19 @@ def metaqa(
     show(figures)
 
 
+def _start(
+    wanted: Experiment, graph: Snapshot, encoder: Encoder, out: Path, seed: int, chosen: Settings, bar: TrainingBar
+) -> Checkpoint | None:
+    """What a training of an experiment begins with; None: nothing."""
+    from kgqa.adapt.session import adapted  # noqa: PLC0415  slow to import
+    from kgqa.model.checkpoint import load_checkpoint, shipped  # noqa: PLC0415  as above
+
+    if wanted.adapt:
+        settings = wanted.adapt.model_dump()
+        return adapted(graph, encoder, out, **settings, seed=seed, device=chosen.device, say=bar.say, progress=bar)
+    return load_checkpoint(shipped(wanted.start), chosen.device) if wanted.start else None
+
+
 @app.command("experiment")
 def experiment(
     file: Annotated[Path, typer.Argument(help="The experiment (YAML), e.g. benchmarks/experiments/metaqa.yaml.")],
@@ -139,12 +157,9 @@ def experiment(
     from kgqa.evaluation.figures import Means, mean_means, over_seeds  # noqa: PLC0415  as above
     from kgqa.evaluation.measure import measure  # noqa: PLC0415  as above
     from kgqa.evaluation.record import Recorder, append  # noqa: PLC0415  as above
-    from kgqa.model.checkpoint import load_checkpoint, shipped  # noqa: PLC0415  as above
     from kgqa.training.session import train  # noqa: PLC0415  as above
 
     wanted = Experiment.load(file)
-    start = load_checkpoint(shipped(wanted.start), chosen.device) if wanted.start else None
-    model = start.config.model.model_dump() if start else None
     part = checked_part(split) if split else wanted.split
     opened = open_set(wanted.set, data)
     whole = Walker(opened.graph())
@@ -169,6 +184,8 @@ def experiment(
             training += conjunctions(graph, wanted.conjunctions, seed)
             with TrainingBar() as bar:
                 bar.say(f"{variant}, seed {seed}")
+                start = _start(wanted, graph, loaded_encoder, out / file.stem / f"adapted-{seed}", seed, chosen, bar)
+                model = start.config.model.model_dump() if start else None
                 checkpoint = train(
                     wanted.config(variant, seed, model),
                     loaded_encoder,

@@ -24,6 +24,8 @@ def response_lines(response: Response, *, top: int) -> Iterator[str]:
             yield f"      {path_line(path, response.names)}"
         if answer.sides:
             yield f"      [dim]{' + '.join(f'{side} {share:.2f}' for side, share in answer.sides.items())}[/]"
+        if answer.guessed and not answer.supposed:
+            yield "      [yellow]a guess[/] from what is around; no facts lead there"
         if answer.supposed:
             said = "; ".join(fact_line(fact, response.names) for fact in answer.supposed)
             yield f"      [yellow]a guess[/]: it supposes that {said}, which the graph doesn't say"

@@ -11,6 +11,7 @@ seeds: [0]
 also: [slices, evidence, abstention]
 note: reconstructed train split       # goes into the model card
 start: general                # begin with a reader that ships, whose model it is then; left out: with nothing
+adapt: {runs: 3}              # begin with one adapted to the training graph (as by kgqa adapt), for each seed
 train: {steps: 1500}          # see kgqa.training.config
 variants:                     # changes of the settings, by name; "full" has none
   full: {}
@@ -53,6 +54,17 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
 Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
+class Adapting(BaseModel):
+    """How a reader is adapted to the training graph before: see ``kgqa adapt``. Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int = Field(10_000, ge=100)
+    way_steps: int = Field(700, ge=0)
+    steps: int = Field(10, gt=0)
+    runs: int = Field(3, gt=0, le=50)
+
+
 class Experiment(BaseModel):
     """See the module's text. Frozen; unknown keys are refused, also where they name what is expected."""
 
@@ -69,6 +81,7 @@ class Experiment(BaseModel):
     also: tuple[Also, ...] = ()
     note: str = ""
     start: Literal["general", "films"] | None = None
+    adapt: Adapting | None = None
     train: dict[str, Any] = {}
     variants: dict[str, dict[str, Any]] = {"full": {}}
     expected: dict[str, dict[str, dict[str, float]]] = {}
@@ -80,6 +93,8 @@ class Experiment(BaseModel):
         unknown = sorted(set(self.expected) - set(self.variants))
         if unknown:
             raise ValueError(f"expected of variants that there are not: {', '.join(unknown)}")
+        if self.start and self.adapt:
+            raise ValueError("start and adapt both say what is begun with; leave one of them out")
         for variant, parts in self.expected.items():
             for part, metrics in parts.items():
                 for metric in metrics:

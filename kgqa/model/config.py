@@ -34,6 +34,7 @@ class ModelConfig(BaseModel):
     prune: float = Field(0.02, ge=0, lt=1, description="groups below this share of the row's best are not expanded")
     min_stop: float = Field(0.01, ge=0, lt=1, description="a row stops when less than this hop probability is left")
     guess: bool = Field(False, description="guess facts that the graph lacks, from slots written on what is around")
+    around: bool = Field(False, description="with guess: guess answers, too, from what is around their topic")
     slots: bool = True
     read_gate: bool = True
     write_gate: bool = True
@@ -54,6 +55,12 @@ class ModelConfig(BaseModel):
             raise ValueError("vector_property and vector_dim are given together, or neither")
         if self.vector_dim and not self.slots:
             raise ValueError("vector_property: vectors join slots, and slots is off")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_are_guessed_last(self) -> ModelConfig:
+        if self.around and not self.guess:
+            raise ValueError("around: answers are guessed after facts, and guess is off")
         return self
 
     @property

@@ -42,7 +42,7 @@ class Step:
     """One step of the random walks of Q queries, over E edges, to V (query, node) pairs.
 
     Attributes:
-        source: [E], position among the pairs of the step before (of the queries, at the first step).
+        source: [E], position among the pairs of the step before (of the nodes walked from, at the first step).
         target: [E], position among those of this one. relation: [E], directed.
         chance: [E], 1 / facts of that relation at the source. query: [E]. size: V.
     """
@@ -60,7 +60,8 @@ class Surroundings:
     """What lies around the nodes of Q queries, and the C candidates that were met there.
 
     Attributes:
-        asked: [Q], directed relation of each query. steps: of the walks.
+        asked: [Q], directed relation of each query. start: [P], the query that each node walked from belongs to.
+        steps: of the walks.
         query: [C], ascending, the query of each candidate. node: [C].
         found: [T, C], position of each candidate among the pairs of each step, -1 where it wasn't met.
         facts: [C], how many facts it has of the relation asked, seen from its end.
@@ -68,6 +69,7 @@ class Surroundings:
     """
 
     asked: Int[Tensor, " Q"]
+    start: Int[Tensor, " P"]
     steps: tuple[Step, ...]
     query: Int[Tensor, " C"]
     node: Int[Tensor, " C"]
@@ -77,10 +79,14 @@ class Surroundings:
     own_relation: Int[Tensor, " O"]
 
 
-class LinkPredictor(MessagePassing):  # type: ignore[misc]  # torch-geometric ships no types
-    """Scores candidates for missing facts. Formula: see the module's text."""
+class AroundReader(MessagePassing):  # type: ignore[misc]  # torch-geometric ships no types
+    """Scores candidates around nodes by slots written on the walks that met them. Formula: see the module's text.
 
-    def __init__(self, config: ModelConfig) -> None:
+    Args:
+        told: how many numbers are told of each candidate beside its walks.
+    """
+
+    def __init__(self, config: ModelConfig, told: int) -> None:
         super().__init__(aggr="add")
         key, slot, channels = config.relation_dim, config.slot_dim, config.link_channels
         self.config = config
@@ -90,7 +96,7 @@ class LinkPredictor(MessagePassing):  # type: ignore[misc]  # torch-geometric sh
         self.asked = nn.Linear(key, key, bias=False)
         self.width = channels
         self.channels = nn.ModuleList(nn.Linear(key, channels) for _ in range(STEPS))
-        self.taken = nn.ModuleList(nn.Linear(channels + 1, slot) for _ in range(STEPS))
+        self.taken = nn.ModuleList(nn.Linear(channels + told, slot) for _ in range(STEPS))
         self.gates = nn.Linear(2 * slot, 2 * slot)
         self.gates_state = nn.Linear(key, 2 * slot, bias=False)
         self.reader = SlotReader(config.model_copy(update={"state_dim": key}))
@@ -100,15 +106,26 @@ class LinkPredictor(MessagePassing):  # type: ignore[misc]  # torch-geometric sh
         """Keys of the directed relations of one graph, from their texts."""
         return directed_keys(self.forward_key, self.inverse_key, text)
 
-    def forward(self, keys: Float[Tensor, "D K"], around: Surroundings) -> Float[Tensor, " C"]:
-        """Logits of the C candidates being facts. ``keys``: see ``keys``."""
-        kinds, of_query = torch.unique(around.asked, return_inverse=True)
-        mixed = torch.tanh(self.walked(keys).unsqueeze(0) + self.asked(keys[kinds]).unsqueeze(1))  # [kinds, D, K]
-        asked = keys[around.asked]
+    def score(
+        self,
+        keys: Float[Tensor, "D K"],
+        sought: Float[Tensor, "S K"],
+        of_query: Int[Tensor, " Q"],
+        around: Surroundings,
+        told: Float[Tensor, "C N"],
+        odds: Float[Tensor, " C"],
+    ) -> Float[Tensor, " C"]:
+        """Logits of the C candidates of Q queries.
+
+        Args:
+            keys: see ``keys``. sought: what is sought, as keys of relations are. of_query: which of it by each query.
+            odds: what the candidates' log-odds are without what is around.
+        """
+        mixed = torch.tanh(self.walked(keys).unsqueeze(0) + self.asked(sought).unsqueeze(1))  # [S, D, K]
+        asked = sought[of_query]
         by_query = self.gates_state(asked)
-        count = keys.new_ones(len(asked), self.width)
+        count = keys.new_ones(len(asked), self.width)[around.start]
         slot = keys.new_zeros(len(around.query), self.gates.in_features // 2)
-        common = torch.log1p(around.facts.to(keys.dtype)).unsqueeze(-1)
         for number, step in enumerate(around.steps):
             phi = functional.softplus(self.channels[number](mixed))[of_query[step.query], step.relation]
             count = self.propagate(
@@ -119,15 +136,28 @@ class LinkPredictor(MessagePassing):  # type: ignore[misc]  # torch-geometric sh
             )
             # One more row, of zeros, for candidates that this step didn't meet.
             here = torch.cat([count, count.new_zeros(1, count.shape[1])])[around.found[number]]
-            new = torch.tanh(self.taken[number](torch.cat([torch.log(here / _LEAST + 1), common], -1) / 4))
+            new = torch.tanh(self.taken[number](torch.cat([torch.log(here / _LEAST + 1), told], -1) / 4))
             slot, _ = gated(slot, new, new, self.gates, by_query[around.query], self.config)
         own = keys.new_zeros(len(asked), keys.shape[1]).index_add(0, around.own_query, keys[around.own_relation])
         own = own / torch.bincount(around.own_query, minlength=len(asked)).clamp(min=1).unsqueeze(-1)
-        nothing = slot.new_zeros(len(slot))  # no path score: what speaks for a candidate is in its slot
-        correction, _ = self.reader(slot, around.query, nothing, torch.cat([asked, own], -1))
+        correction, _ = self.reader(slot, around.query, odds, torch.cat([asked, own], -1))
         logits: Tensor = self.usual(asked)[around.query].squeeze(-1) + correction
         return logits
 
     def message(self, x_j: Tensor, phi: Tensor) -> Tensor:
         """What goes over one edge (called by ``propagate``)."""
         return x_j * phi
+
+
+class LinkPredictor(AroundReader):
+    """Scores candidates for missing facts: what is sought is who is at the other end of a directed relation."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, told=1)
+
+    def forward(self, keys: Float[Tensor, "D K"], around: Surroundings) -> Float[Tensor, " C"]:
+        """Logits of the C candidates being facts. ``keys``: see ``keys``."""
+        kinds, of_query = torch.unique(around.asked, return_inverse=True)
+        told = torch.log1p(around.facts.to(keys.dtype)).unsqueeze(-1)
+        nothing = keys.new_zeros(len(told))  # no path score: what speaks for a candidate is in its slot
+        return self.score(keys, keys[kinds], of_query, around, told, nothing)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from kgqa.model.answers import AnswerPredictor
 from kgqa.model.attention import SlotReader
 from kgqa.model.config import ModelConfig
 from kgqa.model.controller import Controller, Plan, softened
@@ -66,6 +67,7 @@ class ReaderNetwork(nn.Module):
         self.fusion = Fusion(config)
         self.topic = TopicScorer(config)
         self.links = LinkPredictor(config) if config.guesses else None
+        self.answers = AnswerPredictor(config) if config.guesses and config.around else None
         self.vectors = NodeVectors(config) if config.vector_dim else None
 
     @property

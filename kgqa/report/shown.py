@@ -74,6 +74,8 @@ class Shown:
         names = self.response.names
         supposed = (f"{names.get(f.head, f.head)} −{f.relation}→ {names.get(f.tail, f.tail)}" for f in answer.supposed)
         guess = [f"a guess: it supposes {', '.join(supposed)}, which the graph doesn't say"] if answer.supposed else []
+        if answer.guessed and not answer.supposed:
+            guess = ["a guess from what is around; no facts lead there"]
         return [path_words(path, names) for path in answer.evidence] + guess
 
     def ranking(self) -> list[tuple[str, float, bool]]:

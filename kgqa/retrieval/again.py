@@ -26,6 +26,7 @@ from kgqa.model.controller import Plan
 from kgqa.model.decision import Calibration, decide
 from kgqa.model.network import ReaderNetwork, Reading
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.answers import seek
 from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander
 from kgqa.retrieval.scores import Scores, combine, read
@@ -50,7 +51,8 @@ def read_again(
 ) -> tuple[Plan, Walk, Reading, Scores]:
     """Read by facts, and where they say nothing, or hardly anything, once more; and the plan by which it was read.
 
-    Guesses at what the graph lacks come last, so a guess never stands beside what is known, nor against it.
+    Guesses at what the graph lacks come last, so a guess never stands beside what is known, nor against it; and where
+    the network has learned to, the answer itself is guessed from what lies around its topic.
 
     Args:
         row_question: the question of each row, ascending. facts: calibration of what facts lead to.
@@ -73,13 +75,27 @@ def read_again(
             reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, kinds=kinds)
             scores = combine(reached, reading, row_question)
     if expander.guesser is not None:
-        guessing = ~_said(scores, facts, int(row_question[-1]) + 1)[row_question]
+        guessing = ~said(scores, facts, int(row_question[-1]) + 1)[row_question]
         if bool(guessing.any()):
+            by_facts = scores
             reached, reading = read(
                 network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing, kinds=kinds
             )
             scores = combine(reached, reading, row_question)
+            if expander.guesser.answers is not None:
+                rows = alone(row_question, guessing)
+                asked = seek(
+                    network, plan, table, expander, rows, row_question, topic_row, topic_node, by_facts, scores
+                )
+                if asked is not None:
+                    scores = scores.replaced(asked.question, expander.guesser.answers.guess(asked))
     return plan, reached, reading, scores
+
+
+def alone(row_question: Int[Tensor, " B"], some: Bool[Tensor, " B"]) -> Int[Tensor, " R"]:
+    """Which of some rows are the only ones of their questions."""
+    count = torch.bincount(row_question)
+    return torch.nonzero(some & (count[row_question] == 1)).squeeze(-1)
 
 
 def _in_other_orders(
@@ -165,12 +181,12 @@ def _best(scores: Scores, questions: int) -> Float[Tensor, " Q"]:
     return nothing.scatter_reduce(0, scores.question, scores.log_probability.exp(), "amax")
 
 
-def _said(scores: Scores, facts: Calibration, questions: int) -> Bool[Tensor, " Q"]:
+def said(scores: Scores, facts: Calibration, questions: int) -> Bool[Tensor, " Q"]:
     """Whether anything is said of each question."""
     order = torch.sort(scores.log_probability, descending=True, stable=True).indices
     order = order[torch.sort(scores.question[order], stable=True).indices]
     question = scores.question[order]
     chosen, _ = decide(question, scores.probability(facts)[order], questions)
-    said = torch.zeros(questions, dtype=torch.bool, device=question.device)
-    said[question[chosen]] = True
-    return said
+    found = torch.zeros(questions, dtype=torch.bool, device=question.device)
+    found[question[chosen]] = True
+    return found

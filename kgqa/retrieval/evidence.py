@@ -7,7 +7,7 @@ That rule doesn't depend on the store or on the batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -36,6 +36,10 @@ class Chains:
     target: Int[Tensor, "A T"]
     weight: Float[Tensor, "A T"]
     guessed: Bool[Tensor, "A T"]
+
+    def only(self, some: Bool[Tensor, " A"]) -> Chains:
+        """Those of ``some``; the others have none."""
+        return replace(self, length=torch.where(some, self.length, 0))
 
 
 @torch.no_grad()

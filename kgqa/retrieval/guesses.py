@@ -14,6 +14,7 @@ from kgqa.retrieval.surroundings import fitting, kinds, likeliest, surroundings
 
 if TYPE_CHECKING:
     from kgqa.model.links import LinkPredictor
+    from kgqa.retrieval.answers import AnswerGuesser
     from kgqa.retrieval.expander import SnapshotExpander
 
 LEAST = 0.02  # probability from which on a guess counts
@@ -34,7 +35,13 @@ class Guessed:
 
 @runtime_checkable
 class Guesser(Protocol):
-    """Says which facts there may be besides those that there are."""
+    """Says which facts there may be besides those that there are.
+
+    Attributes:
+        answers: guesses at what is asked for itself; None: nothing does.
+    """
+
+    answers: AnswerGuesser | None
 
     def fitting(self, node: Int[Tensor, " F"]) -> Bool[Tensor, "F D"]:
         """Which directed relations each node is of a kind to have."""
@@ -48,9 +55,17 @@ class LinkGuesser:
 
     Args:
         links: trained. relation_text: of the snapshot's directed relations, [D, E].
+        answers: see ``Guesser``.
     """
 
-    def __init__(self, links: LinkPredictor, relation_text: Float[Tensor, "D E"], expander: SnapshotExpander) -> None:
+    def __init__(
+        self,
+        links: LinkPredictor,
+        relation_text: Float[Tensor, "D E"],
+        expander: SnapshotExpander,
+        answers: AnswerGuesser | None = None,
+    ) -> None:
+        self.answers = answers
         self._links, self._expander = links, expander
         with torch.no_grad():
             self._keys = links.keys(relation_text)

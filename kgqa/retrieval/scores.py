@@ -29,12 +29,38 @@ class Scores:
     Attributes:
         question: [N], ascending. node: [N], ascending within a question. log_probability: [N], of being an answer.
         supposed: [N], which were reached over guesses only, from one topic at least; None: none was.
+        around: [N], which of these were guessed from what lies around the topic; None: none was.
     """
 
     question: Int[Tensor, " N"]
     node: Int[Tensor, " N"]
     log_probability: Float[Tensor, " N"]
     supposed: Bool[Tensor, " N"] | None = None
+    around: Bool[Tensor, " N"] | None = None
+
+    def replaced(self, question: Int[Tensor, " Q"], by: Scores) -> Scores:
+        """These scores, with others for some questions.
+
+        Args:
+            question: those questions, ascending. by: their scores, in order; of no other.
+        """
+        kept = ~torch.isin(self.question, question)
+        order = torch.sort(torch.cat([self.question[kept], by.question]), stable=True).indices
+
+        def joined(own: Tensor | None, other: Tensor | None) -> Tensor:
+            parts = (
+                (own[kept] if own is not None else kept.new_zeros(int(kept.sum()))),
+                (other if other is not None else kept.new_zeros(len(by.question))),
+            )
+            return torch.cat(parts)[order]
+
+        return Scores(
+            joined(self.question, by.question),
+            joined(self.node, by.node),
+            joined(self.log_probability, by.log_probability),
+            joined(self.supposed, by.supposed),
+            joined(self.around, by.around),
+        )
 
     def probability(self, facts: Calibration, guesses: Calibration | None = None) -> Float[Tensor, " N"]:
         """Calibrated probabilities of being an answer.

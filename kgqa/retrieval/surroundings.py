@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from kgqa.model.links import STEPS, Step, Surroundings
-from kgqa.retrieval.expander import Expander, ragged
+from kgqa.retrieval.expander import Expander, Groups, ragged
 from kgqa.retrieval.keys import key_node, key_row, make_key
 
 FANOUT = 50  # facts of one relation at one node that are looked at, the first ones by entity id
@@ -48,13 +48,26 @@ def fitting(expander: Expander, kind: Float[Tensor, "D D"], node: Int[Tensor, " 
 
 
 def surroundings(
-    expander: Expander, kind: Float[Tensor, "D D"], node: Int[Tensor, " Q"], asked: Int[Tensor, " Q"]
+    expander: Expander,
+    kind: Float[Tensor, "D D"],
+    node: Int[Tensor, " P"],
+    asked: Int[Tensor, " Q"],
+    start: Int[Tensor, " P"] | None = None,
+    more: Int[Tensor, " X"] | None = None,
 ) -> Surroundings:
-    """Walk around the nodes of Q queries, and find candidates for the other end of what they ask."""
+    """Walk around the nodes of Q queries, and find candidates for the other end of what they ask.
+
+    Args:
+        asked: the directed relation at whose other end the candidates stand.
+        start: the query of each node, ascending; None: each has one, in order, and whoever stands there already, as
+            far as the graph says, is no candidate.
+        more: (query, node) keys of candidates however likely, ascending.
+    """
     device = node.device
     own = expander.offer(node)
-    key = make_key(torch.arange(len(node), device=device), node)
-    mass = torch.ones(len(node), device=device)
+    by = torch.arange(len(node), device=device) if start is None else start
+    key = make_key(by, node)
+    mass = 1 / torch.bincount(by, minlength=len(asked))[by].float()
     position = torch.arange(len(node), device=device)
     steps: list[Step] = []
     keys: list[Tensor] = []
@@ -70,32 +83,42 @@ def surroundings(
         masses.append(mass.new_zeros(len(reached)).index_add(0, at, mass[owner] * chance))
         position = likeliest(key_row(reached), masses[-1], KEPT)
         key, mass = reached[position], masses[-1][position]
-    query, node_, found = _candidates(expander, kind, node, asked, keys, masses)
-    facts = _facts(expander, node_, asked[query] ^ 1)
-    return Surroundings(asked, tuple(steps), query, node_, found, facts, own.owner, own.relation)
-
-
-def _candidates(
-    expander: Expander, kind: Tensor, node: Tensor, asked: Tensor, keys: list[Tensor], masses: list[Tensor]
-) -> tuple[Tensor, Tensor, Tensor]:
-    every, at = torch.unique(torch.cat(keys), return_inverse=True)
-    total = masses[0].new_zeros(len(every)).index_add(0, at, torch.cat(masses))
-    good = key_node(every) != node[key_row(every)]
-    groups = expander.offer(node)
-    same = groups.relation == asked[groups.owner]
-    edge, known = expander.expand(groups.handle[same], groups.count[same])
-    good &= ~torch.isin(every, make_key(groups.owner[same][edge], known))
-    every, total = every[good], total[good]
-    nodes, back = torch.unique(key_node(every), return_inverse=True)
-    fits = fitting(expander, kind, nodes)[back, asked[key_row(every)] ^ 1]
-    every, total = every[fits], total[fits]
-    every = every[likeliest(key_row(every), total, CANDIDATES)]
-    found = torch.full((len(keys), len(every)), -1, device=node.device)
+    topics = make_key(by, node)
+    gone = torch.cat([topics, _known(expander, own, asked)]) if start is None else topics
+    every, total = _met(keys, masses, gone)
+    every = _candidates(expander, kind, asked, every, total, node.new_zeros(0) if more is None else more)
+    found = torch.full((len(keys), len(every)), -1, device=device)
     for number, reached in enumerate(keys):
         if len(reached):
             place = torch.searchsorted(reached, every).clamp(max=len(reached) - 1)
             found[number] = torch.where(reached[place] == every, place, -1)
-    return key_row(every), key_node(every), found
+    query, other = key_row(every), key_node(every)
+    facts = _facts(expander, other, asked[query] ^ 1)
+    return Surroundings(asked, by, tuple(steps), query, other, found, facts, by[own.owner], own.relation)
+
+
+def _known(expander: Expander, own: Groups, asked: Tensor) -> Tensor:
+    """(query, node) keys of who stands at the other end of what is asked, as far as the graph says."""
+    same = own.relation == asked[own.owner]
+    edge, known = expander.expand(own.handle[same], own.count[same])
+    return make_key(own.owner[same][edge], known)
+
+
+def _met(keys: list[Tensor], masses: list[Tensor], gone: Tensor) -> tuple[Tensor, Tensor]:
+    """Who was met, but for those at the keys ``gone``, and with how much mass at all steps together."""
+    every, at = torch.unique(torch.cat(keys), return_inverse=True)
+    total = masses[0].new_zeros(len(every)).index_add(0, at, torch.cat(masses))
+    good = ~torch.isin(every, gone)
+    return every[good], total[good]
+
+
+def _candidates(expander: Expander, kind: Tensor, asked: Tensor, every: Tensor, total: Tensor, more: Tensor) -> Tensor:
+    """The likeliest of those met that are of a kind to stand at the other end of what is asked, and ``more``."""
+    nodes, back = torch.unique(key_node(every), return_inverse=True)
+    fits = fitting(expander, kind, nodes)[back, asked[key_row(every)] ^ 1]
+    every, total = every[fits], total[fits]
+    every = every[likeliest(key_row(every), total, CANDIDATES)]
+    return torch.unique(torch.cat([every, more])) if len(more) else every
 
 
 def likeliest(query: Tensor, mass: Tensor, most: int) -> Tensor:

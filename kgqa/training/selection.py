@@ -36,6 +36,7 @@ class DevScore:
     shift: float
     questions: int
     abstained: float = 1.0
+    most: float = 1.0
 
     @property
     def quality(self) -> float:
@@ -48,7 +49,7 @@ class DevScore:
 
     @property
     def calibration(self) -> Calibration:
-        return Calibration(scale=self.scale, shift=self.shift)
+        return Calibration(scale=self.scale, shift=self.shift, most=self.most)
 
     def as_dict(self) -> dict[str, float | int]:
         return asdict(self)
@@ -165,7 +166,15 @@ def judge(scored: Scored, unanswerable: Scored | None = None) -> DevScore:
     first = torch.searchsorted(question, question) == torch.arange(len(question))
     hit = zero.index_add(0, question, (first & gold).float())
     abstained = 1.0 if unanswerable is None else _abstained(unanswerable, calibration)
-    return DevScore(float(hit.mean()), float(f1.mean()), calibration.scale, calibration.shift, questions, abstained)
+    return DevScore(
+        float(hit.mean()),
+        float(f1.mean()),
+        calibration.scale,
+        calibration.shift,
+        questions,
+        abstained,
+        calibration.most,
+    )
 
 
 def _abstained(unanswerable: Scored, calibration: Calibration) -> float:

@@ -24,12 +24,14 @@ from kgqa.model.decision import Calibration
 from kgqa.model.encoder import Encoder
 from kgqa.model.network import ReaderNetwork
 from kgqa.model.relations import RelationTable
+from kgqa.retrieval.answers import AnswerGuesser
 from kgqa.retrieval.expander import SnapshotExpander
 from kgqa.retrieval.guesses import LinkGuesser
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, Walk, walk
 from kgqa.stores.snapshot import Snapshot
+from kgqa.training.answers import AnswerTraining, nothing_said
 from kgqa.training.config import TrainConfig
 from kgqa.training.distill import Teaching
 from kgqa.training.links import LinkTraining
@@ -146,8 +148,9 @@ class Trainer:
         self.unanswerable = Unanswerable(config, train, encoder, known)
         dev_unanswerable = Unanswerable(config, dev, encoder, known, UNKNOWN_DEV)
         self.dev_texts, self.dev_unknown = dev_unanswerable.texts, dev_unanswerable.all_unknown()
-        # The link predictor learns by itself, before: what it guesses must not change while questions are read.
-        learning = [p for name, p in self.network.named_parameters() if not name.startswith("links.")]
+        # The link predictor learns by itself, before: what it guesses must not change while questions are read. And
+        # the answer predictor afterwards, from what was read.
+        learning = [p for name, p in self.network.named_parameters() if not name.startswith(("links.", "answers."))]
         self.optimizer = torch.optim.AdamW(learning, lr=config.learning_rate, weight_decay=1e-4)
         self.linked = self.network.links is None
         self.way_step, self.step, self.looked, self.spent, self.saved = 0, 0, -1, 0.0, 0.0
@@ -206,7 +209,8 @@ class Trainer:
             self._save()
         self.network.load_state_dict(self.best_weights)
         assert self.best is not None
-        return Trained(self.network, self.best, self.spent, self.step, self._guesses(dev_texts))
+        spent = self.spent + self._learn_answers(texts, self.best.calibration, progress)
+        return Trained(self.network, self.best, spent, self.step, self._guesses(dev_texts))
 
     def _link(self, progress: Callable[[Progress], None]) -> None:
         """Teach the link predictor, if there is one, and guess by it from then on."""
@@ -221,6 +225,29 @@ class Trainer:
             self._save()
         links.requires_grad_(False)
         self.expander.guesser = LinkGuesser(links, self.relation_text, self.expander)
+
+    def _learn_answers(self, texts: TextStates, facts: Calibration, progress: Callable[[Progress], None]) -> float:
+        """Teach the answer predictor, if there is one, and guess by it from then on; gives the seconds that took.
+
+        A run that was interrupted here begins this anew.
+        """
+        answers, guesser, config = self.network.answers, self.expander.guesser, self.config
+        if answers is None or guesser is None:
+            return 0.0
+        began = time.monotonic()
+        answer_guesser = AnswerGuesser(answers, self.relation_text, self.expander)
+        order = torch.randperm(len(self.usable), generator=torch.Generator().manual_seed(config.seed))
+        unsaid = nothing_said(
+            self.network, self.expander, self._whole_table(), self.train, texts, self.usable[order],
+            Budget(config.budget_edges), facts, config.answer_questions,
+        )  # fmt: skip
+        if unsaid:
+            taught = AnswerTraining(config.answer_steps, config.answer_batch, config.seed)
+            for step, loss in enumerate(taught.steps_on(answer_guesser, unsaid), 1):
+                progress(Progress(step, config.answer_steps, loss, self.best))
+            guesser.answers = answer_guesser
+        answers.requires_grad_(False)
+        return time.monotonic() - began
 
     def _guesses(self, texts: TextStates) -> Calibration | None:
         """The calibration of guesses on the dev questions, if there are any."""
@@ -309,7 +336,8 @@ class Trainer:
     def _needed(self) -> Tensor:
         """Which texts the steps to come ask for: of those in words of no relation, which are many, only a few."""
         needed = torch.zeros(len(self.unanswerable.texts), dtype=torch.bool)
-        if self.step < self.config.steps or self.way_step < self.config.way_steps:
+        steps = self.step < self.config.steps or self.way_step < self.config.way_steps
+        if steps or self.network.answers is not None:
             needed[: len(self.train.texts)] = True
         for step in range(self.step, self.config.steps):
             chosen = self._chosen(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from kgqa.data.graph import Walker, thinned
 from kgqa.data.questions import as_json
 from kgqa.data.sets import open_set
+from kgqa.model.checkpoint import shipped
 from tests.command import Kgqa
 from tests.sets import asked, family, graph
 
@@ -209,6 +211,27 @@ def test_an_experiment_that_begins_with_a_reader_that_ships(kgqa: Kgqa, data: Pa
     narrow = experiment(tmp_path, seeds=[0], start="general", train={**few, "model": {"state_dim": 32}}, also=[])
     kgqa("bench", "experiment", narrow, "--data", data, "--out", "other").failed_after_lines(
         "other settings of the model (state_dim is 128)"
+    )
+
+
+def test_an_experiment_that_begins_with_a_reader_adapted_to_its_graph(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    few = {"steps": 1, "batch_size": 16, "evaluate_every": 1, "model": {"reorder": False}}
+    adapt = {"number": 150, "way_steps": 2, "steps": 2, "runs": 2}
+    path = experiment(tmp_path, seeds=[0], adapt=adapt, train=few, also=[])
+    kgqa("bench", "experiment", path, "--data", data, "--json", "rows.jsonl", "--threads", "1").succeeded()
+    hits = [row["value"] for row in rows_of(tmp_path / "rows.jsonl") if row["metric"] == "hits_at_1"]
+    assert max(hits) > 0.8
+    adapted = tmp_path / "runs/small/adapted-0"
+    made = json.loads((tmp_path / "runs/small/full-0/config.json").read_text("utf-8"))
+    assert made["trained"]["start"]["made"] == "questions from the graph itself"
+    assert made["trained"]["start"]["readers"] == 2
+    before = (adapted / "model.safetensors").stat().st_mtime_ns
+    kgqa("bench", "experiment", path, "--data", data, "--threads", "1").succeeded()  # and isn't made anew
+    assert (adapted / "model.safetensors").stat().st_mtime_ns == before
+
+    shutil.copytree(shipped("films"), tmp_path / "other/small/adapted-0")
+    kgqa("bench", "experiment", path, "--data", data, "--out", "other").failed_after_lines(
+        "this reader was adapted to another graph"
     )
 
 

@@ -101,3 +101,22 @@ def test_a_calibration_stays_finite_and_keeps_the_order(gold: list[bool]) -> Non
 def test_no_calibration_changes_nothing() -> None:
     said = torch.tensor([0.999, 0.5, 1e-4]).log()
     assert torch.allclose(Calibration()(said), said, atol=1e-5)
+
+
+def test_nothing_is_surer_than_the_surest_are_right() -> None:
+    """Of what is surest nine of ten are right; what is less sure is as sure as it says."""
+    generator = torch.Generator().manual_seed(0)
+    logit = torch.cat([torch.full((4000,), 12.0), torch.linspace(-4, 1.5, 4000)])
+    chance = torch.where(logit > 10, 0.9, torch.sigmoid(logit))
+    right = torch.rand(len(logit), generator=generator) < chance
+    found = fit_calibration(torch.nn.functional.logsigmoid(logit), right, torch.ones(len(logit)))
+    said = found(torch.nn.functional.logsigmoid(torch.tensor([12.0, 0.0, -2.0]))).exp()
+    assert said.tolist() == pytest.approx([0.9, 0.5, 0.12], abs=0.03)
+    assert found.most == pytest.approx(0.9, abs=0.02)
+
+
+def test_where_the_surest_are_right_they_may_be_as_sure() -> None:
+    logit = torch.linspace(-6, 12, 2000)
+    found = fit_calibration(torch.nn.functional.logsigmoid(logit), logit > 0, torch.ones(len(logit)))
+    assert found.most > 0.998
+    assert float(found(torch.tensor([-1e-5])).exp()) > 0.99

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.ceiling import ceiling
+from benchmarks.ceiling import ceiling, ceiling_of_part
 from graph_schema import Fact
 from kgqa.data import Question
 from kgqa.data.graph import Walker
+from kgqa.data.questions import GoldPath
 from tests.sets import graph
 
 WALKER = Walker(
@@ -41,3 +42,16 @@ def test_all_questions_count() -> None:
         WALKER, [about("crash", "bob"), about("heat", "cleo"), about("heat", "ann"), about("crash", "ann", "bob")]
     )
     assert found == {"hits_at_1": 0.625, "f1": pytest.approx((2 / 3 + 2) / 4), "more": 1, "uncovered": 1}
+
+
+def test_where_facts_are_gone_a_topic_or_all_answers_may_be() -> None:
+    left = Walker(graph([Fact("crash", "by", "bob"), Fact("heat", "with", "dora")]))
+
+    def asked(topic: str, *answers: str) -> Question:
+        way = GoldPath(topic, (("by", False),))
+        return Question(f"who {topic}", ((4, 4 + len(topic)),), answers, "1-hop", paths=(way,))
+
+    whole = asked("crash", "bob", "ann")
+    broken = asked("heat", "dora")  # both are there, but not this fact
+    lost = [asked("alien", "bob"), asked("heat", "cleo")]
+    assert ceiling_of_part(left, [whole, broken, *lost]) == {"hits_at_1": 0.5, "broken": 3, "gone": 2}

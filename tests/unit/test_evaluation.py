@@ -218,6 +218,8 @@ def test_the_parts_of_a_directory_are_its_own(tmp_path: Path) -> None:
         ({"set": "freebase"}, "set: "),
         ({"questions": 0}, "questions: "),
         ({"start": "specific"}, "start: "),
+        ({"start": "general", "adapt": {"runs": 3}}, "start and adapt both say what is begun with"),
+        ({"adapt": {"runs": 0}}, "adapt.runs: "),
         ({"by": "luck"}, "by: "),
         ({"seeds": []}, "seeds: "),
         ({"also": ["magic"]}, "also.0: "),

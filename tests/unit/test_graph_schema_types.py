@@ -102,7 +102,7 @@ def test_written_adds_up() -> None:
 
 
 def test_what_an_answer_supposes_is_plain_json() -> None:
-    answer = Answer(Entity("D", "Dieterle"), 0.4, supposed=(Fact("Juarez", "directed_by", "D"),))
+    answer = Answer(Entity("D", "Dieterle"), 0.4, supposed=(Fact("Juarez", "directed_by", "D"),), guessed=True)
     response = Response("who directed Juarez", (answer,), names={"D": "Dieterle"})
     plain = json.loads(json.dumps(response.as_dict()))["answers"][0]
     assert plain["guessed"] is True

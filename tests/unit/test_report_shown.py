@@ -10,7 +10,7 @@ PATH = EvidencePath((EvidenceStep(Fact("m1", "directed_by", "p1"), False, 1.0),)
 
 def test_guesses_are_called_guesses_and_entities_by_their_names() -> None:
     known = Answer(Entity("p1", "Michael Mann"), 0.9, (PATH,))
-    guessed = Answer(Entity("p2", "Ridley Scott"), 0.5, supposed=(Fact("m1", "directed_by", "p2"),))
+    guessed = Answer(Entity("p2", "Ridley Scott"), 0.5, supposed=(Fact("m1", "directed_by", "p2"),), guessed=True)
     names = {"m1": "Heat", "p1": "Michael Mann", "p2": "Ridley Scott"}
     one = Shown(
         text="who directed [Heat]",
