@@ -39,6 +39,7 @@ from kgqa.training.session import train
 TAGS, GENRE = "has_tags", "has_genre"
 FILMS = 4  # of a person, at least
 OFTEN = 100  # people who can be asked for a genre, at least
+EDGES = 2000  # that a question may expand at one hop in training: each entity reached brings a vector
 ASKED = {
     "directed_by": ("which {genre} films did [{who}] direct", "the {genre} movies directed by [{who}]"),
     "starred_actors": ("which {genre} films did [{who}] act in", "the {genre} movies starring [{who}]"),
@@ -63,7 +64,8 @@ def described(data: Path, encoder: Encoder, seed: int, scratch: Path) -> Describ
     """MetaQA's graph with vectors instead of genres and tags, and questions by genre."""
     facts = list(open_set("metaqa", data).graph().all_facts())
     tags, genres = (_tails(facts, relation) for relation in (TAGS, GENRE))
-    about = encoder.embed([", ".join(sorted(tags[film])) for film in sorted(tags)]).tolist()
+    texts = [", ".join(sorted(tags[film])) for film in sorted(tags)]
+    about = [vector for at in range(0, len(texts), 256) for vector in encoder.embed(texts[at : at + 256]).tolist()]
     vectors = dict(zip(sorted(tags), about, strict=True))
     films = tags.keys() & genres.keys()
     left = [fact for fact in facts if fact.head in films and fact.relation not in (TAGS, GENRE)]
@@ -152,7 +154,8 @@ def main() -> None:
                 recorder.row("described", "hits_at_1", by_chance(asked, made.snapshot), len(asked), variant="by chance")
             ]
             for variant, model in VARIANTS.items():
-                config = TrainConfig.model_validate({"model": model, "seed": seed, "steps": given.steps})
+                settings = {"model": model, "seed": seed, "steps": given.steps, "budget_edges": EDGES}
+                config = TrainConfig.model_validate(settings)
                 run = Path(scratch) / variant.replace(" ", "-")
                 checkpoint = train(config, encoder, made.snapshot, made.parts["train"], made.parts["dev"], run)
                 scores = evaluate(Answerer(made.snapshot, checkpoint, encoder), asked, made.snapshot).scores

@@ -39,7 +39,7 @@ class TrainConfig(BaseModel):
     link_queries: int = Field(96, gt=0, description="facts that it has to find again in a step")
     link_hidden: float = Field(0.5, gt=0, lt=1, description="share of the facts that is hidden meanwhile, at most")
     answer_steps: int = Field(
-        400, ge=0, description="with around: steps that the answer predictor is taught afterwards"
+        700, ge=0, description="with around: steps that the answer predictor is taught afterwards"
     )
     answer_batch: int = Field(96, gt=0, description="questions of such a step")
     answer_questions: int = Field(8000, gt=0, description="questions that it is taught on, at most")
