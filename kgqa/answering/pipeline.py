@@ -129,7 +129,9 @@ class Answerer:
                     self.network.links,
                     table.text,
                     self._expander,
-                    None if answers is None else AnswerGuesser(answers, table.text, self._expander),
+                    AnswerGuesser(answers, table.text, self._expander)
+                    if answers is not None and answers.taught
+                    else None,
                 )
         self._expander.seconds = 0.0
         return self._expander

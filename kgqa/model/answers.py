@@ -54,11 +54,18 @@ class Sought:
 
 
 class AnswerPredictor(AroundReader):
-    """Scores candidates for an answer. Formula: see the module's text."""
+    """Scores candidates for an answer. Formula: see the module's text.
+
+    Attributes:
+        taught: 1 once it has learned; before, nothing may be guessed by it. [], kept with the weights.
+    """
+
+    taught: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config, told=3)
         key = config.relation_dim
+        self.register_buffer("taught", torch.zeros(()))
         self.place = nn.ModuleList(nn.Linear(key, key, bias=False) for _ in range(config.max_hops))
 
     def forward(

@@ -31,10 +31,9 @@ AT_ONCE = 128  # questions that are looked at together
 
 @dataclass(frozen=True)
 class Asked:
-    """Questions of one topic each: ``question`` [Q] and ``row`` [Q], ascending, and what they seek."""
+    """Questions of one topic each, ``question`` [Q], ascending, and what they seek."""
 
     question: Int[Tensor, " Q"]
-    row: Int[Tensor, " Q"]
     sought: Sought
 
 
@@ -117,7 +116,7 @@ def seek(
     key, found = _reached(question, facts, guesses)
     topics = make_key(torch.searchsorted(rows, topic_row[mine]), topic_node[mine]).sort().values
     sought = Sought(logits, going, last, key_row(topics), key_node(topics), key, *found)
-    return Asked(question, rows, sought)
+    return Asked(question, sought)
 
 
 def taken(sought: Sought, begin: int, end: int) -> Sought:

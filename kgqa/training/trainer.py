@@ -241,10 +241,11 @@ class Trainer:
             self.network, self.expander, self._whole_table(), self.train, texts, self.usable[order],
             Budget(config.budget_edges), facts, config.answer_questions,
         )  # fmt: skip
-        if unsaid:
+        if unsaid and config.answer_steps:
             taught = AnswerTraining(config.answer_steps, config.answer_batch, config.seed)
             for step, loss in enumerate(taught.steps_on(answer_guesser, unsaid), 1):
                 progress(Progress(step, config.answer_steps, loss, self.best))
+            answers.taught.fill_(1)
             guesser.answers = answer_guesser
         answers.requires_grad_(False)
         return time.monotonic() - began

@@ -167,6 +167,16 @@ def test_a_run_that_was_stopped_in_between_ends_the_same(answerer: Answerer, enc
     assert again.config.guesses == answerer.checkpoint.config.guesses
 
 
+def test_one_that_was_taught_nothing_guesses_nothing(encoder: Encoder, tmp_path: Path) -> None:
+    everything = questions()
+    few = CONFIG.model_copy(update={"steps": 2, "link_steps": 2, "answer_steps": 0, "evaluate_every": 2})
+    snapshot = graph(SAID)
+    untaught = Answerer(snapshot, train(few, encoder, snapshot, everything[:20], everything[20:30], tmp_path), encoder)
+    guesser = untaught.expander(snapshot).guesser
+    assert guesser is not None
+    assert guesser.answers is None
+
+
 def test_it_takes_guesses() -> None:
     with pytest.raises(ValidationError, match="around: answers are guessed after facts, and guess is off"):
         ModelConfig(around=True)
