@@ -29,11 +29,14 @@ from kgqa.model.relations import RelationTable
 from kgqa.retrieval.answers import seek
 from kgqa.retrieval.asked import Kinds
 from kgqa.retrieval.expander import Expander
+from kgqa.retrieval.keys import make_key
 from kgqa.retrieval.scores import Scores, combine, read
+from kgqa.retrieval.surroundings import likeliest
 from kgqa.retrieval.walk import Budget, Walk
 
 MOST_HOPS = 3  # whose orders are tried
 FAINT, CLEAR, CLEARER = 0.2, 0.3, 0.7
+DOUBTED = 0.5  # the probability below which what facts say is more likely wrong than right
 BY_PLAN = 0.3  # what a number of hops is worth less if the plan gives it no probability
 
 
@@ -51,8 +54,9 @@ def read_again(
 ) -> tuple[Plan, Walk, Reading, Scores]:
     """Read by facts, and where they say nothing, or hardly anything, once more; and the plan by which it was read.
 
-    Guesses at what the graph lacks come last, so a guess never stands beside what is known, nor against it; and where
-    the network has learned to, the answer itself is guessed from what lies around its topic.
+    Guesses at what the graph lacks come last, so a guess never stands beside what is known. Where the network has
+    learned to, the answer itself is guessed from what lies around its topic; that guess, which is told what facts say,
+    also stands for what facts say with a probability below ``DOUBTED``, if it is another.
 
     Args:
         row_question: the question of each row, ascending. facts: calibration of what facts lead to.
@@ -75,21 +79,69 @@ def read_again(
             reached, reading = read(network, plan, table, expander, topic_row, topic_node, budget, kinds=kinds)
             scores = combine(reached, reading, row_question)
     if expander.guesser is not None:
-        guessing = ~said(scores, facts, int(row_question[-1]) + 1)[row_question]
-        if bool(guessing.any()):
-            by_facts = scores
-            reached, reading = read(
-                network, plan, table, expander, topic_row, topic_node, budget, guessing=guessing, kinds=kinds
-            )
-            scores = combine(reached, reading, row_question)
-            if expander.guesser.answers is not None:
-                rows = alone(row_question, guessing)
-                asked = seek(
-                    network, plan, table, expander, rows, row_question, topic_row, topic_node, by_facts, scores
-                )
-                if asked is not None:
-                    scores = scores.replaced(asked.question, expander.guesser.answers.guess(asked))
+        reached, reading, scores = _with_guesses(
+            network, plan, table, expander, topic_row, topic_node, budget, row_question, facts, kinds,
+            (reached, reading, scores),
+        )  # fmt: skip
     return plan, reached, reading, scores
+
+
+def _with_guesses(
+    network: ReaderNetwork,
+    plan: Plan,
+    table: RelationTable,
+    expander: Expander,
+    topic_row: Tensor,
+    topic_node: Tensor,
+    budget: Budget,
+    row_question: Tensor,
+    facts: Calibration,
+    kinds: Kinds | None,
+    by_facts: tuple[Walk, Reading, Scores],
+) -> tuple[Walk, Reading, Scores]:
+    """What was read by facts, with guesses for the questions of which facts say nothing, or nothing that holds."""
+    assert expander.guesser is not None
+    answers, found = expander.guesser.answers, by_facts[2]
+    questions = int(row_question[-1]) + 1
+    silent = ~said(found, facts, questions)
+    doubted = torch.zeros_like(silent)
+    if answers is not None:
+        doubted = ~silent & ~sure(found, facts, questions) & (torch.bincount(row_question, minlength=questions) == 1)
+
+    def read_with(guessing: Tensor) -> tuple[Walk, Reading, Scores]:
+        if not bool(guessing.any()):
+            return by_facts
+        walked = read(
+            network, plan, table, expander, topic_row, topic_node, budget,
+            guessing=guessing[row_question], kinds=kinds,
+        )  # fmt: skip
+        return *walked, combine(*walked, row_question)
+
+    reached, reading, scores = read_with(silent | doubted)
+    if answers is None or not bool((silent | doubted).any()):
+        return reached, reading, scores
+    rows = alone(row_question, (silent | doubted)[row_question])
+    asked = seek(network, plan, table, expander, rows, row_question, topic_row, topic_node, found, scores)
+    held, guessed = doubted, None
+    if asked is not None:
+        guessed = answers.guess(asked)
+        held = doubted & ~_otherwise(guessed, found, _chosen(found, facts, questions), questions)
+    if bool(held.any()):  # what facts say of these stays as it was
+        reached, reading, scores = read_with(silent | (doubted & ~held))
+    if asked is None or guessed is None:
+        return reached, reading, scores
+    taken = asked.question[~held[asked.question]]
+    return reached, reading, scores.replaced(taken, guessed.of(taken))
+
+
+def _otherwise(guessed: Scores, found: Scores, chosen: Tensor, questions: int) -> Bool[Tensor, " Q"]:
+    """Of which questions the likeliest guess is none of the entities that facts say (``chosen``, of ``found``)."""
+    best = likeliest(guessed.question, guessed.log_probability, 1)
+    key = make_key(guessed.question[best], guessed.node[best])
+    other = best[~torch.isin(key, make_key(found.question[chosen], found.node[chosen]))]
+    differ = torch.zeros(questions, dtype=torch.bool, device=best.device)
+    differ[guessed.question[other]] = True
+    return differ
 
 
 def alone(row_question: Int[Tensor, " B"], some: Bool[Tensor, " B"]) -> Int[Tensor, " R"]:
@@ -183,10 +235,21 @@ def _best(scores: Scores, questions: int) -> Float[Tensor, " Q"]:
 
 def said(scores: Scores, facts: Calibration, questions: int) -> Bool[Tensor, " Q"]:
     """Whether anything is said of each question."""
+    found = torch.zeros(questions, dtype=torch.bool, device=scores.question.device)
+    found[scores.question[_chosen(scores, facts, questions)]] = True
+    return found
+
+
+def sure(scores: Scores, facts: Calibration, questions: int) -> Bool[Tensor, " Q"]:
+    """Whether something is said of each question, and its best is rather right than wrong."""
+    probability = scores.probability(facts)
+    best = probability.new_zeros(questions).scatter_reduce(0, scores.question, probability, "amax")
+    return said(scores, facts, questions) & (best >= DOUBTED)
+
+
+def _chosen(scores: Scores, facts: Calibration, questions: int) -> Int[Tensor, " C"]:
+    """Where in the scores the entities stand that are said."""
     order = torch.sort(scores.log_probability, descending=True, stable=True).indices
     order = order[torch.sort(scores.question[order], stable=True).indices]
-    question = scores.question[order]
-    chosen, _ = decide(question, scores.probability(facts)[order], questions)
-    found = torch.zeros(questions, dtype=torch.bool, device=question.device)
-    found[question[chosen]] = True
-    return found
+    chosen, _ = decide(scores.question[order], scores.probability(facts)[order], questions)
+    return order[chosen]

@@ -38,6 +38,12 @@ class Scores:
     supposed: Bool[Tensor, " N"] | None = None
     around: Bool[Tensor, " N"] | None = None
 
+    def of(self, question: Int[Tensor, " Q"]) -> Scores:
+        """Those of some questions."""
+        mine = torch.isin(self.question, question)
+        parts = (None if flag is None else flag[mine] for flag in (self.supposed, self.around))
+        return Scores(self.question[mine], self.node[mine], self.log_probability[mine], *parts)
+
     def replaced(self, question: Int[Tensor, " Q"], by: Scores) -> Scores:
         """These scores, with others for some questions.
 

@@ -39,10 +39,10 @@ class TrainConfig(BaseModel):
     link_queries: int = Field(96, gt=0, description="facts that it has to find again in a step")
     link_hidden: float = Field(0.5, gt=0, lt=1, description="share of the facts that is hidden meanwhile, at most")
     answer_steps: int = Field(
-        700, ge=0, description="with around: steps that the answer predictor is taught afterwards"
+        1400, ge=0, description="with around: steps that the answer predictor is taught afterwards"
     )
     answer_batch: int = Field(96, gt=0, description="questions of such a step")
-    answer_questions: int = Field(8000, gt=0, description="questions that it is taught on, at most")
+    answer_questions: int = Field(30_000, gt=0, description="questions that it is taught on, at most")
     keep_start: float = Field(0.0, ge=0, lt=1, description="of a reader begun with: its share in the weights kept")
     evaluate_every: int = Field(200, gt=0, description="steps between looks at the dev questions")
     dev_questions: int = Field(1500, gt=0, description="dev questions looked at, at most, spread evenly")

@@ -31,7 +31,7 @@ from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores, combine, read
 from kgqa.retrieval.walk import Budget, Walk, walk
 from kgqa.stores.snapshot import Snapshot
-from kgqa.training.answers import AnswerTraining, nothing_said
+from kgqa.training.answers import AnswerTraining, left_open
 from kgqa.training.config import TrainConfig
 from kgqa.training.distill import Teaching
 from kgqa.training.links import LinkTraining
@@ -237,13 +237,13 @@ class Trainer:
         began = time.monotonic()
         answer_guesser = AnswerGuesser(answers, self.relation_text, self.expander)
         order = torch.randperm(len(self.usable), generator=torch.Generator().manual_seed(config.seed))
-        unsaid = nothing_said(
+        unsettled = left_open(
             self.network, self.expander, self._whole_table(), self.train, texts, self.usable[order],
             Budget(config.budget_edges), facts, config.answer_questions,
         )  # fmt: skip
-        if unsaid and config.answer_steps:
+        if unsettled and config.answer_steps:
             taught = AnswerTraining(config.answer_steps, config.answer_batch, config.seed)
-            for step, loss in enumerate(taught.steps_on(answer_guesser, unsaid), 1):
+            for step, loss in enumerate(taught.steps_on(answer_guesser, unsettled), 1):
                 progress(Progress(step, config.answer_steps, loss, self.best))
             answers.taught.fill_(1)
             guesser.answers = answer_guesser

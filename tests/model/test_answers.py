@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from graph_schema import Fact
+from graph_schema import Fact, Response
 from kgqa.answering import Answerer
 from kgqa.cli.render import response_lines
 from kgqa.data.questions import Question
@@ -20,7 +21,8 @@ from kgqa.linking import split_brackets
 from kgqa.model.answers import LEAST, Sought
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
-from kgqa.retrieval.answers import taken, together
+from kgqa.retrieval import again
+from kgqa.retrieval.answers import AnswerGuesser, Asked, taken, together
 from kgqa.retrieval.keys import key_node, key_row, make_key
 from kgqa.retrieval.scores import Scores
 from kgqa.stores.snapshot import Snapshot
@@ -128,24 +130,69 @@ def test_without_it_a_guess_is_a_chain_of_guessed_facts(answerer: Answerer) -> N
         assert "around" not in answer.sides
 
 
-def test_what_facts_answer_stays_to_the_last_digit(answerer: Answerer) -> None:
+def told(answerer: Answerer, workers: range) -> tuple[list[Response], list[Response]]:
+    """Answers by facts alone, and with guesses."""
     snapshot = answerer.reader
     assert isinstance(snapshot, Snapshot)
     expander = answerer.expander(snapshot)
-    everything = [asked(f"Worker {worker}") for worker in range(WORKERS)]
+    everything = [asked(f"Worker {worker}") for worker in workers]
     with_guesses = answerer.ask_many(everything, snapshot)
     guesser, expander.guesser = expander.guesser, None
     try:
-        by_facts = answerer.ask_many(everything, snapshot)
+        return answerer.ask_many(everything, snapshot), with_guesses
     finally:
         expander.guesser = guesser
+
+
+def test_what_facts_answer_stays_to_the_last_digit(answerer: Answerer) -> None:
+    by_facts, with_guesses = told(answerer, range(WORKERS))
     assert sum(bool(one.answers) for one in by_facts) >= WORKERS / 2
     for one, other in zip(by_facts, with_guesses, strict=True):
-        if one.answers:
+        if one.answers and one.answers[0].score >= again.DOUBTED:
             assert one.answers == other.answers
             assert not any(answer.guessed for answer in other.answers)
-        else:
+        elif not one.answers:
             assert all(answer.guessed for answer in other.answers)
+
+
+def test_what_facts_are_doubted_in_stays_where_guesses_say_the_same(
+    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = told(answerer, range(WORKERS))[1]
+    monkeypatch.setattr(again, "DOUBTED", 1.5)  # all are
+    by_facts, with_guesses = told(answerer, range(WORKERS))
+    stayed = 0
+    for one, other, undoubted in zip(by_facts, with_guesses, before, strict=True):
+        if not one.answers:
+            assert other.answers == undoubted.answers
+        elif any(answer.guessed for answer in other.answers):
+            assert other.answers[0].entity not in {answer.entity for answer in one.answers}
+        else:
+            stayed += 1
+            assert one.answers == other.answers
+    assert stayed >= WORKERS / 3
+
+
+def test_where_facts_are_doubted_another_guess_stands_for_what_they_say(
+    answerer: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guess = AnswerGuesser.guess
+
+    def upside_down(self: AnswerGuesser, asked: Asked) -> Scores:
+        scores = guess(self, asked)
+        turned = torch.log(-torch.expm1(scores.log_probability.clamp(max=-1e-6)))
+        return replace(scores, log_probability=turned)
+
+    monkeypatch.setattr(AnswerGuesser, "guess", upside_down)
+    known = [worker for worker in range(WORKERS) if f"Worker {worker}" not in UNKNOWN]
+    by_facts, as_it_was = told(answerer, range(WORKERS))
+    assert all(by_facts[worker].answers == as_it_was[worker].answers for worker in known)
+    monkeypatch.setattr(again, "DOUBTED", 1.5)
+    other = told(answerer, range(WORKERS))[1]
+    changed = [worker for worker in known if by_facts[worker].answers and other[worker].answers]
+    assert len(changed) >= len(known) / 2
+    for worker in changed:
+        assert all(answer.guessed and not answer.evidence for answer in other[worker].answers)
 
 
 def test_alone_and_together_the_same_is_guessed(answerer: Answerer) -> None:
@@ -218,6 +265,16 @@ def test_one_by_one_and_put_together_it_is_what_it_was(sought: Sought) -> None:
     for name in vars(sought):
         assert torch.equal(getattr(whole, name), getattr(sought, name)), name
     assert torch.equal(key_node(taken(sought, 0, 99).key), key_node(sought.key))
+
+
+def test_scores_of_some_questions_are_taken() -> None:
+    own = Scores(torch.tensor([0, 1, 1, 3]), torch.tensor([4, 2, 9, 9]), torch.tensor([-1.0, -2.0, -3.0, -4.0]))
+    some = own.of(torch.tensor([0, 1]))
+    assert some.question.tolist() == [0, 1, 1]
+    assert some.node.tolist() == [4, 2, 9]
+    assert some.log_probability.tolist() == [-1, -2, -3]
+    assert some.supposed is None
+    assert len(own.of(torch.tensor([], dtype=torch.int64)).node) == 0
 
 
 def test_scores_of_some_questions_are_replaced() -> None:
