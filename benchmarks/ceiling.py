@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kgqa.cli.bench_sets import about_graph
+from kgqa.cli.common import script
 from kgqa.data import Question
 from kgqa.data.graph import Walker, thinned
 from kgqa.data.sets.registry import open_set
@@ -80,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

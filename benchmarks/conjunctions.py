@@ -17,6 +17,7 @@ import torch
 
 from kgqa.adapt.questions import conjunctions
 from kgqa.answering import Answerer
+from kgqa.cli.common import script
 from kgqa.data import Question
 from kgqa.data.graph import load_graph
 from kgqa.evaluation.accuracy import evaluate
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -25,6 +25,7 @@ import torch
 
 from graph_schema import Batch, Entity, Fact, Schema
 from kgqa.answering import Answerer
+from kgqa.cli.common import script
 from kgqa.data import Question
 from kgqa.data.sets import open_set
 from kgqa.evaluation.accuracy import evaluate
@@ -168,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -29,6 +29,7 @@ import yaml
 from graph_schema import Response
 from graph_schema.text import name_key
 from kgqa.answering import Answerer, checkpoint_for
+from kgqa.cli.common import script
 from kgqa.evaluation.record import Recorder, append
 from kgqa.model.encoder import Encoder
 from kgqa.names import NamesIndex
@@ -146,4 +147,4 @@ def report(done: Sequence[Asked], name: str, names: bool, checkpoint: str, path:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

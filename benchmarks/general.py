@@ -25,6 +25,7 @@ from kgqa.adapt.questions import held_out, make_questions
 from kgqa.adapt.session import SETTINGS, scores
 from kgqa.adapt.synonyms import likely_kinds, synonyms
 from kgqa.cli.adapt import GOING_ON
+from kgqa.cli.common import script
 from kgqa.cli.train import TrainingBar, train_config
 from kgqa.evaluation.record import Recorder, append
 from kgqa.model.checkpoint import load_checkpoint
@@ -132,4 +133,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

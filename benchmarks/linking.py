@@ -29,6 +29,7 @@ import torch
 
 from graph_schema import Entity
 from kgqa.answering import Answerer, Stopwatch
+from kgqa.cli.common import script
 from kgqa.config import load_settings
 from kgqa.data import Question
 from kgqa.data.sets.metaqa import open_metaqa
@@ -199,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

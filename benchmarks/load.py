@@ -52,6 +52,7 @@ import neo4j
 
 import ingest
 from graph_schema import GraphStore
+from kgqa.cli.common import script
 from kgqa.stores import open_store
 from kgqa.stores.neo4j_offline import OfflineWriter
 
@@ -397,4 +398,4 @@ def show(set_: str, figures: Iterator[tuple[str, float]], recorder: Recorder, co
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.foreign import Asked, asked, report, shown
 from kgqa.answering import Answerer, checkpoint_for
+from kgqa.cli.common import script
 from kgqa.model.encoder import Encoder
 from kgqa.names import NamesIndex
 from kgqa.stores import open_reader
@@ -170,4 +171,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(main)

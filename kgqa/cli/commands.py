@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from graph_schema import KgqaError
 from kgqa import __version__
 from kgqa.cli import adapt, ask, bench, connect, distill, ingest, loads, report, schema, store, train
-from kgqa.cli.common import errors
+from kgqa.cli.common import fail
 
 app = typer.Typer(
     name="kgqa",
@@ -62,21 +61,13 @@ def run() -> int:
         status = app(prog_name="kgqa", standalone_mode=False)
         sys.stdout.flush()  # here, so that a reader who went away is noticed here
     except KgqaError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     except typer.TyperException as error:  # wrong usage; of no message where the help was shown instead
-        _fail(error.format_message(), 2, _advice(error))
+        fail(error.format_message(), 2, _advice(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more at its end
         sys.exit(1)
     return status if isinstance(status, int) else 0
-
-
-def _fail(message: str, status: int, advice: str = "") -> NoReturn:
-    """Say what was wrong, on one line, and end."""
-    if message:
-        ended = message if not advice or message.endswith((".", "?")) else f"{message}."
-        errors.print(f"[bold red]error:[/] {escape(' '.join(f'{ended}{advice}'.split()))}", soft_wrap=True)
-    sys.exit(status)
 
 
 def _advice(error: typer.TyperException) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from graph_schema import ConfigError, GraphReader, GraphStore
+from graph_schema import ConfigError, GraphReader, GraphStore, KgqaError
+from kgqa.cli import INTERRUPTED
 from kgqa.config import Settings, load_settings
 from kgqa.names import NamesIndex, open_index
 from kgqa.stores import open_reader, open_store
@@ -49,6 +51,32 @@ AnySchemaOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Go on without asking, though something goes or changes.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def fail(message: str, status: int, advice: str = "") -> NoReturn:
+    """Say what was wrong, on one line, and end."""
+    if message:
+        ended = message if not advice or message.endswith((".", "?")) else f"{message}."
+        errors.print(f"[bold red]error:[/] {escape(' '.join(f'{ended}{advice}'.split()))}", soft_wrap=True)
+    sys.exit(status)
+
+
+def script(main: Callable[[], None]) -> None:
+    """Run a script of benchmarks/, and say on one line what whoever runs it can mend, as the commands do.
+
+    Raises:
+        SystemExit: of status 1 after such an error, of 130 where it was interrupted.
+    """
+    try:
+        main()
+    except KgqaError as error:
+        fail(str(error), 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        fail(f"{error.filename}: {error.strerror}", 1)
+    except KeyboardInterrupt:
+        fail("stopped; run the same command to start again", INTERRUPTED)
 
 
 def settings(config: Path | None, **flags: Any) -> Settings:
