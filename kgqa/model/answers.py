@@ -12,6 +12,7 @@ taken; P_t: learned, one for each place), and of each candidate v beside its wal
     how many facts of the last relation lead to it, whatever the question, and the reader's log-odds of it: by facts,
     and with guessed facts (of one that wasn't reached: those of ``LEAST``).
 
+The walks go two steps further than the longest way of a question: round a hop that is missing, over three that aren't.
 Inductive, as the link predictor is: nothing is learned of an entity or a relation's id.
 """
 
@@ -28,6 +29,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.links import AroundReader, Surroundings
 
 LEAST = -12.0  # log probability from which on one counts, and that of what wasn't reached
+DETOUR = 2  # steps of the walks beyond a question's longest way
 _MOST = -1e-4  # above, none is told apart
 
 
@@ -63,7 +65,7 @@ class AnswerPredictor(AroundReader):
     taught: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config, told=3)
+        super().__init__(config, told=3, steps=config.max_hops + DETOUR)
         key = config.relation_dim
         self.register_buffer("taught", torch.zeros(()))
         self.place = nn.ModuleList(nn.Linear(key, key, bias=False) for _ in range(config.max_hops))

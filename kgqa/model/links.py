@@ -33,7 +33,7 @@ from kgqa.model.config import ModelConfig
 from kgqa.model.relations import directed_keys
 from kgqa.model.slots import gated
 
-STEPS = 3
+STEPS = 3  # of the walks around a node whose missing facts are guessed
 _LEAST = 1e-4  # a chance that counts as none
 
 
@@ -83,10 +83,10 @@ class AroundReader(MessagePassing):  # type: ignore[misc]  # torch-geometric shi
     """Scores candidates around nodes by slots written on the walks that met them. Formula: see the module's text.
 
     Args:
-        told: how many numbers are told of each candidate beside its walks.
+        told: how many numbers are told of each candidate beside its walks. steps: of the walks.
     """
 
-    def __init__(self, config: ModelConfig, told: int) -> None:
+    def __init__(self, config: ModelConfig, told: int, steps: int) -> None:
         super().__init__(aggr="add")
         key, slot, channels = config.relation_dim, config.slot_dim, config.link_channels
         self.config = config
@@ -95,8 +95,8 @@ class AroundReader(MessagePassing):  # type: ignore[misc]  # torch-geometric shi
         self.walked = nn.Linear(key, key)
         self.asked = nn.Linear(key, key, bias=False)
         self.width = channels
-        self.channels = nn.ModuleList(nn.Linear(key, channels) for _ in range(STEPS))
-        self.taken = nn.ModuleList(nn.Linear(channels + told, slot) for _ in range(STEPS))
+        self.channels = nn.ModuleList(nn.Linear(key, channels) for _ in range(steps))
+        self.taken = nn.ModuleList(nn.Linear(channels + told, slot) for _ in range(steps))
         self.gates = nn.Linear(2 * slot, 2 * slot)
         self.gates_state = nn.Linear(key, 2 * slot, bias=False)
         self.reader = SlotReader(config.model_copy(update={"state_dim": key}))
@@ -153,7 +153,7 @@ class LinkPredictor(AroundReader):
     """Scores candidates for missing facts: what is sought is who is at the other end of a directed relation."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config, told=1)
+        super().__init__(config, told=1, steps=STEPS)
 
     def forward(self, keys: Float[Tensor, "D K"], around: Surroundings) -> Float[Tensor, " C"]:
         """Logits of the C candidates being facts. ``keys``: see ``keys``."""

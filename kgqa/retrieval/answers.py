@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REACHED = 48  # entities that a walk reached which are candidates, the likeliest of a question
 USUAL = 64  # who stands at the other end of most facts of a relation is a candidate, wherever the topic is
+MET = 192  # whom walks met who are candidates, the likeliest of a question
 AT_ONCE = 128  # questions that are looked at together
 
 
@@ -59,8 +60,9 @@ class AnswerGuesser:
         topics = make_key(sought.topic_query, sought.topic_node)
         more = torch.unique(torch.cat([usual[~torch.isin(usual, topics)], sought.key]))
         return surroundings(
-            self._expander, self._kind, sought.topic_node, sought.last, start=sought.topic_query, more=more
-        )
+            self._expander, self._kind, sought.topic_node, sought.last, start=sought.topic_query, more=more,
+            length=len(self.answers.channels), most=MET,
+        )  # fmt: skip
 
     def logits(self, sought: Sought, around: Surroundings) -> Float[Tensor, " C"]:
         """Of the candidates of ``around``; differentiable."""

@@ -54,6 +54,8 @@ def surroundings(
     asked: Int[Tensor, " Q"],
     start: Int[Tensor, " P"] | None = None,
     more: Int[Tensor, " X"] | None = None,
+    length: int = STEPS,
+    most: int = CANDIDATES,
 ) -> Surroundings:
     """Walk around the nodes of Q queries, and find candidates for the other end of what they ask.
 
@@ -62,6 +64,7 @@ def surroundings(
         start: the query of each node, ascending; None: each has one, in order, and whoever stands there already, as
             far as the graph says, is no candidate.
         more: (query, node) keys of candidates however likely, ascending.
+        length: steps of the walks. most: candidates of a query, the likeliest.
     """
     device = node.device
     own = expander.offer(node)
@@ -72,7 +75,7 @@ def surroundings(
     steps: list[Step] = []
     keys: list[Tensor] = []
     masses: list[Tensor] = []
-    for _ in range(STEPS):
+    for _ in range(length):
         groups = own if not steps else expander.offer(key_node(key))
         edge, target = expander.expand(groups.handle, groups.count.clamp(max=FANOUT))
         owner = groups.owner[edge]
@@ -86,7 +89,7 @@ def surroundings(
     topics = make_key(by, node)
     gone = torch.cat([topics, _known(expander, own, asked)]) if start is None else topics
     every, total = _met(keys, masses, gone)
-    every = _candidates(expander, kind, asked, every, total, node.new_zeros(0) if more is None else more)
+    every = _candidates(expander, kind, asked, every, total, most, node.new_zeros(0) if more is None else more)
     found = torch.full((len(keys), len(every)), -1, device=device)
     for number, reached in enumerate(keys):
         if len(reached):
@@ -112,12 +115,14 @@ def _met(keys: list[Tensor], masses: list[Tensor], gone: Tensor) -> tuple[Tensor
     return every[good], total[good]
 
 
-def _candidates(expander: Expander, kind: Tensor, asked: Tensor, every: Tensor, total: Tensor, more: Tensor) -> Tensor:
+def _candidates(
+    expander: Expander, kind: Tensor, asked: Tensor, every: Tensor, total: Tensor, most: int, more: Tensor
+) -> Tensor:
     """The likeliest of those met that are of a kind to stand at the other end of what is asked, and ``more``."""
     nodes, back = torch.unique(key_node(every), return_inverse=True)
     fits = fitting(expander, kind, nodes)[back, asked[key_row(every)] ^ 1]
     every, total = every[fits], total[fits]
-    every = every[likeliest(key_row(every), total, CANDIDATES)]
+    every = every[likeliest(key_row(every), total, most)]
     return torch.unique(torch.cat([every, more])) if len(more) else every
 
 

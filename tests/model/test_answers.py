@@ -21,6 +21,7 @@ from kgqa.linking import split_brackets
 from kgqa.model.answers import LEAST, Sought
 from kgqa.model.config import ModelConfig
 from kgqa.model.encoder import Encoder
+from kgqa.model.network import ReaderNetwork
 from kgqa.retrieval import again
 from kgqa.retrieval.answers import AnswerGuesser, Asked, taken, together
 from kgqa.retrieval.keys import key_node, key_row, make_key
@@ -222,6 +223,13 @@ def test_one_that_was_taught_nothing_guesses_nothing(encoder: Encoder, tmp_path:
     guesser = untaught.expander(snapshot).guesser
     assert guesser is not None
     assert guesser.answers is None
+
+
+def test_it_looks_further_than_the_longest_way() -> None:
+    for hops in (1, 2, 3):
+        answers = ReaderNetwork(MODEL.model_copy(update={"max_hops": hops})).answers
+        assert answers is not None
+        assert len(answers.channels) == len(answers.taken) == hops + 2
 
 
 def test_it_takes_guesses() -> None:

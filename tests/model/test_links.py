@@ -208,6 +208,21 @@ def test_gates_can_be_switched_off(
         assert not torch.allclose(links(links.keys(text), around), other(other.keys(text), around))
 
 
+@pytest.mark.parametrize("length", [3, 4, 5])
+def test_walks_go_as_far_as_they_are_asked_to(length: int) -> None:
+    chain = [Fact(f"n{at}", "next", f"n{at + 1}") for at in range(8)]
+    snapshot = graph(chain)
+    expander = SnapshotExpander(snapshot)
+    kind = kinds(expander.group_start, expander.group_relation, 2)
+    start = expander.nodes(["n0"])
+    found = surroundings(expander, kind, start, torch.tensor([0]), start=torch.tensor([0]), length=length)
+    assert len(found.steps) == len(found.found) == length
+    assert {snapshot.id_of(node) for node in found.node.tolist()} == {f"n{at}" for at in range(1, length + 1)}
+    two = surroundings(expander, kind, start, torch.tensor([0]), start=torch.tensor([0]), length=length, most=2)
+    assert len(two.node) == 2
+    assert set(two.node.tolist()) < set(found.node.tolist())
+
+
 # ---- the reader
 
 
