@@ -122,14 +122,12 @@ def _with_guesses(
         return reached, reading, scores
     rows = alone(row_question, (silent | doubted)[row_question])
     asked = seek(network, plan, table, expander, rows, row_question, topic_row, topic_node, found, scores)
-    held, guessed = doubted, None
-    if asked is not None:
-        guessed = answers.guess(asked)
-        held = doubted & ~_otherwise(guessed, found, _chosen(found, facts, questions), questions)
+    if asked is None:
+        return read_with(silent) if bool(doubted.any()) else (reached, reading, scores)
+    guessed = answers.guess(asked)
+    held = doubted & ~_otherwise(guessed, found, _chosen(found, facts, questions), questions)
     if bool(held.any()):  # what facts say of these stays as it was
         reached, reading, scores = read_with(silent | (doubted & ~held))
-    if asked is None or guessed is None:
-        return reached, reading, scores
     taken = asked.question[~held[asked.question]]
     return reached, reading, scores.replaced(taken, guessed.of(taken))
 
