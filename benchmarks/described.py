@@ -9,6 +9,9 @@ direct"); the answers are those of has_genre, which no reader sees. No person is
 
 The same reader is trained with vectors in its slots, without vectors, and without slots. What a film is about tells its
 genre only so far; "by chance" is what is to be expected of whoever picks one of a person's films.
+
+With --namesakes all films have one title, so that the answers are told from a person's other films by their slots
+alone: they have the same name, and the same relation to the topic.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from kgqa.training.session import train
 
 TAGS, GENRE = "has_tags", "has_genre"
 FILMS = 4  # of a person, at least
+TITLE = "The Film"  # of all films, if they are namesakes
 OFTEN = 100  # people who can be asked for a genre, at least
 EDGES = 2000  # that a question may expand at one hop in training: each entity reached brings a vector
 ASKED = {
@@ -61,8 +65,12 @@ class Described:
     parts: dict[str, list[Question]]
 
 
-def described(data: Path, encoder: Encoder, seed: int, scratch: Path) -> Described:
-    """MetaQA's graph with vectors instead of genres and tags, and questions by genre."""
+def described(data: Path, encoder: Encoder, seed: int, scratch: Path, *, namesakes: bool = False) -> Described:
+    """MetaQA's graph with vectors instead of genres and tags, and questions by genre.
+
+    Args:
+        namesakes: all films have the same title.
+    """
     facts = list(open_set("metaqa", data).graph().all_facts())
     tags, genres = (_tails(facts, relation) for relation in (TAGS, GENRE))
     texts = [", ".join(sorted(tags[film])) for film in sorted(tags)]
@@ -75,7 +83,8 @@ def described(data: Path, encoder: Encoder, seed: int, scratch: Path) -> Describ
     store = EmbeddedStore(scratch / "films.db", create=True)
     try:
         store.migrate(Schema())
-        store.write(Batch([Entity(id_, id_, properties=told.get(id_, {})) for id_ in ids], left))
+        names = {film: TITLE for film in films} if namesakes else {}
+        store.write(Batch([Entity(id_, names.get(id_, id_), properties=told.get(id_, {})) for id_ in ids], left))
         store.finish()
         snapshot = Snapshot.build(store)
     finally:
@@ -139,6 +148,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--namesakes", action="store_true", help="give all films one title")
     parser.add_argument("--encoder", help="text encoder: a directory or a model's name")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="append the figures to this file")
@@ -148,9 +158,9 @@ def main() -> None:
     encoder = Encoder(given.encoder)
     for seed in given.seeds:
         with TemporaryDirectory(prefix="kgqa-described-") as scratch:
-            made = described(given.data, encoder, seed, Path(scratch))
+            made = described(given.data, encoder, seed, Path(scratch), namesakes=given.namesakes)
             asked = made.parts[given.split]
-            recorder = Recorder(given.split, seed, "cpu", {"topics": "brackets"})
+            recorder = Recorder(given.split, seed, "cpu", {"topics": "brackets", "namesakes": given.namesakes})
             rows: list[Row] = [
                 recorder.row("described", "hits_at_1", by_chance(asked, made.snapshot), len(asked), variant="by chance")
             ]
