@@ -83,7 +83,7 @@ def described(data: Path, encoder: Encoder, seed: int, scratch: Path, *, namesak
     store = EmbeddedStore(scratch / "films.db", create=True)
     try:
         store.migrate(Schema())
-        names = {film: TITLE for film in films} if namesakes else {}
+        names = dict.fromkeys(films, TITLE) if namesakes else {}
         store.write(Batch([Entity(id_, names.get(id_, id_), properties=told.get(id_, {})) for id_ in ids], left))
         store.finish()
         snapshot = Snapshot.build(store)
