@@ -181,6 +181,11 @@ class Answerer:
         return replace(self._kinds_known, asked=torch.tensor(asked, device=device), named=says)
 
     @torch.inference_mode()
+    def planned(self, tokens: TokenStates, snapshot: Snapshot) -> tuple[Plan, RelationTable]:
+        """The plans of some texts, and a snapshot's relations, which they are to be compared with."""
+        return self.network.plan(tokens), self._relations(snapshot.relations(), snapshot.changes())
+
+    @torch.inference_mode()
     def plan(
         self, linked: Sequence[Linked], tokens: TokenStates, expander: Expander, watch: Stopwatch
     ) -> tuple[list[Linked], Plan, RelationTable] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,8 +36,9 @@ from kgqa.stores import without_password
 
 if TYPE_CHECKING:
     from kgqa.config import Settings
+    from kgqa.data import Question
     from kgqa.evaluation.experiment import Experiment
-    from kgqa.evaluation.record import Row
+    from kgqa.evaluation.record import Recorder, Row
     from kgqa.model.checkpoint import Checkpoint
     from kgqa.model.encoder import Encoder
     from kgqa.stores.snapshot import Snapshot
@@ -132,6 +134,28 @@ def _start(
     return load_checkpoint(shipped(wanted.start), chosen.device) if wanted.start else None
 
 
+def _told(
+    wanted: Experiment,
+    whole: Walker,
+    walker: Walker,
+    questions: Sequence[Question],
+    recorder: Recorder,
+    encoder: Encoder,
+) -> tuple[Snapshot, Walker, list[Row]]:
+    """The graphs of training and of asking, with what training questions tell, and how true that is."""
+    if not wanted.told:
+        return walker.snapshot, walker, []
+    from kgqa.evaluation.told import told_graphs, told_rows  # noqa: PLC0415  slow to import
+    from kgqa.model.checkpoint import load_checkpoint, shipped  # noqa: PLC0415  as above
+
+    reader = load_checkpoint(shipped(wanted.told.reader), recorder.device)
+    shuffled = drawn(list(questions), None, recorder.seed)
+    with common.errors.status("reading what answers tell"):
+        graphs = told_graphs(walker.snapshot, shuffled, wanted.told.hold, reader, encoder)
+    rows = list(told_rows(wanted.set, graphs.telling, whole, walker, recorder))
+    return graphs.training, Walker(graphs.asked), rows
+
+
 @app.command("experiment")
 def experiment(
     file: Annotated[Path, typer.Argument(help="The experiment (YAML), e.g. benchmarks/experiments/metaqa.yaml.")],
@@ -179,7 +203,8 @@ def experiment(
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
             with_questions(opened, parts, "train", "dev", part)
             walker = kept(whole, wanted.keep, seed)
-            graph = parts.training_graph(walker.snapshot)
+            seen, walker, telling = _told(wanted, whole, walker, parts.train, recorder, loaded_encoder)
+            graph = parts.training_graph(seen)
             training = drawn(list(parts.train), wanted.questions, seed)
             training += conjunctions(graph, wanted.conjunctions, seed)
             with TrainingBar() as bar:
@@ -213,7 +238,7 @@ def experiment(
                 trained=training,
             )
             seconds = float(checkpoint.config.trained["seconds"])
-            figures = [*measured.rows, recorder.row(opened.name, "train_seconds", seconds, len(training))]
+            figures = [*telling, *measured.rows, recorder.row(opened.name, "train_seconds", seconds, len(training))]
             if rows:
                 append(rows, figures)
             show(figures)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import ingest
-from graph_schema import Fact, InputError, Schema
+from graph_schema import Entity, Fact, InputError, Schema
 from graph_schema.text import name_key
 from kgqa.data.questions import GoldPath, Question
 from kgqa.stores import open_store
@@ -55,7 +55,10 @@ def load_graph(
 
 
 def graph_of(facts: Iterable[Fact], like: Snapshot) -> Snapshot:
-    """The graph of some of the facts of ``like``, with its schema; an entity that no fact mentions is in it no more."""
+    """The graph of some facts, with the schema and the entities of ``like``.
+
+    An entity that no fact mentions is in it no more; one that ``like`` doesn't know is called by its id.
+    """
     kept = sorted(set(facts))
     ids = sorted({end for fact in kept for end in (fact.head, fact.tail)})
     index = {id_: position for position, id_ in enumerate(ids)}
@@ -63,7 +66,7 @@ def graph_of(facts: Iterable[Fact], like: Snapshot) -> Snapshot:
     position = {relation: at for at, relation in enumerate(relations)}
     known = like.entities(ids)
     return Snapshot.from_columns(
-        [known[id_] for id_ in ids],
+        [known.get(id_) or Entity(id_, id_) for id_ in ids],
         relations,
         np.fromiter((index[fact.head] for fact in kept), np.int64, len(kept)),
         np.fromiter((position[fact.relation] for fact in kept), np.int64, len(kept)),

@@ -7,6 +7,7 @@ questions: 38000              # of the train split, drawn by seed; left out: all
 conjunctions: 3000            # made from the graph and added to them ("films by X that Y starred in"); left out: none
 split: dev
 keep: 0.5                     # of each relation's facts, drawn by seed; left out: all
+told: {hold: 0.5}             # add what the training questions' answers tell (as kgqa facts does); left out: nothing
 seeds: [0]
 also: [slices, evidence, abstention]
 note: reconstructed train split       # goes into the model card
@@ -65,6 +66,20 @@ class Adapting(BaseModel):
     runs: int = Field(3, gt=0, le=50)
 
 
+class TellingFacts(BaseModel):
+    """Facts that training questions tell (``kgqa.answering.told``) join the graph. Frozen; unknown keys are refused.
+
+    Attributes:
+        reader: which of the readers that ship reads the questions. hold: the share of the training questions, drawn by
+            seed, that tell the training graph nothing: it lacks facts, as the graph that is asked does.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reader: Literal["general", "films"] = "general"
+    hold: float = Field(0.5, ge=0, lt=1)
+
+
 class Experiment(BaseModel):
     """See the module's text. Frozen; unknown keys are refused, also where they name what is expected."""
 
@@ -77,6 +92,7 @@ class Experiment(BaseModel):
     conjunctions: int = Field(0, ge=0)
     split: Literal["dev", "test"]
     keep: float | None = Field(None, gt=0, lt=1)
+    told: TellingFacts | None = None
     seeds: Seeds
     also: tuple[Also, ...] = ()
     note: str = ""

@@ -1,0 +1,143 @@
+"""Facts that answered questions tell: those that are missing, and no others, by a reader that never saw the graph."""
+
+from __future__ import annotations
+
+import pytest
+
+from graph_schema import Entity, Fact
+from kgqa.answering import Answerer
+from kgqa.answering.told import Telling, tell
+from kgqa.data import Question
+from kgqa.data.graph import graph_of
+from kgqa.linking import split_brackets
+from kgqa.model.checkpoint import Checkpoint, load_checkpoint, shipped
+from kgqa.model.encoder import Encoder
+from kgqa.stores.snapshot import Snapshot
+from tests.reader import small_graph
+from tests.sets import graph
+
+DIRECTED = [fact for fact in small_graph() if fact.relation == "directed_by"]
+GONE = DIRECTED[::3]
+LEFT = {end for fact in small_graph() if fact not in GONE for end in (fact.head, fact.tail)}
+# A director of whom nothing is left may share the name with a tag, which is then who is meant, and directs nothing.
+CLEAR = sorted(fact for fact in GONE if fact.tail in LEFT or fact.tail.lower() not in LEFT)
+
+
+@pytest.fixture(scope="module")
+def general() -> Checkpoint:
+    return load_checkpoint(shipped("general"))
+
+
+@pytest.fixture(scope="module")
+def films() -> Snapshot:
+    """The films, a third of which have lost their director."""
+    return graph(fact for fact in small_graph() if fact not in GONE)
+
+
+def asked(text: str, *answers: str) -> Question:
+    return Question(*split_brackets(text), answers)
+
+
+def who_directed() -> list[Question]:
+    """One for each film, with all of its directors."""
+    of: dict[str, list[str]] = {}
+    for fact in DIRECTED:
+        of.setdefault(fact.head, []).append(fact.tail)
+    return [asked(f"who directed [{film}]", *directors) for film, directors in of.items()]
+
+
+def told(
+    general: Checkpoint, encoder: Encoder, films: Snapshot, questions: list[Question], sure: float = 0.9
+) -> Telling:
+    return tell(Answerer(films, general, encoder, any_schema=True), films, questions, sure=sure)
+
+
+def test_what_the_graph_lacks_is_told_and_nothing_else(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    found = told(general, encoder, films, who_directed())
+    assert 0 < len(CLEAR) < len(GONE)
+    assert [one.fact for one in found.told] == CLEAR
+    assert found.known == len(DIRECTED) - len(GONE)
+    assert found.read + found.unsure == len({fact.head for fact in DIRECTED})
+    assert found.unsure <= len(GONE) - len(CLEAR)
+    assert all(one.fact.head in one.question.plain and one.fact.tail in one.question.answers for one in found.told)
+    assert all(one.new == tuple({one.fact.tail} - LEFT) for one in found.told)
+    assert any(one.new for one in found.told)
+    assert any(not one.new for one in found.told)
+
+
+def test_told_facts_answer_what_was_lost(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    found = told(general, encoder, films, who_directed())
+    mended = graph_of([*films.all_facts(), *(one.fact for one in found.told)], films)
+    assert set(mended.all_facts()) == set(films.all_facts()) | set(CLEAR)
+    film, director = CLEAR[0].head, CLEAR[0].tail
+    assert mended.entities([director]) == {director: Entity(director, director)}
+    said = Answerer(mended, general, encoder, any_schema=True).ask(f"who directed [{film}]")
+    assert director in [answer.entity.id for answer in said.answers]
+    assert not any(answer.guessed for answer in said.answers)
+
+
+def test_the_other_way_round(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    """The director is the topic, and the film the answer."""
+    lost = next(fact for fact in GONE if fact.tail in LEFT)
+    found = told(general, encoder, films, [asked(f"which films were directed by [{lost.tail}]", lost.head)])
+    assert [one.fact for one in found.told] == [lost]
+
+
+def test_two_hops_tell_nothing(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    film = DIRECTED[1].head
+    some = [fact.tail for fact in small_graph() if fact.relation == "release_year"][:3]
+    found = told(
+        general, encoder, films, [asked(f"when were the films by the director of [{film}] released", *some)]
+    )  # fmt: skip
+    assert (found.told, found.read, found.unsure) == ((), 0, 1)
+
+
+def test_an_answer_of_another_kind_is_not_told(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    """A year directs nothing, whoever says so."""
+    year = next(fact.tail for fact in films.all_facts() if fact.relation == "release_year")
+    film = GONE[0].head
+    assert told(general, encoder, films, [asked(f"who directed [{film}]", year)]).told == ()
+
+
+def test_what_is_not_clear_tells_nothing(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    film = GONE[0].head
+    questions = [
+        asked("who directed it", "Somebody"),
+        asked("who directed [A Film That Nobody Knows]", "Nobody Knows Him"),
+        asked(f"who directed [{film}]", film),
+    ]
+    found = told(general, encoder, films, questions)
+    assert (found.told, found.read, found.unclear) == ((), 0, 3)
+
+
+def test_a_name_that_several_bear_is_not_told(general: Checkpoint, encoder: Encoder) -> None:
+    facts = [
+        *(Fact(f"f{number}", "directed_by", f"p{number % 3}") for number in range(6)),
+        *(Fact(f"f{number}", "release_year", f"{1990 + number}") for number in range(8)),
+    ]
+    films = graph(facts, {"p0": "Ann Ray", "p1": "Joe Low", "p2": "Joe Low", "f6": "Dusk", "f7": "Dawn"})
+    found = told(
+        general, encoder, films, [asked("who directed [Dusk]", "Joe Low"), asked("who directed [Dawn]", "Ann Ray")]
+    )  # fmt: skip
+    assert [one.fact for one in found.told] == [Fact("f7", "directed_by", "p0")]
+    assert found.unclear == 1
+
+
+def test_what_the_graph_says_of_the_same_words_counts(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    """Words that say nothing by themselves mean what their answers have been so far, if the reader thinks that
+    possible; and where the answers aren't those, words aren't believed."""
+    alone = told(general, encoder, films, [q for q in who_directed() if CLEAR[0].head in q.plain], sure=0.0)
+    together = told(general, encoder, films, who_directed(), sure=0.0)
+    lost = CLEAR[0]
+    (by_itself,) = [one for one in alone.told if one.fact == lost]
+    (with_others,) = [one for one in together.told if one.fact == lost]
+    assert with_others.probability > by_itself.probability
+    wrong = [
+        asked(question.plain.replace("who directed ", "who directed [") + "]", *other.answers)
+        for question, other in zip(who_directed(), who_directed()[1:], strict=False)
+    ]
+    assert told(general, encoder, films, wrong).told == ()
+
+
+def test_nothing_asked(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    assert told(general, encoder, films, []) == Telling((), 0, 0, 0, 0)
