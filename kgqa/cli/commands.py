@@ -11,7 +11,7 @@ import typer
 
 from graph_schema import KgqaError
 from kgqa import __version__
-from kgqa.cli import adapt, ask, bench, connect, distill, ingest, loads, report, schema, store, train
+from kgqa.cli import adapt, ask, bench, connect, distill, facts, ingest, loads, report, schema, store, train
 from kgqa.cli.common import fail
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("connect")(connect.command)
 app.command("ask")(ask.command)
 app.command("adapt")(adapt.command)
 app.command("train")(train.command)
+app.command("facts")(facts.command)
 app.command("distill")(distill.command)
 app.add_typer(bench.app, name="bench")
 app.command("report")(report.command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.ceiling import ceiling, ceiling_of_part
+from benchmarks.ceiling import Taught, ceiling, ceiling_of_part, told
 from graph_schema import Fact
 from kgqa.data import Question
 from kgqa.data.graph import Walker
@@ -55,3 +55,23 @@ def test_where_facts_are_gone_a_topic_or_all_answers_may_be() -> None:
     broken = asked("heat", "dora")  # both are there, but not this fact
     lost = [asked("alien", "bob"), asked("heat", "cleo")]
     assert ceiling_of_part(left, [whole, broken, *lost]) == {"hits_at_1": 0.5, "broken": 3, "gone": 2}
+
+
+def test_what_training_questions_tell_of_what_is_gone() -> None:
+    def asked(topic: str, steps: tuple[tuple[str, bool], ...], *answers: str) -> Question:
+        return Question(f"who {topic}", ((4, 4 + len(topic)),), answers, paths=(GoldPath(topic, steps),))
+
+    by, back = ("by", False), ("by", True)
+    left = Walker(graph([Fact("crash", "with", "ann"), Fact("heat", "by", "cleo")]))
+    lost = asked("crash", (by,), "ann", "bob")
+    there = asked("heat", (by,), "cleo")
+    longer = asked("crash", (by, back), "crash")
+    taught = Taught(WALKER, [asked("bob", (back,), "crash")])
+    assert taught.facts == {Fact("crash", "by", "bob")}
+    assert told(WALKER, left, taught, [lost, there]) == {"told_hits_at_1": 1.0, "told_back": 1}
+    # A training question of other hops, or another way, tells nothing back; nor does one of several hops tell facts.
+    assert told(WALKER, left, taught, [longer]) == {"told_hits_at_1": 1.0, "told_back": 0}
+    of_two = Taught(WALKER, [asked("ann", (back, by), "bob")])
+    assert not of_two.facts
+    assert told(WALKER, left, of_two, [lost]) == {"told_hits_at_1": 0.0, "told_back": 0}
+    assert told(WALKER, left, Taught(WALKER, [longer]), [longer]) == {"told_hits_at_1": 0.0, "told_back": 1}
