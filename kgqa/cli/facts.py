@@ -16,7 +16,7 @@ from kgqa.files import write_atomically
 from kgqa.stores import without_password
 
 if TYPE_CHECKING:
-    from kgqa.answering.told import Telling
+    from kgqa.told import Telling
 
 
 def command(
@@ -65,16 +65,14 @@ def command(
     if not any(question.answers for question in given):
         raise InputError("no question has an answer", where=", ".join(map(str, questions)), fix="Give some that have")
     with common.importing():
-        from kgqa.answering.told import tell  # noqa: PLC0415  slow to import
         from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  as above
+        from kgqa.told import tell  # noqa: PLC0415  slow to import
     with common.reading(chosen) as opened:
         with common.errors.status("reading the graph"):
             snapshot = Snapshot.build(opened)
         answerer = common.answerer(chosen, snapshot)
     with common.errors.status("reading questions") as status:
-        telling = tell(
-            answerer, snapshot, given, sure=sure, progress=lambda done: status.update(f"reading questions: {done:,}")
-        )
+        telling = tell(answerer, snapshot, given, sure=sure, say=status.update)
     lines = _lines(telling)
     if out is None:
         print("".join(lines), end="")
@@ -100,6 +98,7 @@ def _lines(telling: Telling) -> list[str]:
                 "tail": told.fact.tail,
                 "told_by": bracketed(told.question),
                 "probability": round(told.probability, 4),
+                "hops": told.hops,
                 **({"new": list(told.new)} if told.new else {}),
             },
             ensure_ascii=False,
@@ -114,11 +113,11 @@ def _say(telling: Telling, questions: int) -> None:
     new = {end for told in telling.told for end in told.new}
     facts = len(telling.told) + telling.known
     common.errors.print(
-        f"{telling.read:,} of {questions:,} questions tell {facts:,} facts; the graph lacks "
-        f"{len(telling.told):,} of them (names that are new to it: {len(new):,})",
+        f"{telling.one_hop:,} of {questions:,} questions are read as one hop, {telling.two_hops:,} as two; the graph "
+        f"lacks {len(telling.told):,} of {facts:,} facts that they tell (names that are new to it: {len(new):,})",
         soft_wrap=True,
     )
     if telling.unsure:
-        common.errors.print(f"Not for sure about one relation of their topic: {telling.unsure:,}", soft_wrap=True)
+        common.errors.print(f"Not read for sure: {telling.unsure:,}", soft_wrap=True)
     if telling.unclear:
         common.errors.print(f"Without one topic and an answer that are clear: {telling.unclear:,}", soft_wrap=True)

@@ -67,7 +67,7 @@ class Adapting(BaseModel):
 
 
 class TellingFacts(BaseModel):
-    """Facts that training questions tell (``kgqa.answering.told``) join the graph. Frozen; unknown keys are refused.
+    """Facts that training questions tell (``kgqa.told``) join the graph. Frozen; unknown keys are refused.
 
     Attributes:
         reader: which of the readers that ship reads the questions. hold: the share of the training questions, drawn by

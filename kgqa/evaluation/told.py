@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from graph_schema import Fact
 from kgqa.answering import Answerer
-from kgqa.answering.told import Telling, tell
 from kgqa.data import Question
 from kgqa.data.graph import Walker, graph_of
 from kgqa.evaluation.record import Recorder, Row
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
+from kgqa.told import Telling, tell
 
 
 @dataclass(frozen=True)

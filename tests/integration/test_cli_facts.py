@@ -40,8 +40,8 @@ def test_what_is_told_can_be_loaded_and_asked(kgqa: Kgqa, store: str, tmp_path: 
     done = kgqa("facts", "q.tsv", "--store", store, "--out", "told.jsonl")
     assert done.succeeded() == "Look at told.jsonl, then: kgqa ingest told.jsonl --store sqlite:///films.db\n"
     assert (
-        "2 of 4 questions tell 2 facts; the graph lacks 1 of them (names that are new to it: 1)\n"
-        "Not for sure about one relation of their topic: 1\n"
+        "2 of 4 questions are read as one hop, 0 as two; the graph lacks 1 of 2 facts that they tell "
+        "(names that are new to it: 1)\nNot read for sure: 1\n"
         "Without one topic and an answer that are clear: 1\n"
     ) in done.err
     (line,) = (tmp_path / "told.jsonl").read_text("utf-8").splitlines()
@@ -52,6 +52,7 @@ def test_what_is_told_can_be_loaded_and_asked(kgqa: Kgqa, store: str, tmp_path: 
         "relation": "directed_by",
         "tail": "Somebody New",
         "told_by": ASKED,
+        "hops": 1,
         "new": ["Somebody New"],
     }  # fmt: skip
     assert 0.9 <= probability <= 1
