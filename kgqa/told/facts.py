@@ -15,11 +15,12 @@ called like several entities tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from graph_schema import Fact
 from kgqa.answering.pipeline import Answerer
@@ -127,26 +128,16 @@ def _by_elimination(reading: Reading, graph: Snapshot, sure: float) -> tuple[dic
     """The facts that questions of two hops leave no choice in, and how many are read as two hops."""
     way, probability = reading.two_hops()
     certain = torch.nonzero((probability >= sure) & (reading.topic >= 0)).squeeze(-1)
-    first, last = way[certain].unbind(-1)
-    through = reading.hop(reading.topic[certain], first)
-    there = reading.hop(through.node, last[through.owner])
-    known = [dict[int, set[int]]() for _ in certain]  # of each question, what is on its way, and where that leads
-    for question, node in zip(through.owner.tolist(), through.node.tolist(), strict=True):
-        known[question][node] = set()
-    nodes = through.node.tolist()
-    owners = through.owner.tolist()
-    for between, end in zip(there.owner.tolist(), there.node.tolist(), strict=True):
-        known[owners[between]][nodes[between]].add(end)
+    answers = reading.fitting(way[:, 1])
     allowed: dict[tuple[int, int], set[str]] = {}
     needed: dict[tuple[int, int, str], int] = {}
-    answers = reading.fitting(way[:, 1])
-    for place, (question, directed) in enumerate(zip(certain.tolist(), last.tolist(), strict=True)):
-        listed = answers[question]
-        silent = [node for node, ends in known[place].items() if not ends]
+    for question, ends in _on_the_way(reading, certain, way):
+        directed, listed = int(way[question, 1]), answers[question]
+        silent = [node for node, far in ends.items() if not far]
         for node in silent:
             allowed[node, directed] = allowed.get((node, directed), set(listed)).intersection(listed)
         if len(silent) == 1:
-            explained = set(graph.ids_of(np.array(sorted(set().union(*known[place].values())), np.int64)))
+            explained = set(graph.ids_of(np.array(sorted(set().union(*ends.values())), np.int64)))
             for answer in listed:
                 if answer not in explained:
                     needed.setdefault((silent[0], directed, answer), question)
@@ -159,6 +150,19 @@ def _by_elimination(reading: Reading, graph: Snapshot, sure: float) -> tuple[dic
             new = () if answer in one.known else (answer,)
             found[fact] = Told(fact, one.question, float(probability[question]), 2, new)
     return found, len(certain)
+
+
+def _on_the_way(reading: Reading, asked: Tensor, way: Tensor) -> Iterator[tuple[int, dict[int, set[int]]]]:
+    """Of each of some questions what is on its way, and where that leads; of those with nothing on it nothing."""
+    for some, through, there in reading.walked(asked, way):
+        found: dict[int, dict[int, set[int]]] = {}
+        at = list(zip(some[through.owner].tolist(), through.node.tolist(), strict=True))
+        for question, node in at:
+            found.setdefault(question, {})[node] = set()
+        for between, end in zip(there.owner.tolist(), there.node.tolist(), strict=True):
+            question, node = at[between]
+            found[question][node].add(end)
+        yield from found.items()
 
 
 def _fact(start: str, names: Sequence[str], directed: int, end: str) -> Fact:

@@ -35,7 +35,7 @@ from kgqa.training.prepare import TextStates
 FOR, AGAINST, MOST = 3.0, 10.0, 50.0
 POSSIBLE = 0.03  # what shares a relation with so many that have another may have that, too
 AT_ONCE = 1024  # questions that are read together
-WIDE = 1000  # entities that a first hop may lead to, for the second to be taken
+WIDE = 200  # entities that one hop may lead to; it isn't taken to more
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Reading:
         self._owner = torch.tensor([place for place, one in enumerate(asked) for _ in one.answers], device=device)
         self._answer = self._expander.nodes([answer for one in asked for answer in one.answers])
         self._listed = make_key(self._owner, self._answer)[self._answer >= 0]
-        self._fits = self._may(self._answer)[:, torch.arange(self._directed, device=device) ^ 1]
+        nodes, self._at = torch.unique(self._answer, return_inverse=True)
+        self._fits = self._may(nodes)[:, torch.arange(self._directed, device=device) ^ 1]
 
     def one_hop(self) -> tuple[Int[Tensor, " Q"], Float[Tensor, " Q"]]:
         """The likeliest directed relation of each question, and its probability."""
@@ -92,18 +93,30 @@ class Reading:
         said, first, second = (torch.cat([part[i] for part in parts]) for i in range(3))
         said = said.gather(1, second.unsqueeze(-1)).squeeze(-1)
         way = torch.stack([first, second], -1)
-        possible = torch.nonzero((said > 1 / (MOST * 10)) & (self.topic >= 0)).squeeze(-1)
-        through = self.hop(self.topic[possible], first[possible])
-        there = self.hop(through.node, second[possible][through.owner])
-        asked = possible[through.owner[there.owner]]
-        other = there.node != self.topic[asked]  # who comes back to the topic says nothing
         key = (self._text.to(said.device) * self._directed + first) * self._directed + second
         distinct, place = torch.unique(key, return_inverse=True)
         heard = torch.zeros(len(distinct), device=said.device)
-        heard.index_add_(0, place[asked[other]], self._weight(asked[other], there.node[other]))
+        possible = torch.nonzero((said > 1 / (MOST * 10)) & (self.topic >= 0)).squeeze(-1)
+        for some, through, there in self.walked(possible, way):
+            asked = some[through.owner[there.owner]]
+            other = there.node != self.topic[asked]  # who comes back to the topic says nothing
+            heard.index_add_(0, place[asked[other]], self._weight(asked[other], there.node[other]))
         return way, _probability(said, heard[place])
 
-    def hop(self, node: Int[Tensor, " S"], relation: Int[Tensor, " S"]) -> Hop:
+    def walked(self, asked: Int[Tensor, " C"], way: Int[Tensor, "Q 2"]) -> Iterator[tuple[Int[Tensor, " S"], Hop, Hop]]:
+        """Where ways lead from the topics of some questions: some of the questions at once, what is on their ways, and
+        where that leads.
+
+        Args:
+            asked: positions of questions whose topic is known. way: of all questions.
+        """
+        for begin in range(0, len(asked), AT_ONCE):
+            some = asked[begin : begin + AT_ONCE]
+            first, last = way[some].unbind(-1)
+            through = self._hop(self.topic[some], first)
+            yield some, through, self._hop(through.node, last[through.owner])
+
+    def _hop(self, node: Int[Tensor, " S"], relation: Int[Tensor, " S"]) -> Hop:
         """Where a directed relation leads from each node; nowhere, if that is to more than ``WIDE``."""
         groups = self._expander.offer(node)
         same = (groups.relation == relation[groups.owner]) & (groups.count <= WIDE)
@@ -112,7 +125,7 @@ class Reading:
 
     def fitting(self, relation: Int[Tensor, " Q"]) -> list[list[str]]:
         """The answers of each question that may stand at the other end of a directed relation."""
-        fits = iter(self._fits[torch.arange(len(self._owner)), relation[self._owner]].tolist())
+        fits = iter(self._fits[self._at, relation[self._owner]].tolist())
         return [[answer for answer in one.answers if next(fits)] for one in self.asked]
 
     @torch.inference_mode()
@@ -120,14 +133,12 @@ class Reading:
         """What the reader says of each directed relation at the last hop; the likeliest at the first, and at the last
         of those that lead to the answers."""
         device = self._expander.device
-        count = torch.bincount(self._owner, minlength=len(self.asked))
-        most = torch.zeros(len(self.asked), self._directed, device=device).index_add(0, self._owner, self._fits.float())
-        most = most >= count.unsqueeze(-1) / 2
         for begin in range(0, len(self.asked), AT_ONCE):
             some = slice(begin, begin + AT_ONCE)
             text, of_text = torch.unique(self._text[some], return_inverse=True)
             plan, table = self._answerer.planned(self._states.take(text, device), self._snapshot)
             of_text = of_text.to(device)
+            most = self._most(begin, len(of_text))
             read = plan.stop[of_text, hops - 1 : hops]
             may = self._may(self.topic[some])
             first = torch.zeros_like(of_text)
@@ -135,12 +146,19 @@ class Reading:
                 logits = self._answerer.network.relations(plan, hop, table)[of_text, :-1]
                 chances = logits.masked_fill(~may, float("-inf")).softmax(-1).nan_to_num(0.0)
                 if hop == hops - 1:
-                    said = read * chances * most[some]
+                    said = read * chances * most
                     yield said, first, said.argmax(-1)
                     break
                 best = chances.max(-1)
                 first, read = best.indices, read * best.values.unsqueeze(-1)
                 may = self._may_have[first ^ 1]
+
+    def _most(self, begin: int, count: int) -> Bool[Tensor, "C D"]:
+        """Of ``count`` questions, at whose end of which directed relations most answers may be."""
+        mine = torch.nonzero((self._owner >= begin) & (self._owner < begin + count)).squeeze(-1)
+        owner, fits = self._owner[mine] - begin, self._fits[self._at[mine]].float()
+        found = torch.zeros(count, self._directed, device=fits.device).index_add(0, owner, fits)
+        return found >= torch.bincount(owner, minlength=count).unsqueeze(-1) / 2
 
     def _may(self, node: Int[Tensor, " E"]) -> Bool[Tensor, "E D"]:
         """Which directed relations each node may have; of what is new (-1) nobody knows."""
