@@ -136,6 +136,7 @@ def _start(
 
 def _told(
     wanted: Experiment,
+    name: str,
     whole: Walker,
     walker: Walker,
     questions: Sequence[Question],
@@ -152,7 +153,7 @@ def _told(
     shuffled = drawn(list(questions), None, recorder.seed)
     with common.errors.status("reading what answers tell"):
         graphs = told_graphs(walker.snapshot, shuffled, wanted.told.hold, reader, encoder)
-    rows = list(told_rows(wanted.set, graphs.telling, whole, walker, recorder))
+    rows = list(told_rows(name, graphs.telling, whole, walker, recorder))
     return graphs.training, Walker(graphs.asked), rows
 
 
@@ -203,7 +204,7 @@ def experiment(
             parts = opened.split(wanted.by, seed, whole, wanted.shares)
             with_questions(opened, parts, "train", "dev", part)
             walker = kept(whole, wanted.keep, seed)
-            seen, walker, telling = _told(wanted, whole, walker, parts.train, recorder, loaded_encoder)
+            seen, walker, telling = _told(wanted, opened.name, whole, walker, parts.train, recorder, loaded_encoder)
             graph = parts.training_graph(seen)
             training = drawn(list(parts.train), wanted.questions, seed)
             training += conjunctions(graph, wanted.conjunctions, seed)

@@ -138,6 +138,24 @@ def test_a_thinned_graph_and_another_budget_of_slots(kgqa: Kgqa, data: Path, tmp
     kgqa("report", *words[2:], "--keep", "1").failed("--keep: 1 is no share of the facts")
 
 
+def test_what_training_questions_tell_joins_a_graph(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
+    def measured(**more: object) -> dict[tuple[str, str], float]:
+        path = experiment(tmp_path, by="random", seeds=[1], also=[], keep=0.5, **more)
+        out = f"runs-{len(more)}"
+        words = ("bench", "experiment", path, "--data", data, "--threads", "1", "--out", out, "--json", f"{out}.jsonl")
+        kgqa(*words).succeeded()
+        return {(row["set"], row["metric"]): row["value"] for row in rows_of(tmp_path / f"{out}.jsonl")}
+
+    without = measured()
+    with_it = measured(told={"hold": 0.0})
+    assert ("families", "told_recall") not in without
+    assert with_it["families", "told_precision"] > 0.9
+    assert with_it["families", "told_recall"] > 0.2
+    assert with_it["families/all", "hits_at_1"] > without["families/all", "hits_at_1"] + 0.1
+    path = experiment(tmp_path, seeds=[1], told={"hold": 1.0})
+    kgqa("bench", "experiment", path, "--data", data).failed("told.hold: ")
+
+
 def test_a_reader_without_slots_has_no_number_of_them(kgqa: Kgqa, data: Path, tmp_path: Path) -> None:
     few = {**TRAIN, "steps": 1, "evaluate_every": 1, "model": {"state_dim": 8, "slots": False}}
     file = experiment(tmp_path, by="random", seeds=[0], also=[], train=few)

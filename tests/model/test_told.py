@@ -8,6 +8,7 @@ from graph_schema import Entity, Fact
 from kgqa.answering import Answerer
 from kgqa.data import Question
 from kgqa.data.graph import graph_of
+from kgqa.evaluation.told import told_graphs
 from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import Checkpoint, load_checkpoint, shipped
 from kgqa.model.encoder import Encoder
@@ -191,3 +192,16 @@ def test_what_one_hop_tells_is_known_for_two(general: Checkpoint, encoder: Encod
     assert [one.fact for one in of_ann(general, encoder, known, *questions).told] == [
         Fact("Film 3", "release_year", "2001")
     ]
+
+
+def test_training_may_be_told_less(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
+    """Of the questions a share, the first ones, tells the training graph nothing."""
+    questions = who_directed()
+    held = round(0.5 * len(questions))
+    graphs = told_graphs(films, questions, 0.5, general, encoder)
+    rest = {one.fact for one in told(general, encoder, films, questions[held:]).told}
+    known = set(films.all_facts())
+    assert set(graphs.training.all_facts()) == known | rest
+    assert set(graphs.asked.all_facts()) == known | set(CLEAR)
+    assert rest < set(CLEAR)
+    assert told_graphs(films, questions, 0.0, general, encoder).training.info() == graphs.asked.info()
