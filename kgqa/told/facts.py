@@ -153,7 +153,8 @@ def _by_elimination(reading: Reading, graph: Snapshot, sure: float) -> tuple[dic
 
 
 def _on_the_way(reading: Reading, asked: Tensor, way: Tensor) -> Iterator[tuple[int, dict[int, set[int]]]]:
-    """Of each of some questions what is on its way, and where that leads; of those with nothing on it nothing."""
+    """Of each of some questions what is on its way, and where that leads; nothing of those with nothing on it, or with
+    something that leads to too many to be looked at."""
     for some, through, there in reading.walked(asked, way):
         found: dict[int, dict[int, set[int]]] = {}
         at = list(zip(some[through.owner].tolist(), through.node.tolist(), strict=True))
@@ -162,6 +163,8 @@ def _on_the_way(reading: Reading, asked: Tensor, way: Tensor) -> Iterator[tuple[
         for between, end in zip(there.owner.tolist(), there.node.tolist(), strict=True):
             question, node = at[between]
             found[question][node].add(end)
+        for between in there.wide.tolist():
+            found.pop(at[between][0], None)
         yield from found.items()
 
 

@@ -35,15 +35,21 @@ from kgqa.training.prepare import TextStates
 FOR, AGAINST, MOST = 3.0, 10.0, 50.0
 POSSIBLE = 0.03  # what shares a relation with so many that have another may have that, too
 AT_ONCE = 1024  # questions that are read together
-WIDE = 200  # entities that one hop may lead to; it isn't taken to more
+WIDE = 200  # entities that one hop may lead to
+FAINT = 0.002  # what is read with less can't become sure
 
 
 @dataclass(frozen=True)
 class Hop:
-    """Where one hop leads from some starts: ``owner`` [E], the start's position, and ``node`` [E]."""
+    """Where one hop leads from some starts.
+
+    Attributes:
+        owner: position of the start. node: where it leads. wide: starts from which it would lead to more than ``WIDE``.
+    """
 
     owner: Int[Tensor, " E"]
     node: Int[Tensor, " E"]
+    wide: Int[Tensor, " W"]
 
 
 class Reading:
@@ -74,18 +80,15 @@ class Reading:
     def one_hop(self) -> tuple[Int[Tensor, " Q"], Float[Tensor, " Q"]]:
         """The likeliest directed relation of each question, and its probability."""
         said = torch.cat([part for part, _, _ in self._planned(1)])
-        way = torch.arange(self._directed, device=said.device).expand(said.shape)
-        every = torch.arange(len(said), device=said.device)
         there = torch.nonzero(self.topic >= 0).squeeze(-1)
         groups = self._expander.offer(self.topic[there])
-        _, node = self._expander.expand(groups.handle, groups.count)
-        group = torch.repeat_interleave(groups.count)
+        group, node = self._expander.expand(groups.handle, groups.count.clamp(max=WIDE))
         asked, relation = there[groups.owner][group], groups.relation[group]
         heard = torch.zeros(int(self._text.max()) + 1, self._directed, device=said.device)
         text = self._text.to(said.device)
         heard.index_put_((text[asked], relation), self._weight(asked, node), accumulate=True)
         best = _probability(said, heard[text]).max(-1)
-        return way[every, best.indices], best.values
+        return best.indices, best.values
 
     def two_hops(self) -> tuple[Int[Tensor, "Q 2"], Float[Tensor, " Q"]]:
         """The likeliest way of two hops of each question, hop by hop, and its probability."""
@@ -96,7 +99,7 @@ class Reading:
         key = (self._text.to(said.device) * self._directed + first) * self._directed + second
         distinct, place = torch.unique(key, return_inverse=True)
         heard = torch.zeros(len(distinct), device=said.device)
-        possible = torch.nonzero((said > 1 / (MOST * 10)) & (self.topic >= 0)).squeeze(-1)
+        possible = torch.nonzero((said > FAINT) & (self.topic >= 0)).squeeze(-1)
         for some, through, there in self.walked(possible, way):
             asked = some[through.owner[there.owner]]
             other = there.node != self.topic[asked]  # who comes back to the topic says nothing
@@ -117,11 +120,12 @@ class Reading:
             yield some, through, self._hop(through.node, last[through.owner])
 
     def _hop(self, node: Int[Tensor, " S"], relation: Int[Tensor, " S"]) -> Hop:
-        """Where a directed relation leads from each node; nowhere, if that is to more than ``WIDE``."""
+        """Where a directed relation leads from each node."""
         groups = self._expander.offer(node)
-        same = (groups.relation == relation[groups.owner]) & (groups.count <= WIDE)
-        edge, target = self._expander.expand(groups.handle[same], groups.count[same])
-        return Hop(groups.owner[same][edge], target)
+        same, wide = groups.relation == relation[groups.owner], groups.count > WIDE
+        followed = same & ~wide
+        edge, target = self._expander.expand(groups.handle[followed], groups.count[followed])
+        return Hop(groups.owner[followed][edge], target, groups.owner[same & wide])
 
     def fitting(self, relation: Int[Tensor, " Q"]) -> list[list[str]]:
         """The answers of each question that may stand at the other end of a directed relation."""

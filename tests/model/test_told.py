@@ -13,7 +13,7 @@ from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import Checkpoint, load_checkpoint, shipped
 from kgqa.model.encoder import Encoder
 from kgqa.stores.snapshot import Snapshot
-from kgqa.told import Telling, tell
+from kgqa.told import Telling, reading, tell
 from tests.reader import small_graph
 from tests.sets import graph
 
@@ -144,7 +144,9 @@ def test_nothing_asked(general: Checkpoint, encoder: Encoder, films: Snapshot) -
     assert told(general, encoder, films, []) == Telling((), 0, 0, 0, 0, 0)
 
 
-def of_ann(general: Checkpoint, encoder: Encoder, known: dict[str, str], *questions: Question) -> Telling:
+def of_ann(
+    general: Checkpoint, encoder: Encoder, known: dict[str, str], *questions: Question, more: tuple[Fact, ...] = ()
+) -> Telling:
     """What is told of four films by Ann, and some by others, whose years are known, but for hers."""
     facts = [
         *(Fact(f"Film {number}", "directed_by", "Ann") for number in range(4)),
@@ -153,6 +155,7 @@ def of_ann(general: Checkpoint, encoder: Encoder, known: dict[str, str], *questi
         *(Fact(film, "release_year", year) for film, year in known.items()),
         *(Fact(f"Film {number}", "starred_actors", f"Actor {number % 4}") for number in range(4, 12)),
         Fact("Film 3", "starred_actors", "Bo"),
+        *more,
     ]
     return told(general, encoder, graph(facts), list(questions))
 
@@ -205,3 +208,16 @@ def test_training_may_be_told_less(general: Checkpoint, encoder: Encoder, films:
     assert set(graphs.asked.all_facts()) == known | set(CLEAR)
     assert rest < set(CLEAR)
     assert told_graphs(films, questions, 0.0, general, encoder).training.info() == graphs.asked.info()
+
+
+def test_what_leads_to_too_many_is_not_taken_for_silent(
+    general: Checkpoint, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thing with more facts than are looked at has some."""
+    assert of_ann(general, encoder, {}, asked(BO, "2001")).told
+    monkeypatch.setattr(reading, "WIDE", 0)
+    assert not of_ann(general, encoder, {}, asked(BO, "2001")).told
+    monkeypatch.setattr(reading, "WIDE", 1)
+    assert of_ann(general, encoder, {}, asked(BO, "2001")).told
+    two = tuple(Fact("Film 3", "release_year", year) for year in ("1990", "1991"))
+    assert not of_ann(general, encoder, {}, asked(BO, "2001"), more=two).told
