@@ -15,7 +15,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Every shape annotation is checked in every call. Here, because it only reaches modules that are imported later.
-install_import_hook(["kgqa.model", "kgqa.retrieval", "kgqa.training", "kgqa.evaluation"], "beartype.beartype")
+install_import_hook(
+    ["kgqa.model", "kgqa.retrieval", "kgqa.training", "kgqa.evaluation", "kgqa.told"], "beartype.beartype"
+)
 
 # torch's threads wait by spinning; beside a database on the same few cores, several slow everything down tenfold.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
