@@ -83,9 +83,9 @@ def command(
             raise InputError(f"can't write the facts: {error.strerror}", where=str(out)) from error
     _say(telling, len(given))
     if out is not None and lines:
-        common.out.print(
-            f"Look at {out}, then: kgqa ingest {out} --store {without_password(chosen.store)}", markup=False
-        )
+        load = f"kgqa ingest {out} --store {without_password(chosen.store)}"
+        own = f"Look at {out}; your database is only read, so what is right is for you to add to it"
+        common.out.print(own if chosen.schema_file else f"Look at {out}, then: {load}", markup=False)
 
 
 def _lines(telling: Telling) -> list[str]:

@@ -71,6 +71,16 @@ def test_questions_are_made_from_its_facts_in_the_words_of_its_schema(
         assert answers
 
 
+def test_what_answers_tell_is_for_its_owner_to_add(url: str, kgqa: Kgqa, tmp_path: Path) -> None:
+    (tmp_path / "q.tsv").write_text("who directed [The Matrix]\tLana Wachowski|Somebody New\n", "utf-8")
+    done = kgqa("facts", "q.tsv", "--schema", "movies.yaml", "--store", url, "--out", "told.jsonl")
+    assert done.succeeded() == (
+        "Look at told.jsonl; your database is only read, so what is right is for you to add to it\n"
+    )
+    (told,) = map(json.loads, (tmp_path / "told.jsonl").read_text("utf-8").splitlines())
+    assert (told["head"], told["relation"], told["new"]) == ("Somebody New", "DIRECTED", ["Somebody New"])
+
+
 def test_a_synonym_in_the_schema_is_read_with_the_next_question(url: str, kgqa: Kgqa, tmp_path: Path) -> None:
     words = ("ask", "who is the gaffer of [The Matrix]", "--schema", "movies.yaml", "--store", url, "--json")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,25 @@ def test_facts_in_and_answers_out(
     found = json.loads(kgqa("ask", f"who directed [{film}]", "--checkpoint", small_films.run, "--json").succeeded())
     assert director in [answer["id"] for answer in found["answers"]]
     assert all(path["holds"] for answer in found["answers"] for path in answer["evidence"])
+
+
+def test_what_answers_tell_is_loaded_and_answers(
+    kgqa: Kgqa, neo4j_server: Neo4jServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neo4j_server.wipe()
+    for name, value in (("STORE", neo4j_server.url), ("USER", USER), ("PASSWORD", PASSWORD)):
+        monkeypatch.setenv(f"KGQA_{name}", value)
+    film, director = next((f.head, f.tail) for f in small_graph() if f.relation == "directed_by")
+    kept = [f for f in small_graph() if (f.head, f.relation) != (film, "directed_by")]
+    (tmp_path / "facts.txt").write_text("".join(f"{f.head}|{f.relation}|{f.tail}\n" for f in kept), "utf-8")
+    (tmp_path / "q.tsv").write_text(f"who directed [{film}]\t{director}\n", "utf-8")
+    kgqa("ingest", "facts.txt").succeeded()
+    kgqa("facts", "q.tsv", "--out", "told.jsonl").succeeded()
+    kgqa("ingest", "told.jsonl").succeeded()
+    assert json.loads(kgqa("store", "info", "--json").succeeded())["facts"] == len(kept) + 1
+    found = json.loads(kgqa("ask", f"who directed [{film}]", "--json").succeeded())
+    assert [answer["id"] for answer in found["answers"]] == [director]
+    assert kgqa("facts", "q.tsv").succeeded() == ""
 
 
 def test_a_database_that_others_made_is_written_into_only_if_the_user_says_so(
