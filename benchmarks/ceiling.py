@@ -30,7 +30,7 @@ from graph_schema import Fact
 from kgqa.cli.bench_sets import about_graph
 from kgqa.cli.common import script
 from kgqa.data import Question
-from kgqa.data.graph import Walker, graph_of, thinned
+from kgqa.data.graph import Walker, thinned, with_facts
 from kgqa.data.sets.registry import open_set
 from kgqa.evaluation.record import Recorder, append
 
@@ -99,7 +99,7 @@ def told(whole: Walker, left: Walker, taught: Taught, questions: Sequence[Questi
         whole: knows all entities.
     """
     broken = [question for question in questions if left.ids(question.answers).isdisjoint(left.answers(question))]
-    again = Walker(graph_of([*left.facts, *taught.facts], whole.snapshot))
+    again = Walker(with_facts(left.snapshot, taught.facts))
     right = sum(not again.ids(question.answers).isdisjoint(again.answers(question)) for question in questions)
     return {
         "told_hits_at_1": right / max(1, len(questions)),

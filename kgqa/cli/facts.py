@@ -65,12 +65,13 @@ def command(
     if not any(question.answers for question in given):
         raise InputError("no question has an answer", where=", ".join(map(str, questions)), fix="Give some that have")
     with common.importing():
-        from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  as above
-        from kgqa.told import tell  # noqa: PLC0415  slow to import
+        from kgqa.stores.snapshot import Snapshot  # noqa: PLC0415  slow to import
+        from kgqa.told import tell  # noqa: PLC0415  as above
     with common.reading(chosen) as opened:
         with common.errors.status("reading the graph"):
             snapshot = Snapshot.build(opened)
-        answerer = common.answerer(chosen, snapshot)
+        # A name written otherwise tells nothing, so no index of names is made.
+        answerer = common.answerer(chosen.model_copy(update={"names": False}), snapshot)
     with common.errors.status("reading questions") as status:
         telling = tell(answerer, snapshot, given, sure=sure, say=status.update)
     lines = _lines(telling)

@@ -55,18 +55,30 @@ def load_graph(
 
 
 def graph_of(facts: Iterable[Fact], like: Snapshot) -> Snapshot:
-    """The graph of some facts, with the schema and the entities of ``like``.
+    """The graph of some of the facts of ``like``, with its schema; an entity that no fact mentions is in it no more."""
+    kept = set(facts)
+    known = like.entities(sorted({end for fact in kept for end in (fact.head, fact.tail)}))
+    return _graph(kept, known.values(), like)
 
-    An entity that no fact mentions is in it no more; one that ``like`` doesn't know is called by its id.
-    """
-    kept = sorted(set(facts))
-    ids = sorted({end for fact in kept for end in (fact.head, fact.tail)})
-    index = {id_: position for position, id_ in enumerate(ids)}
+
+def with_facts(snapshot: Snapshot, facts: Iterable[Fact]) -> Snapshot:
+    """The graph with more facts; an entity that it doesn't know yet is called by its id."""
+    every = {*snapshot.all_facts(), *facts}
+    known = {entity.id: entity for entity in snapshot.all_entities()}
+    for end in {end for fact in every for end in (fact.head, fact.tail)} - known.keys():
+        known[end] = Entity(end, end)
+    return _graph(every, known.values(), snapshot)
+
+
+def _graph(facts: Collection[Fact], entities: Iterable[Entity], like: Snapshot) -> Snapshot:
+    """The graph of facts and entities, with the schema of ``like``."""
+    kept = sorted(facts)
+    nodes = sorted(entities, key=lambda entity: entity.id)
+    index = {entity.id: position for position, entity in enumerate(nodes)}
     relations = sorted({fact.relation for fact in kept})
     position = {relation: at for at, relation in enumerate(relations)}
-    known = like.entities(ids)
     return Snapshot.from_columns(
-        [known.get(id_) or Entity(id_, id_) for id_ in ids],
+        nodes,
         relations,
         np.fromiter((index[fact.head] for fact in kept), np.int64, len(kept)),
         np.fromiter((position[fact.relation] for fact in kept), np.int64, len(kept)),

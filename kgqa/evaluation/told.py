@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graph_schema import Fact
 from kgqa.answering import Answerer
 from kgqa.data import Question
-from kgqa.data.graph import Walker, graph_of
+from kgqa.data.graph import Walker, with_facts
 from kgqa.evaluation.record import Recorder, Row
 from kgqa.model.checkpoint import Checkpoint
 from kgqa.model.encoder import Encoder
@@ -38,11 +38,8 @@ def told_graphs(
     answerer = Answerer(snapshot, reader, encoder, any_schema=True)
     telling = tell(answerer, snapshot, questions)
     some = tell(answerer, snapshot, questions[round(hold * len(questions)) :]) if hold else telling
-    return ToldGraphs(_with(snapshot, some), _with(snapshot, telling), telling)
-
-
-def _with(snapshot: Snapshot, telling: Telling) -> Snapshot:
-    return graph_of([*snapshot.all_facts(), *(told.fact for told in telling.told)], snapshot)
+    training, asked = (with_facts(snapshot, (told.fact for told in one.told)) for one in (some, telling))
+    return ToldGraphs(training, asked, telling)
 
 
 def told_rows(set_: str, telling: Telling, whole: Walker, kept: Walker, recorder: Recorder) -> Iterator[Row]:

@@ -9,14 +9,14 @@ out in one of these years. Of a thing on the way that has no fact of the last re
 its answers; where they have only one in common, and one question needs it there, since nothing else on its way is
 without such a fact or explains this answer, it is told.
 
-An end that the graph doesn't know is new, and called as it is written; of a fact one end at least is known. What is
-called like several entities tells nothing.
+An end that the graph doesn't know is new, and called as it is written; of a fact one end at least is known,
+or told of by one hop. What is called like several entities tells nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from torch import Tensor
 from graph_schema import Fact
 from kgqa.answering.pipeline import Answerer
 from kgqa.data import Question
-from kgqa.data.graph import graph_of
+from kgqa.data.graph import with_facts
 from kgqa.stores.snapshot import Snapshot
 from kgqa.told.answered import Answered, clear
 from kgqa.told.reading import Reading
@@ -89,16 +89,22 @@ def tell(
     facts, rest = _by_one_hop(Reading(answerer, snapshot, asked), snapshot.relations(), sure)
     held = dict(zip(facts, snapshot.holds(list(facts)), strict=True))
     told = {fact: one for fact, one in facts.items() if not held[fact]}
+    known_already = len(facts) - len(told)
     more, two_hops = dict[Fact, Told](), 0
     if rest:
         say(f"reading {len(rest):,} of them as two hops")
-        known = graph_of([*snapshot.all_facts(), *told], snapshot) if told else snapshot
+        known = with_facts(snapshot, told)
         again = clear([one.question for one in rest], known)
         if again:
             more, two_hops = _by_elimination(Reading(answerer, known, again), known, sure)
+    ends = sorted({end for fact in more for end in (fact.head, fact.tail)})
+    new = {end for end, node in zip(ends, snapshot.index_of(ends).tolist(), strict=True) if node < 0}
+    told |= {
+        fact: replace(one, new=tuple(end for end in (fact.head, fact.tail) if end in new)) for fact, one in more.items()
+    }
     return Telling(
-        tuple(told[fact] if fact in told else more[fact] for fact in sorted({*told, *more})),
-        len(facts) - len(told),
+        tuple(told[fact] for fact in sorted(told)),
+        known_already,
         len(asked) - len(rest),
         two_hops,
         len(rest) - two_hops,
@@ -146,9 +152,7 @@ def _by_elimination(reading: Reading, graph: Snapshot, sure: float) -> tuple[dic
     for (node, directed, answer), question in needed.items():
         if allowed[node, directed] == {answer}:
             fact = _fact(graph.id_of(node), names, directed, answer)
-            one = reading.asked[question]
-            new = () if answer in one.known else (answer,)
-            found[fact] = Told(fact, one.question, float(probability[question]), 2, new)
+            found[fact] = Told(fact, reading.asked[question].question, float(probability[question]), 2)
     return found, len(certain)
 
 

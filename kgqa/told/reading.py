@@ -165,12 +165,13 @@ class Reading:
         return found >= torch.bincount(owner, minlength=count).unsqueeze(-1) / 2
 
     def _may(self, node: Int[Tensor, " E"]) -> Bool[Tensor, "E D"]:
-        """Which directed relations each node may have; of what is new (-1) nobody knows."""
+        """Which directed relations each node may have; of what is new (-1), or has no fact yet, nobody knows."""
         known = torch.nonzero(node >= 0).squeeze(-1)
         groups = self._expander.offer(node[known])
         ways = torch.zeros(len(node), self._directed, device=node.device)
         ways.index_add_(0, known[groups.owner], self._may_have[groups.relation].float())
-        return (ways > 0) | (node < 0).unsqueeze(-1)
+        bare = torch.bincount(known[groups.owner], minlength=len(node)) == 0
+        return (ways > 0) | bare.unsqueeze(-1)
 
     def _weight(self, asked: Int[Tensor, " E"], node: Int[Tensor, " E"]) -> Float[Tensor, " E"]:
         """What each end that is reached says for a way, in log odds."""

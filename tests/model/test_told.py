@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from graph_schema import Entity, Fact
+from graph_schema import Entity, Fact, Schema
 from kgqa.answering import Answerer
 from kgqa.data import Question
-from kgqa.data.graph import graph_of
+from kgqa.data.graph import with_facts
 from kgqa.evaluation.told import told_graphs
 from kgqa.linking import split_brackets
 from kgqa.model.checkpoint import Checkpoint, load_checkpoint, shipped
@@ -68,7 +69,7 @@ def test_what_the_graph_lacks_is_told_and_nothing_else(general: Checkpoint, enco
 
 def test_told_facts_answer_what_was_lost(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
     found = told(general, encoder, films, who_directed())
-    mended = graph_of([*films.all_facts(), *(one.fact for one in found.told)], films)
+    mended = with_facts(films, (one.fact for one in found.told))
     assert set(mended.all_facts()) == set(films.all_facts()) | set(CLEAR)
     film, director = CLEAR[0].head, CLEAR[0].tail
     assert mended.entities([director]) == {director: Entity(director, director)}
@@ -221,3 +222,39 @@ def test_what_leads_to_too_many_is_not_taken_for_silent(
     assert of_ann(general, encoder, {}, asked(BO, "2001")).told
     two = tuple(Fact("Film 3", "release_year", year) for year in ("1990", "1991"))
     assert not of_ann(general, encoder, {}, asked(BO, "2001"), more=two).told
+
+
+def test_things_without_facts_stay_what_they_are(general: Checkpoint, encoder: Encoder) -> None:
+    """A year that the graph knows by its name, and says nothing of, is the one that is told of, and isn't new."""
+    facts = [
+        *(Fact(f"f{number}", "directed_by", f"p{number % 3}") for number in range(9)),
+        *(Fact(f"f{number}", "release_year", f"y{number}") for number in range(8)),
+    ]
+    ids = sorted({end for fact in facts for end in (fact.head, fact.tail)} | {"y2001"})
+    names = {"p2": "Ann", "y2001": "2001"} | {f"y{number}": f"{1980 + number}" for number in range(8)}
+    relations = ["directed_by", "release_year"]
+    films = Snapshot.from_columns(
+        [Entity(id_, names.get(id_, id_)) for id_ in ids],
+        relations,
+        np.array([ids.index(fact.head) for fact in facts], dtype=np.int64),
+        np.array([relations.index(fact.relation) for fact in facts], dtype=np.int64),
+        np.array([ids.index(fact.tail) for fact in facts], dtype=np.int64),
+        schema=Schema(),
+        url="test",
+        changes=0,
+    )
+    (one,) = told(general, encoder, films, [asked("when was [f8] released", "2001")]).told
+    assert (one.fact, one.hops, one.new) == (Fact("f8", "release_year", "y2001"), 1, ())
+    mended = with_facts(films, [one.fact, Fact("f9", "directed_by", "p2")])
+    assert mended.entities(["p2", "y2001", "f9"]) == {
+        "p2": Entity("p2", "Ann"),
+        "y2001": Entity("y2001", "2001"),
+        "f9": Entity("f9", "f9"),
+    }
+    assert with_facts(films, []).entities(["y2001"]) == {"y2001": Entity("y2001", "2001")}
+    # By elimination, too, though by then another fact has been told.
+    alone = with_facts(
+        films, [Fact("f8", "starred_actors", "Bo"), *(Fact(f"f{n}", "starred_actors", f"a{n}") for n in range(8))]
+    )
+    (one,) = told(general, encoder, alone, [asked(BO, "2001"), asked("who directed [f7]", "Cy")]).told[1:]
+    assert (one.fact, one.hops, one.new) == (Fact("f8", "release_year", "y2001"), 2, ())
