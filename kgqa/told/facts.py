@@ -82,7 +82,7 @@ def tell(
             thing that the graph knows. sure: see ``SURE``. say: told what is being done.
     """
     say(f"linking {len(questions):,} questions")
-    asked = clear(questions, snapshot)
+    asked = clear(questions, snapshot) if snapshot.relations() else []
     if not asked:
         return Telling((), 0, 0, 0, 0, len(questions))
     say(f"reading {len(asked):,} questions")

@@ -143,6 +143,10 @@ def test_what_the_graph_says_of_the_same_words_counts(general: Checkpoint, encod
 
 def test_nothing_asked(general: Checkpoint, encoder: Encoder, films: Snapshot) -> None:
     assert told(general, encoder, films, []) == Telling((), 0, 0, 0, 0, 0)
+    nothing = np.zeros(0, dtype=np.int64)
+    heat = [Entity("heat", "Heat")]
+    bare = Snapshot.from_columns(heat, [], nothing, nothing, nothing, schema=Schema(), url="test", changes=0)
+    assert told(general, encoder, bare, [asked("who directed [Heat]", "Ann")]) == Telling((), 0, 0, 0, 0, 1)
 
 
 def of_ann(
